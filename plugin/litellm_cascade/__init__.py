@@ -1,0 +1,1 @@
+"""litellm-cascade: a calibrated, streaming, auditable cascade for the LiteLLM proxy. Read ``pipeline.py`` first."""

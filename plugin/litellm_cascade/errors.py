@@ -1,0 +1,36 @@
+"""The tree of errors.
+
+CascadeError
+├── ConfigurationError   something an operator wrote cannot be used; the message says what, where, and how to mend it
+│   ├── PolicyError      a policy document; carries every problem with its position
+│   └── StartupError     the proxy's configuration; carries every problem found
+└── ClassifierError      a classifier cannot be loaded or cannot answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class CascadeError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class ConfigurationError(CascadeError):
+    """One or several problems in what an operator wrote. ``problems`` holds one sentence each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class PolicyError(ConfigurationError):
+    """A policy that must not be used. Each problem reads ``file:line:col: $.path: what, and what to do``."""
+
+
+class StartupError(ConfigurationError):
+    """A proxy configuration with which going on would be unsafe."""
+
+
+class ClassifierError(CascadeError):
+    """A classifier that cannot be loaded or cannot answer."""

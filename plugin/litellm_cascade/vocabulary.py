@@ -1,0 +1,338 @@
+"""The nouns, in the order a request meets them.
+
+Frozen data, nothing else; imports nothing of ours. ``None`` always means *unknown*. Nothing from ``Evidence`` onwards holds message
+text, so what leaves the process for policies, spans and records is private by type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+# --- what arrives ------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as LiteLLM authenticated them. Hashes and ids, never the key itself."""
+
+    key_hash: str | None = None
+    key_alias: str | None = None
+    team: str | None = None
+    user: str | None = None
+    end_user: str | None = None
+    tier: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Endpoint(str, Enum):
+    """The route the client called; its dialect is kept for the answer."""
+
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+    MESSAGES = "messages"
+    RESPONSES = "responses"
+    GENERATE_CONTENT = "generate_content"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """One non-text part of a turn."""
+
+    modality: str  # image | pdf | audio | video | file
+    mime_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message of the conversation. ``text`` joins its text parts with newlines."""
+
+    role: str  # system | user | assistant | tool
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    tool_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """The outside of a request: what can be said without reading it."""
+
+    request_id: str
+    endpoint: Endpoint
+    requested_model: str
+    policy: str
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request in one dialect-free form. The only type that holds prompt text."""
+
+    envelope: Envelope
+    caller: Caller = Caller()
+    turns: tuple[Turn, ...] = ()
+    tools: tuple[str, ...] = ()
+    response_format: str | None = None  # json_object | json_schema
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    choices: int = 1
+    wants_logprobs: bool = False
+    direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
+
+
+# --- 1. signals --------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What a request tells without a model. See docs/signals.md for units, cost and examples."""
+
+    input_tokens: int = 0
+    turns: int = 0
+    modalities: tuple[str, ...] = ("text",)
+    attachments: int = 0
+    markup: tuple[str, ...] = ()  # xml | json | code | sql | markdown_table
+    tools: int = 0
+    tool_results: int = 0
+    response_format: str = "text"  # text | json_object | json_schema
+    temperature: float | None = None
+    language: str = "unknown"  # ISO 639-1, or "unknown"
+    max_output_tokens: int | None = None
+    choices: int = 1
+
+
+# --- 2. classification -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """What a classifier believes about the prompt.
+
+    ``complexity`` and every dimension lie in 0..1 (``number_of_few_shots``: 0..5). ``degraded`` names what went wrong on the way.
+    """
+
+    known: bool = True
+    task: str = "Unknown"
+    task_probability: float = 0.0
+    task_probabilities: Mapping[str, float] = field(default_factory=dict)
+    complexity: float = 0.5
+    dimensions: Mapping[str, float] = field(default_factory=dict)
+    classifier: str = "none"
+    digest: str = ""
+    device: str = "cpu"
+    took_ms: float = 0.0
+    truncated: bool = False
+    degraded: tuple[str, ...] = ()
+
+
+UNCLASSIFIED = Classification(known=False)
+"""What stands in when no classifier answered: task ``Unknown``, complexity in the middle, ``known`` false."""
+
+
+# --- 3. decision -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything a policy may see, and nothing it may not: no message text."""
+
+    envelope: Envelope
+    caller: Caller = Caller()
+    signals: Signals = Signals()
+    classification: Classification = UNCLASSIFIED
+    direct_only: str | None = None
+
+
+class Band(str, Enum):
+    """Which of the three ways a request is answered."""
+
+    SMALL = "small"  # a cheaper alias answers alone
+    CASCADE = "cascade"  # rungs from cheap to capable, judged on the answer
+    LARGE = "large"  # the most capable alias answers alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a decision's trace: what was looked at, what came out, and why."""
+
+    name: str
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamJudging:
+    """How a stream is judged: after a prefix of ``tokens`` or ``within_ms`` milliseconds, on the full answer, or not at all."""
+
+    judge: str = "prefix"  # prefix | full | off
+    tokens: int = 24
+    within_ms: float = 400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """When an answer is good enough."""
+
+    name: str
+    score: str = "sum"
+    of: str = "reasoning_and_answer"
+    accept_at: float = 0.7
+    unknown: str = "accept"  # accept | escalate
+    also_escalate: frozenset[str] = frozenset()
+    stream: StreamJudging = StreamJudging()
+    whole_within_ms: float = 120_000.0
+    first_chunk_within_ms: float = 30_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded."""
+
+    policy: str
+    digest: str
+    route: str
+    band: Band
+    ladder: tuple[str, ...]
+    gate: Gate | None = None
+    reasons: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+    propensity: float = 1.0
+    trace: tuple[Step, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+    @property
+    def alias(self) -> str:
+        """The alias that is asked first."""
+        return self.ladder[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A decision with the evidence it rests on: all that is settled before the call."""
+
+    evidence: Evidence
+    decision: Decision
+
+
+# --- 4. the answer and its judgement -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token. ``logprob`` in nats, <= 0; ``top`` the alternatives' log-probabilities, best first, this token's included."""
+
+    token: str
+    logprob: float
+    top: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens in and out, as the provider counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """An answer, whole or the part of it that has arrived. ``tokens`` is None when the provider sends no log-probabilities."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[str, ...] = ()  # the names of the tools called
+    tokens: tuple[TokenLogprob, ...] | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confidence:
+    """How sure the model was. ``score`` is None when there was nothing to score: unknown is not low."""
+
+    name: str
+    score: float | None
+    threshold: float
+    tokens: int = 0
+
+    @property
+    def band(self) -> str:
+        """``high`` at or above the threshold, ``low`` below it, ``unknown`` without a score: for searches by equality."""
+        if self.score is None:
+            return "unknown"
+        return "high" if self.score >= self.threshold else "low"
+
+
+class Verdict(str, Enum):
+    """What becomes of an answer."""
+
+    ACCEPT = "accept"
+    ESCALATE = "escalate"
+
+
+class Reason(str, Enum):
+    """Why, from a closed list: a metric label and a search term."""
+
+    CONFIDENT = "confident"
+    LOW_CONFIDENCE = "low_confidence"
+    UNKNOWN_CONFIDENCE = "unknown_confidence"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    LAST_RUNG = "last_rung"
+    NOT_JUDGED = "not_judged"
+    DIRECT = "direct"
+    KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
+    CLIENT_GONE = "client_gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict with its reason and the confidence behind it."""
+
+    verdict: Verdict
+    reason: Reason
+    confidence: Confidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call to one rung, as it ended."""
+
+    rung: int
+    alias: str
+    judgement: Judgement | None = None
+    error: str | None = None  # the exception's class name, never its message
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a request ended: who answered, what was tried, and why."""
+
+    alias: str | None
+    reason: Reason
+    attempts: tuple[Attempt, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+    @property
+    def escalated(self) -> bool:
+        """True when more than one rung was asked."""
+        return len(self.attempts) > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """What is told to the operator about one request, without a word of its text."""
+
+    plan: Plan
+    outcome: Outcome
+    took_ms: float = 0.0
+    trace_id: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
