@@ -1,0 +1,11 @@
+"""3. What the operator wants: a YAML document, checked when it is loaded, that decides every request in microseconds.
+
+``load_policy(path)`` gives a ``Policy``; ``policy.decide(evidence, rng)`` gives a ``Decision``. From the file to the decision:
+``source`` (YAML with positions) -> ``validation`` (``document``, ``references``, ``conditions``) -> ``compiler``.
+"""
+
+from litellm_cascade.policy.compiler import Policy
+from litellm_cascade.policy.document import Document
+from litellm_cascade.policy.loader import load_policy, parse_policy
+
+__all__ = ["Document", "Policy", "load_policy", "parse_policy"]

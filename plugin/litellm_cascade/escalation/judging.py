@@ -1,0 +1,30 @@
+"""A gate applied to an answer: a verdict, and the one reason for it."""
+
+from __future__ import annotations
+
+from litellm_cascade.escalation.confidence import measure
+from litellm_cascade.vocabulary import Completion, Confidence, Gate, Judgement, Reason, Verdict
+
+
+def judge(gate: Gate, completion: Completion, *, complete: bool) -> Judgement:
+    """Judge an answer, or (``complete`` false) the part of a stream that has arrived."""
+    confidence = measure(gate, completion.tokens)
+    defect = _defect(completion) if complete else None
+    if defect is not None and defect.value in gate.also_escalate:
+        return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence)
+    return _by_confidence(gate, confidence)
+
+
+def _defect(completion: Completion) -> Reason | None:
+    if not completion.text.strip() and not completion.tool_calls:
+        return Reason.EMPTY
+    return Reason.TRUNCATED if completion.finish_reason == "length" else None
+
+
+def _by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
+    if confidence.score is None:
+        verdict = Verdict.ACCEPT if gate.unknown == "accept" else Verdict.ESCALATE
+        return Judgement(verdict=verdict, reason=Reason.UNKNOWN_CONFIDENCE, confidence=confidence)
+    if confidence.score >= confidence.threshold:
+        return Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT, confidence=confidence)
+    return Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE, confidence=confidence)

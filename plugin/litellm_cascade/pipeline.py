@@ -1,0 +1,181 @@
+"""START HERE: the life of a request.
+
+``plan`` comes before the call: signals, then a classifier, then the policy. ``settle`` and ``settle_stream`` come after it: ask the
+decision's ladder from below, judge each answer, serve the first that is good enough. Every step is told to the request's trace.
+
+The edge (``proxy/``, or the lab) translates a request into ``Request`` and provides the calls to the models; nothing here knows LiteLLM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any, Protocol
+
+from opentelemetry.trace import Span
+
+from litellm_cascade.audit import RequestTrace, Tracing
+from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
+from litellm_cascade.policy import Policy
+from litellm_cascade.signals import read_signals
+from litellm_cascade.vocabulary import (
+    Attempt,
+    AuditRecord,
+    Band,
+    Classification,
+    Envelope,
+    Evidence,
+    Judgement,
+    Outcome,
+    Plan,
+    Reason,
+    Request,
+    Usage,
+    Verdict,
+)
+
+Sink = Callable[[AuditRecord], None]
+
+
+class PromptClassifier(Protocol):
+    """Any classifier behind its guard: it answers in time, or with UNCLASSIFIED."""
+
+    async def classify(self, request: Request) -> Classification: ...
+
+
+class Pipeline:
+    """One virtual model: its policy, its classifier, and where its trace goes."""
+
+    def __init__(self, policy: Policy, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0) -> None:
+        self.policy = policy
+        self._classifier = classifier
+        self._tracing = tracing
+        self._sink = sink
+        self._seed = seed
+
+    def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
+        """A request has arrived: open its trace."""
+        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
+
+    async def plan(self, request: Request, journey: Journey) -> Plan:
+        """Decide what to do with a request before any model is asked."""
+        signals = read_signals(request)
+        classification = await self._classify(request, journey)
+        evidence = Evidence(
+            envelope=request.envelope,
+            caller=request.caller,
+            signals=signals,
+            classification=classification,
+            direct_only=request.direct_only,
+        )
+        # Seeded by the request, so that a replay of the record makes the same choice.
+        decision = self.policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
+        if classification.degraded:
+            decision = replace(decision, degraded=classification.degraded + decision.degraded)
+        plan = Plan(evidence=evidence, decision=decision)
+        journey.decided(plan)
+        return plan
+
+    async def _classify(self, request: Request, journey: Journey) -> Classification:
+        started_ns = time.time_ns()
+        classification = await self._classifier.classify(request)
+        journey.trace.classified(classification, started_ns=started_ns, ended_ns=time.time_ns())
+        return classification
+
+
+class Journey:
+    """One request between its plan and its outcome: the run, the trace and the record that grow along the way."""
+
+    def __init__(self, trace: RequestTrace, sink: Sink | None = None) -> None:
+        self.trace = trace
+        self.plan: Plan | None = None
+        self.run: CascadeRun | None = None
+        self._sink = sink
+        self._started = time.monotonic()
+        self._outcome: Outcome | None = None
+
+    # --- before the call -----------------------------------------------------------------------------------------------------------
+
+    def decided(self, plan: Plan) -> None:
+        """The policy chose."""
+        self.plan = plan
+        self.trace.decided(plan)
+
+    @property
+    def decided_plan(self) -> Plan:
+        """The plan of a journey that has one."""
+        if self.plan is None:
+            raise RuntimeError("this request was not planned: call Pipeline.plan first")
+        return self.plan
+
+    @property
+    def cascades(self) -> bool:
+        """True when the answer is to be judged; else the request goes straight to ``decision.alias``."""
+        return self.plan is not None and self.plan.decision.band is Band.CASCADE
+
+    @property
+    def is_over(self) -> bool:
+        """True once ``ended``."""
+        return self._outcome is not None
+
+    # --- after it ------------------------------------------------------------------------------------------------------------------
+
+    async def settle(self, upstream: WholeUpstream) -> Any:
+        """Climb the ladder over whole answers; the served rung's payload."""
+        run = self.run = CascadeRun(self.decided_plan.decision)
+        try:
+            return await settle_whole(run, upstream)
+        except asyncio.CancelledError:
+            self.ended(Reason.CLIENT_GONE)
+            raise
+        finally:
+            self.ended()
+
+    def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
+        """Climb the ladder over streams; iterate the result for the payloads to show."""
+        self.run = CascadeRun(self.decided_plan.decision)
+        return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
+
+    def attempt_started(self, rung: int, alias: str) -> Span:
+        """A rung is being asked; the span to nest its calls under."""
+        return self.trace.attempt_started(rung, alias)
+
+    def attempt_ended(self, rung: int, usage: Usage | None, cost_usd: float | None) -> None:
+        """A rung is done with, having consumed this much (None: not known)."""
+        if self.run is not None:
+            self.run.billed(rung, usage, cost_usd)
+            self.trace.attempt_ended(self.run.outcome().attempts[rung])
+
+    def answered_directly(self, *, started_ns: int, ended_ns: int, usage: Usage | None, cost_usd: float | None) -> None:
+        """A request that was sent straight to one alias has been answered."""
+        alias = self.decided_plan.decision.alias
+        judgement = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
+        attempt = Attempt(rung=0, alias=alias, judgement=judgement, usage=usage, cost_usd=cost_usd, served=True)
+        self.trace.attempt_started(0, alias, started_ns=started_ns)
+        self.trace.attempt_ended(attempt, ended_ns=ended_ns)
+        self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
+
+    def outcome(self) -> Outcome:
+        """How it stands, or how it ended."""
+        if self._outcome is not None:
+            return self._outcome
+        return self.run.outcome() if self.run is not None else Outcome(alias=None, reason=Reason.DIRECT)
+
+    def ended(self, reason: Reason | None = None) -> None:
+        """The request is over; later calls change nothing. ``reason`` replaces the run's own, when it never got to one."""
+        outcome = self.outcome()
+        if reason is not None:
+            outcome = Outcome(alias=outcome.alias, reason=reason, attempts=outcome.attempts, degraded=outcome.degraded)
+        self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        self.trace.ended(outcome)
+        if self._sink is not None and self.plan is not None:
+            took_ms = (time.monotonic() - self._started) * 1e3
+            self._sink(AuditRecord(plan=self.plan, outcome=outcome, took_ms=took_ms, trace_id=self.trace.trace_id))

@@ -1,0 +1,134 @@
+"""The text of a condition taken apart just far enough to check what CEL itself only finds out while running."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+    |(?P<text>[rRbB]{0,2}(?:'{3}(?:\\.|[^\\])*?'{3}|"{3}(?:\\.|[^\\])*?"{3}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"))
+    |(?P<number>0x[0-9a-fA-F]+u?|(?:\d+\.\d+|\d+|\.\d+)(?:[eE][-+]?\d+)?u?)
+    |(?P<name>[A-Za-z_]\w*)
+    |(?P<sign>&&|\|\||[=!<>]=|.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_OPENING, _CLOSING = "([{", ")]}"
+_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+_WORDS = frozenset({"true", "false", "null", "in"})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a condition and where it starts."""
+
+    kind: str  # text | number | name | sign
+    text: str
+    start: int
+    depth: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a condition that is a condition itself. ``claim`` says that it must be true or false."""
+
+    start: int
+    text: str
+    claim: bool
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The tokens of a condition, without spaces and comments; brackets belong to the depth around them."""
+    tokens: list[Token] = []
+    depth = 0
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "space":
+            continue
+        depth -= match.group() in _CLOSING
+        tokens.append(Token(str(match.lastgroup), match.group(), match.start(), depth))
+        depth += match.group() in _OPENING
+    return tokens
+
+
+def calls(tokens: list[Token]) -> Iterator[Token]:
+    """The names of the functions and methods that are called."""
+    for token, following in pairwise(tokens):
+        if token.kind == "name" and following.text == "(" and token.text not in _WORDS:
+            yield token
+
+
+def bound_names(tokens: list[Token]) -> set[str]:
+    """The names that macros introduce: the ``x`` of ``signals.markup.exists(x, x == "sql")``."""
+    return {
+        third.text
+        for first, second, third in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if first.text in _MACROS and second.text == "("
+    }
+
+
+def free_names(tokens: list[Token]) -> Iterator[tuple[Token, Token | None]]:
+    """Each name that must come from outside, with the member read from it (None when the name stands alone)."""
+    bound = bound_names(tokens)
+    padded = [None, *tokens, None, None]
+    for before, token, after, member in zip(padded, tokens, padded[2:], padded[3:], strict=False):
+        is_member = before is not None and before.text == "."
+        is_call = after is not None and after.text == "("
+        if token.kind != "name" or token.text in _WORDS or token.text in bound or is_member or is_call:
+            continue
+        has_member = after is not None and after.text == "." and member is not None and member.kind == "name"
+        yield token, member if has_member else None
+
+
+def parts_of(text: str, tokens: list[Token], *, claim: bool = True) -> Iterator[Part]:
+    """What ``&&``, ``||``, ``!`` and ``? :`` join: each must work by itself, since they hide what they do not evaluate."""
+    tokens = _unwrapped(tokens)
+    if not tokens:
+        return
+    divided = _ternary(tokens) or _operands(tokens, "||") or _operands(tokens, "&&")
+    if divided is None:
+        start = tokens[0].start
+        yield Part(start, text[start : tokens[-1].end], claim)
+        return
+    for operand, is_claim in divided:
+        yield from parts_of(text, operand, claim=claim if is_claim is None else is_claim)
+
+
+def _unwrapped(tokens: list[Token]) -> list[Token]:
+    """Without brackets around the whole, and without a ``!`` before them."""
+    while len(tokens) > 1 and (_is_wrapped(tokens) or (tokens[0].text == "!" and _is_wrapped(tokens[1:]))):
+        tokens = tokens[1:-1] if _is_wrapped(tokens) else tokens[2:-1]
+    return tokens
+
+
+def _is_wrapped(tokens: list[Token]) -> bool:
+    depth = tokens[0].depth
+    inside = tokens[1:-1]
+    return len(tokens) > 1 and tokens[0].text == "(" and tokens[-1].text == ")" and all(token.depth > depth for token in inside)
+
+
+def _operands(tokens: list[Token], operator: str) -> list[tuple[list[Token], bool | None]] | None:
+    depth = tokens[0].depth
+    places = [index for index, token in enumerate(tokens) if token.text == operator and token.depth == depth]
+    if not places:
+        return None
+    bounds = zip([-1, *places], [*places, len(tokens)], strict=True)
+    return [(tokens[start + 1 : end], True) for start, end in bounds]
+
+
+def _ternary(tokens: list[Token]) -> list[tuple[list[Token], bool | None]] | None:
+    depth = tokens[0].depth
+    marks = [index for index, token in enumerate(tokens) if token.text in "?:" and token.depth == depth]
+    if not marks or tokens[marks[0]].text != "?":
+        return None
+    open_marks = 0
+    for index in marks:
+        open_marks += 1 if tokens[index].text == "?" else -1
+        if open_marks == 0:
+            return [(tokens[: marks[0]], True), (tokens[marks[0] + 1 : index], None), (tokens[index + 1 :], None)]
+    return None

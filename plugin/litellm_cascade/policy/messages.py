@@ -1,0 +1,120 @@
+"""pydantic's errors in an operator's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from litellm_cascade.policy.problems import Path, Problem, did_you_mean
+from litellm_cascade.policy.routes import ACTIONS, ROUTES
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+_SENTENCES = {
+    "missing": "is missing; add it",
+    "literal_error": "is {input}; write {expected}",
+    "string_type": "must be text, not {kind}",
+    "int_type": "must be a whole number, not {kind}",
+    "int_from_float": "must be a whole number, not {input}",
+    "float_type": "must be a number, not {kind}",
+    "bool_type": "must be true or false, not {kind}",
+    "dict_type": "must be a mapping (key: value), not {kind}",
+    "model_type": "must be a mapping (key: value), not {kind}",
+    "tuple_type": "must be a list, not {kind}",
+    "greater_than": "must be above {gt}, not {input}",
+    "greater_than_equal": "must be at least {ge}, not {input}",
+    "less_than_equal": "must be at most {le}, not {input}",
+    "finite_number": "must be a finite number, not {input}",
+    "too_short": "needs at least {min_length}, has {actual_length}",
+    "string_too_short": "must not be empty; give it a name",
+    "string_too_long": "is longer than {max_length} characters; shorten it",
+    "string_pattern_mismatch": "must be one line of text; remove line breaks and control characters",
+}
+_HINTS = {
+    ("string_type", "when"): "; write a condition in quotes, or leave `when` out to take every request",
+    ("too_short", "cascade"): "; to ask one alias alone write `send`",
+    ("too_short", "models"): "; add the aliases that requests may go to",
+    ("too_short", "routes"): "; add one that sends everything to an alias",
+}
+_KINDS = {NoneType: "nothing", bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
+
+
+def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
+    """Every error of a validation, in place."""
+    for detail in error.errors(include_url=False):
+        kind = detail["type"]
+        if kind == "extra_forbidden":
+            yield _unknown_key(_path(detail), known_keys(model, detail["loc"][:-1]))
+        elif kind == "union_tag_not_found":
+            yield from _no_action(_path(detail), detail["input"])
+        else:
+            yield Problem(path=_path(detail), message=_sentence(detail), on_key=detail["loc"][-1:] == ("[key]",))
+
+
+def known_keys(model: type[BaseModel], loc: Path) -> set[str]:
+    """The keys a document may have at a place pydantic points to."""
+    here: Any = model
+    for part in loc:
+        here = _inside(here, part)
+    return set(here.model_fields)
+
+
+def _inside(here: Any, part: str | int) -> Any:
+    if hasattr(here, "model_fields"):
+        return _bare(here.model_fields[part].annotation)
+    if get_origin(here) in (dict, tuple):
+        return _bare(get_args(here)[get_origin(here) is dict])
+    return ROUTES[str(part)]  # the one union there is; pydantic names the member in the place
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without ``Annotated`` and without ``| None``."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    arguments = [argument for argument in get_args(annotation) if argument is not NoneType]
+    return arguments[0] if NoneType in get_args(annotation) else annotation
+
+
+def _path(detail: ErrorDetails) -> Path:
+    loc = detail["loc"]
+    if loc[:1] == ("routes",) and loc[2:3] and loc[2] in ACTIONS:  # the member's name is no key of the file
+        loc = (*loc[:2], *loc[3:])
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _unknown_key(path: Path, known: set[str]) -> Problem:
+    return Problem(path=path, message=f"unknown key; {did_you_mean(str(path[-1]), known)}", on_key=True)
+
+
+def _no_action(path: Path, route: Any) -> Iterator[Problem]:
+    if not isinstance(route, dict):
+        yield Problem(path=path, message=f"must be a mapping (key: value), not {_kind(route)}")
+        return
+    known = set().union(*(route_class.model_fields for route_class in ROUTES.values()))
+    unknown = sorted(route.keys() - known)
+    yield from (_unknown_key((*path, key), known) for key in unknown)
+    if any(action in route for action in ACTIONS):
+        yield Problem(path=path, message="does two things; keep one of `send` and `cascade`")
+    elif not unknown:
+        yield Problem(path=path, message="does nothing; add `send: alias`, or `cascade: [alias, alias]` with a `gate`")
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    kind, key = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
+    template = _SENTENCES.get(kind)
+    if template is None:
+        return detail["msg"]
+    given = detail["input"]
+    return template.format(input=repr(given), kind=_kind(given), **_readable(detail)) + _HINTS.get((kind, key), "")
+
+
+def _readable(detail: ErrorDetails) -> dict[str, Any]:
+    context = detail.get("ctx", {})
+    return {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), type(value).__name__)

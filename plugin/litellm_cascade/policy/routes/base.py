@@ -1,0 +1,18 @@
+"""What every route has."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from litellm_cascade.policy.strict import Label, Strict
+
+
+class RouteBase(Strict):
+    """A named line of the policy; ``when`` is a condition in CEL, and without one the route takes whatever reaches it."""
+
+    name: Label = Field(description="How this route is called in traces, headers and records.")
+    when: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="A condition in CEL over signals., classification., caller. and request.; leave it out to take every request.",
+    )

@@ -1,0 +1,51 @@
+"""Evidence of three sorts on which every condition must work before a policy is accepted."""
+
+from __future__ import annotations
+
+from litellm_cascade.policy.variables import DIMENSIONS, TASKS
+from litellm_cascade.vocabulary import UNCLASSIFIED, Caller, Classification, Endpoint, Envelope, Evidence, Signals
+
+UNKNOWN = Evidence(
+    envelope=Envelope(request_id="", endpoint=Endpoint.CHAT, requested_model="auto", policy=""),
+    classification=UNCLASSIFIED,
+)
+"""A request of which little is known."""
+
+EMPTY = Evidence(
+    envelope=Envelope(request_id="", endpoint=Endpoint.OTHER, requested_model="", policy=""),
+    signals=Signals(modalities=()),
+    classification=Classification(task="", complexity=0.0),
+)
+"""A request without anything: every list empty, every number zero."""
+
+FULL = Evidence(
+    envelope=Envelope(request_id="", endpoint=Endpoint.RESPONSES, requested_model="auto", policy="", stream=True),
+    caller=Caller(key_alias="key", team="team", user="user", end_user="end user", tier="gold", tags=("first", "second")),
+    signals=Signals(
+        input_tokens=1_000_000,
+        turns=40,
+        modalities=("text", "image", "pdf"),
+        attachments=3,
+        markup=("xml", "json", "code", "sql"),
+        tools=9,
+        tool_results=9,
+        response_format="json_schema",
+        temperature=1.0,
+        language="en",
+        max_output_tokens=100_000,
+        choices=4,
+    ),
+    classification=Classification(
+        task="Code Generation",
+        task_probability=1.0,
+        task_probabilities=dict.fromkeys(TASKS, 1.0),
+        complexity=1.0,
+        dimensions=dict.fromkeys(DIMENSIONS, 1.0),
+        classifier="sample",
+        truncated=True,
+        degraded=("late",),
+    ),
+)
+"""A request with everything."""
+
+SAMPLES = (UNKNOWN, EMPTY, FULL)

@@ -1,0 +1,141 @@
+"""A YAML file as plain data, with the position of everything in it.
+
+Stricter than YAML: only text, numbers, booleans, null, lists and mappings with text keys, each key once. Scalars are read as YAML 1.2
+reads them, so ``off`` and ``no`` are words and ``1:30`` is no number. Size, depth and the number of values (aliases counted as often as
+they are used) are bounded, so that no file can take the proxy's memory or its stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+from yaml.nodes import Node
+
+from litellm_cascade.errors import PolicyError
+from litellm_cascade.policy.problems import Path, Problem, policy_error
+from litellm_cascade.policy.scalars import STRUCTURE_TAGS, PlainLoader, TooMuchError, read_scalar
+from litellm_cascade.policy.syntax import explain
+
+MAX_BYTES = 1024 * 1024
+"""A policy is written by people: the largest one shipped has 3 KiB."""
+MAX_VALUES = 20_000
+MAX_DEPTH = 24
+
+
+class Source:
+    """One YAML file: ``raw`` is its content, ``position`` answers where a problem lies (line and column from 1)."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.raw: Any = None
+        self._text = text
+        self._values: dict[Path, Node] = {}
+        self._keys: dict[Path, Node] = {}
+        self._problems: list[Problem] = []
+        self._read()
+
+    def position(self, problem: Problem) -> tuple[int, int]:
+        """The line and column of a problem, or of the closest thing around it that exists."""
+        for length in range(len(problem.path), -1, -1):
+            path = problem.path[:length]
+            node = self._keys.get(path) if problem.on_key else None
+            node = node or self._values.get(path)
+            if node is not None:
+                return self._inside(node, problem.offset if length == len(problem.path) else 0)
+        return 1, 1
+
+    def _inside(self, node: Node, offset: int) -> tuple[int, int]:
+        start = node.start_mark
+        written = self._text[start.index : node.end_mark.index]
+        value = node.value if isinstance(node.value, str) else ""
+        found = written.find(value) if offset and "\n" not in value else -1
+        return start.line + 1, start.column + 1 + (found + offset if found >= 0 else 0)
+
+    def _read(self) -> None:
+        with self._yaml_errors():
+            node = PlainLoader(self._text, max_depth=MAX_DEPTH).get_single_node()
+            if node is None:
+                raise self._error("is empty; see docs/policies.md for the smallest policy")
+            self.raw = self._plain(node, ())
+        if self._problems:
+            raise policy_error(self, self._problems)
+
+    @contextmanager
+    def _yaml_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except TooMuchError as error:
+            raise self._error(str(error)) from None
+        except yaml.YAMLError as error:
+            line, column, sentence = explain(error)
+            raise PolicyError([f"{self.name}:{line}:{column}: $: {sentence}"]) from None
+
+    def _error(self, message: str) -> PolicyError:
+        return policy_error(self, [Problem(path=(), message=message)])
+
+    def _plain(self, node: Node, path: Path) -> Any:
+        self._values[path] = node
+        if len(self._values) > MAX_VALUES or len(path) > MAX_DEPTH:
+            raise TooMuchError(
+                f"holds more than {MAX_VALUES} values or {MAX_DEPTH} levels once its aliases are followed; write it out flat"
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        if node.tag not in STRUCTURE_TAGS:
+            self._problems.append(Problem(path=path, message=f"the tag {node.tag!r} is not allowed; remove it"))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._mapping(node, path)
+
+    def _mapping(self, node: Node, path: Path) -> dict[str, Any]:
+        plain: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node, path)
+            place = (*path, key)
+            if key in plain:
+                line = self._keys[place].start_mark.line + 1
+                self._problems.append(Problem(path=place, message=f"is here twice, first on line {line}; keep one", on_key=True))
+            self._keys[place] = key_node
+            plain[key] = self._plain(value_node, place)
+        return plain
+
+    def _key(self, node: Node, path: Path) -> str:
+        if isinstance(node, yaml.ScalarNode) and isinstance(self._scalar(node, path), str):
+            return str(node.value)
+        written = self._text[node.start_mark.index : node.end_mark.index]
+        self._problems.append(Problem(path=path, message=f"the key {written} is not text; put it in quotes"))
+        return written
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        try:
+            return read_scalar(node)
+        except ValueError as error:
+            self._problems.append(Problem(path=path, message=str(error)))
+            return None
+
+
+def open_source(path: str | FilePath) -> Source:
+    """Read a file. Raises PolicyError when it is missing, unreadable, too large, not text, or not the YAML described above."""
+    try:
+        data = FilePath(path).read_bytes() if FilePath(path).stat().st_size <= MAX_BYTES else None
+    except OSError as error:
+        raise PolicyError([f"{path}:1:1: $: cannot be read ({_reason(error)}); check the path and its permissions"]) from None
+    if data is None:
+        raise PolicyError([f"{path}:1:1: $: is larger than {MAX_BYTES // 1024} KiB; a policy is a short text, check the path"])
+    return Source(str(path), _decode(str(path), data))
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _decode(name: str, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise PolicyError([f"{name}:{line}:1: $: is not UTF-8 text; save the file as UTF-8"]) from None

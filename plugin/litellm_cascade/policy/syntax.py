@@ -1,0 +1,34 @@
+"""PyYAML's errors in an operator's words."""
+
+from __future__ import annotations
+
+import yaml
+from yaml.reader import ReaderError
+
+_SENTENCES = (
+    ("found character '\\t'", "a tab indents this line; YAML allows only spaces"),
+    ("mapping values are not allowed", "a ':' where no key can be; put the whole value in single quotes"),
+    ("but found '<scalar>'", "text goes on after a closing quote; put the whole value in single quotes: '\"image\" in signals.modalities'"),
+    ("but found '<block mapping start>'", "the indentation does not fit the lines above; align it with them"),
+    ("but found '<block sequence start>'", "the indentation does not fit the lines above; align it with them"),
+    ("could not find expected ':'", "a key without ':'; write key: value"),
+    ("found unexpected end of stream", "a quote is not closed; close it on its line"),
+    ("expected a single document", "a second document starts here; a file holds one, remove the '---'"),
+    ("found undefined alias", "an alias without its anchor; write the value out"),
+    ("found duplicate anchor", "an anchor is defined twice; write the values out"),
+    ("found character", "text cannot start with this character; put the value in quotes"),
+    ("expected ',' or", "a bracket is not closed, or a comma is missing"),
+)
+
+
+def explain(error: yaml.YAMLError) -> tuple[int, int, str]:
+    """Line, column and one sentence."""
+    if isinstance(error, ReaderError):
+        return 1, 1, "holds characters that are not text (NUL or other control characters); save it as plain UTF-8 text"
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return 1, 1, f"is not valid YAML ({error})"
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    told = f"{error.problem or ''} {error.context or ''}"
+    sentence = next((sentence for symptom, sentence in _SENTENCES if symptom in told), f"is not valid YAML ({error.problem})")
+    return line, column, sentence

@@ -1,0 +1,39 @@
+"""Raw data to a document, or everything that is wrong with it, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from litellm_cascade.policy.document import Document
+from litellm_cascade.policy.messages import problems_of
+from litellm_cascade.policy.problems import Problem
+from litellm_cascade.policy.references import reference_problems
+from litellm_cascade.policy.trial import checked
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+def shaped(raw: Any, model: type[AnyModel]) -> tuple[AnyModel | None, list[Problem]]:
+    """The raw data as a model, or what is wrong with its shape."""
+    try:
+        return model.model_validate(raw), []
+    except ValidationError as error:
+        return None, list(problems_of(error, model))
+
+
+def validated(raw: Any) -> tuple[Document | None, list[Problem]]:
+    """The raw data as a document whose parts fit together, or everything that is wrong with it."""
+    document, problems = shaped(raw, Document)
+    problems += [*reference_problems(raw), *_condition_problems(raw)]
+    return (None, problems) if problems else (document, [])
+
+
+def _condition_problems(raw: Any) -> Iterator[Problem]:
+    routes = raw.get("routes") if isinstance(raw, dict) else None
+    for index, route in enumerate(routes if isinstance(routes, list) else ()):
+        text = route.get("when") if isinstance(route, dict) else None
+        for fault in checked(text)[1] if isinstance(text, str) else ():
+            yield Problem(path=("routes", index, "when"), message=fault.message, offset=fault.offset)

@@ -1,0 +1,104 @@
+"""The names a condition may use, each with its type and the value it has when nothing is known.
+
+They are the fields of the vocabulary, so a new signal is a new name. A condition never meets null: unknown text is ``""``, an unknown
+whole number ``0``, an unknown decimal ``-1.0``, an unknown list or mapping empty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+from litellm_cascade.vocabulary import Caller, Classification, Envelope, Evidence, Signals
+
+TASKS = (
+    "Brainstorming",
+    "Chatbot",
+    "Classification",
+    "Closed QA",
+    "Code Generation",
+    "Extraction",
+    "Open QA",
+    "Other",
+    "Rewrite",
+    "Summarization",
+    "Text Generation",
+    "Unknown",
+)
+"""The task types of ``nvidia/prompt-task-and-complexity-classifier``; each always has a probability, 0.0 when unknown."""
+
+DIMENSIONS = ("creativity_scope", "reasoning", "contextual_knowledge", "number_of_few_shots", "domain_knowledge", "constraint_ct")
+"""The complexity dimensions of the same model; each always has a value, 0.0 when unknown."""
+
+_ALWAYS_THERE = {"task_probabilities": dict.fromkeys(TASKS, 0.0), "dimensions": dict.fromkeys(DIMENSIONS, 0.0)}
+_HIDDEN = frozenset({"key_hash", "request_id", "policy", "digest", "took_ms"})
+"""What identifies one request or one key: a rule on it could not be read, and would differ between two equal requests."""
+
+_LARGEST_WHOLE = 10**15
+"""Clients may send any number; beyond this CEL would switch to decimals, and types would depend on the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One name: ``read`` takes its value from the evidence, in the types CEL knows."""
+
+    name: str
+    type: str
+    neutral: Any
+    read: Callable[[Evidence], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    type: str
+    neutral: Any
+    convert: Callable[[Any], Any]
+
+
+def _text(value: str) -> str:
+    plain = str(getattr(value, "value", value))
+    return plain if plain.isascii() else plain.encode("utf-8", "replace").decode()  # half a surrogate pair is no text for CEL
+
+
+_KINDS = {
+    "bool": _Kind("bool", neutral=False, convert=bool),
+    "int": _Kind("int", 0, lambda value: max(-_LARGEST_WHOLE, min(int(value), _LARGEST_WHOLE))),
+    "float": _Kind("double", -1.0, float),
+    "str": _Kind("string", "", _text),
+    "Endpoint": _Kind("string", "", _text),
+    "tuple[str, ...]": _Kind("list of string", (), lambda values: [_text(value) for value in values]),
+    "Mapping[str, float]": _Kind("map of double", {}, lambda values: {_text(key): float(value) for key, value in values.items()}),
+}
+
+
+def _variable(root: str, part: str, field: Field[Any]) -> Variable:
+    kind = _KINDS[str(field.type).removesuffix(" | None")]
+    neutral = kind.neutral if field.default in (None, MISSING) else kind.convert(field.default)
+    always = _ALWAYS_THERE.get(field.name, {})
+
+    def read(evidence: Evidence) -> Any:
+        value = getattr(getattr(evidence, part), field.name)
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return neutral
+        return {**always, **kind.convert(value)} if always else kind.convert(value)
+
+    return Variable(name=f"{root}.{field.name}", type=kind.type, neutral=neutral, read=read)
+
+
+_ROOTS = (("request", "envelope", Envelope), ("caller", "caller", Caller), ("signals", "signals", Signals))
+_BELIEF = ("classification", "classification", Classification)
+
+VARIABLES: Mapping[str, Variable] = MappingProxyType(
+    {
+        f"{root}.{field.name}": _variable(root, part, field)
+        for root, part, noun in (*_ROOTS, _BELIEF)
+        for field in fields(noun)
+        if field.name not in _HIDDEN
+    }
+)
+"""Every name, from ``request.endpoint`` to ``classification.degraded``."""
+
+ROOTS = tuple(dict.fromkeys(name.split(".")[0] for name in VARIABLES))

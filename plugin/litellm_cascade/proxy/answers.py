@@ -1,0 +1,122 @@
+"""LiteLLM's answers, whole and in chunks: read for judging, and dressed for the client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from litellm.types.utils import ModelResponse
+from litellm_cascade.escalation import Piece
+from litellm_cascade.vocabulary import Completion, TokenLogprob, Usage
+
+
+def to_completion(response: Any) -> Completion:
+    """What a whole answer says. Several choices (``n``) are judged together, as one answer with all their tokens."""
+    messages = [choice.message for choice in response.choices]
+    tokens = [token for choice in response.choices for token in _tokens(getattr(choice, "logprobs", None))]
+    return Completion(
+        text="".join(getattr(message, "content", None) or "" for message in messages),
+        reasoning="".join(getattr(message, "reasoning_content", None) or "" for message in messages),
+        tool_calls=tuple(name for message in messages for name in _tool_calls(message)),
+        tokens=tuple(tokens) or None,
+        finish_reason=_finish_reason(response.choices),
+        usage=to_usage(getattr(response, "usage", None)),
+    )
+
+
+def to_piece(chunk: Any, *, keep_logprobs: bool) -> Piece:
+    """What a chunk adds, with a copy of the chunk as payload: LiteLLM keeps the original for the small model's own bill."""
+    choices = getattr(chunk, "choices", None) or ()
+    deltas = [choice.delta for choice in choices if getattr(choice, "delta", None) is not None]
+    text = "".join(getattr(delta, "content", None) or "" for delta in deltas)
+    reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    tool_calls = tuple(name for delta in deltas for name in _tool_calls(delta))
+    has_output = bool(text or reasoning or any(getattr(delta, "tool_calls", None) for delta in deltas))
+    return Piece(
+        payload=_dressed_chunk(chunk, choices, keep_logprobs=keep_logprobs),
+        text=text,
+        reasoning=reasoning,
+        tool_calls=tool_calls,
+        tokens=tuple(token for choice in choices for token in _tokens(getattr(choice, "logprobs", None))),
+        pieces_of_output=int(has_output),
+        finish_reason=_finish_reason(choices),
+        usage=to_usage(getattr(chunk, "usage", None)),
+    )
+
+
+def to_usage(usage: Any) -> Usage | None:
+    """Tokens as the provider counted them, or None when it did not."""
+    if usage is None:
+        return None
+    return Usage(input_tokens=getattr(usage, "prompt_tokens", 0) or 0, output_tokens=getattr(usage, "completion_tokens", 0) or 0)
+
+
+def dressed(response: Any, *, keep_logprobs: bool) -> ModelResponse:
+    """The served answer as the virtual model's own.
+
+    A fresh object with its own hidden parameters and without the provider's ``usage.cost``: LiteLLM has billed the inner call already,
+    and would bill what it finds here a second time.
+    """
+    fresh = ModelResponse(
+        id=response.id,
+        created=response.created,
+        model=response.model,
+        system_fingerprint=getattr(response, "system_fingerprint", None),
+        choices=[_dressed_choice(choice, keep_logprobs=keep_logprobs) for choice in response.choices],
+    )
+    usage = getattr(response, "usage", None)
+    if usage is not None:
+        fresh.usage = _without_cost(usage)
+    return fresh
+
+
+def _dressed_choice(choice: Any, *, keep_logprobs: bool) -> Any:
+    if keep_logprobs or getattr(choice, "logprobs", None) is None:
+        return choice
+    bare = choice.model_copy()
+    bare.logprobs = None
+    return bare
+
+
+def _dressed_chunk(chunk: Any, choices: Iterable[Any], *, keep_logprobs: bool) -> Any:
+    copy = chunk.model_copy()
+    copy.choices = [choice.model_copy() for choice in choices]
+    if not keep_logprobs:
+        for choice in copy.choices:
+            choice.logprobs = None
+    if getattr(copy, "usage", None) is not None:
+        copy.usage = _without_cost(copy.usage)
+    return copy
+
+
+def _without_cost(usage: Any) -> Any:
+    if getattr(usage, "cost", None) is None:
+        return usage
+    bare = usage.model_copy()
+    bare.cost = None
+    return bare
+
+
+def _tool_calls(message: Any) -> Iterator[str]:
+    for call in getattr(message, "tool_calls", None) or ():
+        name = getattr(getattr(call, "function", None), "name", None)
+        if name:
+            yield name
+
+
+def _finish_reason(choices: Iterable[Any]) -> str | None:
+    reasons = [choice.finish_reason for choice in choices if getattr(choice, "finish_reason", None)]
+    return "length" if "length" in reasons else next(iter(reasons), None)
+
+
+def _tokens(logprobs: Any) -> Iterator[TokenLogprob]:
+    for entry in _field(logprobs, "content") or ():
+        logprob = _field(entry, "logprob")
+        if isinstance(logprob, (int, float)):
+            top = tuple(float(_field(other, "logprob")) for other in _field(entry, "top_logprobs") or ())
+            yield TokenLogprob(_field(entry, "token") or "", float(logprob), top)
+
+
+def _field(value: Any, name: str) -> Any:
+    """Providers' log-probabilities arrive as objects or as dictionaries, depending on the dialect."""
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)

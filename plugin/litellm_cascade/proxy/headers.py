@@ -1,0 +1,45 @@
+"""What the client is told: the short list, or everything."""
+
+from __future__ import annotations
+
+from litellm_cascade.pipeline import Journey
+from litellm_cascade.vocabulary import Confidence, Outcome
+
+PREFIX = "x-cascade-"
+
+
+def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
+    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated`` and ``-reason``; with ``everything`` also how it came about."""
+    decision, outcome = journey.decided_plan.decision, journey.outcome()
+    told = {
+        "policy": decision.policy,
+        "band": decision.band.value,
+        "model": outcome.alias or ("" if journey.cascades else decision.alias),
+        "escalated": "true" if outcome.escalated else "false",
+        "reason": outcome.reason.value,
+    }
+    if everything:
+        told |= {
+            "route": decision.route,
+            "policy-digest": decision.digest,
+            "confidence": _confidence(outcome),
+            "attempts": ",".join(attempt.alias for attempt in outcome.attempts),
+            "degraded": ",".join((*decision.degraded, *outcome.degraded[len(decision.degraded) :])),
+            "trace-id": journey.trace.trace_id or "",
+        }
+    return {PREFIX + name: _ascii(value) for name, value in told.items() if value}
+
+
+def _confidence(outcome: Outcome) -> str:
+    judged = [a.judgement.confidence for a in outcome.attempts if a.judgement is not None and a.judgement.confidence is not None]
+    return _shown(judged[-1]) if judged else ""
+
+
+def _shown(confidence: Confidence) -> str:
+    score = "unknown" if confidence.score is None else f"{confidence.score:.4f}"
+    return f"{confidence.name}={score}; accept_at={confidence.threshold}"
+
+
+def _ascii(value: str) -> str:
+    """A header is latin-1 without line ends; an operator's route name may be anything."""
+    return "".join(c if " " <= c <= "~" else "?" for c in value)

@@ -1,0 +1,163 @@
+"""What one proxy process has of ours: settings, one pipeline per policy, and the requests under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, MutableMapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from litellm.proxy import proxy_server
+from litellm_cascade.audit import Tracing
+from litellm_cascade.classifiers import build
+from litellm_cascade.classifiers.guard import Guarded
+from litellm_cascade.pipeline import Journey, Pipeline
+from litellm_cascade.policy import load_policy
+from litellm_cascade.proxy.answers import to_usage
+from litellm_cascade.proxy.headers import headers_of
+from litellm_cascade.proxy.journeys import METADATA, Journeys, Underway, metadata_of
+from litellm_cascade.proxy.models import VirtualModels
+from litellm_cascade.proxy.settings import Settings, policy_path
+from litellm_cascade.proxy.translate import to_caller, to_request, wants_logprobs
+from litellm_cascade.proxy.upstream import RouterUpstream
+from litellm_cascade.vocabulary import Caller, Reason, Request
+
+PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
+"""Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
+NANOSECONDS = 1e9
+
+
+class Runtime:
+    """Answers the hooks and the provider."""
+
+    def __init__(self, settings: Settings, config_file: str | None) -> None:
+        self.settings = settings
+        self.journeys = Journeys()
+        self._config_file = config_file
+        self._models = VirtualModels()
+        self._tracing = Tracing()
+        self._classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
+        self._pipelines: dict[str, Pipeline] = {}
+
+    def pipeline(self, policy: str) -> Pipeline:
+        """The pipeline of ``cascade/<policy>``; its file is read once."""
+        if policy not in self._pipelines:
+            loaded = load_policy(policy_path(self.settings, self._config_file, policy))
+            self._pipelines[policy] = Pipeline(loaded, self._classifier, self._tracing, seed=self.settings.seed)
+        return self._pipelines[policy]
+
+    # --- before the call -----------------------------------------------------------------------------------------------------------
+
+    async def plan(self, data: MutableMapping[str, Any], call_type: str, auth: Any) -> None:
+        """Decide for a request to a virtual model: rewrite ``model`` to an alias, or leave it for the provider to climb the ladder."""
+        policy = self._models.policy(proxy_server.llm_router, str(data.get("model")))
+        if policy is None:
+            return
+        request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
+        journey = await self._decide(request, getattr(auth, "parent_otel_span", None))
+        self.journeys.add(data, Underway(journey, request.wants_logprobs))
+        _note_for_spend_logs(data, journey)
+        if journey.cascades:
+            data["allowed_openai_params"] = sorted(PASSED_ON.union(data.get("allowed_openai_params") or ()))
+        else:
+            data["model"] = journey.decided_plan.decision.alias
+
+    async def _decide(self, request: Request, parent: Any) -> Journey:
+        pipeline = self.pipeline(request.envelope.policy)
+        journey = pipeline.begin(request.envelope, parent)
+        await pipeline.plan(request, journey)
+        return journey
+
+    # --- the call, when it is a cascade --------------------------------------------------------------------------------------------
+
+    async def answer(self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> Any:
+        """The served rung's whole answer."""
+        underway = await self._underway(model, messages, parameters, litellm_params)
+        return await underway.journey.settle(_upstream(underway, messages, parameters, litellm_params, timeout))
+
+    def stream(self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> Any:
+        """The served rung's chunks; known to ``headers`` from now on."""
+        underway = self.journeys.find(litellm_params)
+        if underway is None:
+            return self._stream_unplanned(model, messages, parameters, litellm_params, timeout)
+        upstream = _upstream(underway, messages, parameters, litellm_params, timeout)
+        underway.stream = underway.journey.settle_stream(upstream)
+        return underway.stream
+
+    async def _stream_unplanned(self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> AsyncIterator[Any]:
+        underway = await self._underway(model, messages, {**parameters, "stream": True}, litellm_params)
+        stream = underway.journey.settle_stream(_upstream(underway, messages, parameters, litellm_params, timeout))
+        try:
+            async for chunk in stream:
+                yield chunk
+        finally:
+            await stream.aclose()
+
+    async def _underway(self, model: str, messages: list[Any], parameters: Mapping[str, Any], litellm_params: Mapping[str, Any]) -> Underway:
+        """The planned request; or, for a call that came past the hook (a health check, another router), one planned now."""
+        found = self.journeys.find(litellm_params)
+        if found is not None:
+            return found
+        data = {**parameters, "messages": messages, "model": model}
+        request = to_request(data, "acompletion", Caller(), policy=model)
+        return Underway(await self._decide(request, _parent_span(litellm_params)), wants_logprobs(data))
+
+    # --- after it ------------------------------------------------------------------------------------------------------------------
+
+    async def headers(self, data: Mapping[str, Any]) -> dict[str, str] | None:
+        """The ``x-cascade-*`` headers. For a stream this waits for the verdict, which the client's first token waits for anyway."""
+        underway = self.journeys.find(data)
+        if underway is None:
+            return None
+        if underway.stream is not None:
+            with suppress(Exception):  # what it raises, the stream itself will raise to the client
+                await underway.stream.settle()
+        return headers_of(underway.journey, everything=self.settings.debug_headers)
+
+    def logged(self, kwargs: Mapping[str, Any], response: Any, started: datetime, ended: datetime) -> None:
+        """LiteLLM has logged a call that succeeded: for a request sent straight to an alias, that is its end."""
+        underway = self.journeys.find(kwargs.get("litellm_params"))
+        if underway is None or underway.journey.cascades:
+            return
+        underway.journey.answered_directly(
+            started_ns=int(started.timestamp() * NANOSECONDS),
+            ended_ns=int(ended.timestamp() * NANOSECONDS),
+            usage=to_usage(getattr(response, "usage", None)),
+            cost_usd=kwargs.get("response_cost"),
+        )
+
+    def failed(self, data: Mapping[str, Any], error: Exception) -> None:
+        """The proxy is about to answer with an error."""
+        underway = self.journeys.find(data)
+        if underway is not None:
+            gone = isinstance(error, asyncio.CancelledError)
+            underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
+
+
+def _upstream(underway: Underway, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> RouterUpstream:
+    return RouterUpstream(
+        underway.journey,
+        messages=messages,
+        parameters=parameters,
+        litellm_params=litellm_params,
+        timeout=timeout,
+        keep_logprobs=underway.wants_logprobs,
+    )
+
+
+def _note_for_spend_logs(data: MutableMapping[str, Any], journey: Journey) -> None:
+    decision = journey.decided_plan.decision
+    noted = metadata_of(data).setdefault("spend_logs_metadata", {})
+    if isinstance(noted, dict):
+        noted["cascade"] = {
+            "policy": decision.policy,
+            "digest": decision.digest,
+            "route": decision.route,
+            "band": decision.band.value,
+            "ladder": list(decision.ladder),
+        }
+
+
+def _parent_span(litellm_params: Mapping[str, Any]) -> Any:
+    return next((litellm_params[key].get("litellm_parent_otel_span") for key in METADATA if litellm_params.get(key)), None)

@@ -1,0 +1,54 @@
+"""What an operator writes under ``callback_settings: cascade:`` in LiteLLM's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from litellm_cascade.errors import StartupError
+
+
+class ClassifierSettings(BaseModel):
+    """Which classifier, and how long it may take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "linear"
+    within_ms: float = Field(default=25.0, gt=0)
+
+
+class Settings(BaseModel):
+    """All settings, with defaults that work beside ``policies/``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    policies: str = "policies"
+    """Folder of ``<policy>.yaml`` files, relative to LiteLLM's configuration file."""
+    classifier: ClassifierSettings = ClassifierSettings()
+    debug_headers: bool = False
+    """Send every ``x-cascade-*`` header instead of the short list."""
+    seed: int = 0
+
+
+def read_settings(raw: Mapping[str, Any] | None) -> Settings:
+    """The settings, or one sentence for each thing that is wrong with them."""
+    try:
+        return Settings.model_validate(raw or {})
+    except ValidationError as error:
+        raise StartupError([_sentence(problem) for problem in error.errors()]) from None
+
+
+def policy_path(settings: Settings, config_file: str | None, policy: str) -> Path:
+    """Where the policy of ``cascade/<policy>`` lies."""
+    beside = Path(config_file).resolve().parent if config_file else Path.cwd()
+    return beside / settings.policies / f"{policy}.yaml"
+
+
+def _sentence(problem: Any) -> str:
+    where = ".".join(str(part) for part in ("callback_settings", "cascade", *problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting; the settings are {', '.join(sorted(Settings.model_fields))}"
+    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"

@@ -1,0 +1,190 @@
+"""What is wrong with a configuration is said when the proxy starts, in one sentence each, with how to mend it.
+
+Problems stop the proxy: with them requests would fail, budgets would be skipped or the wrong code would run. Warnings are logged.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import litellm
+from litellm._logging import verbose_proxy_logger
+from litellm_cascade.errors import PolicyError, StartupError
+from litellm_cascade.pipeline import Pipeline
+from litellm_cascade.policy import Policy
+from litellm_cascade.proxy.models import PROVIDER, policy_of, virtual_models
+
+CALLBACK = "litellm_cascade.proxy.hooks.cascade"
+HANDLER = "litellm_cascade.proxy.provider.cascade"
+PRICE_KEYS = ("input_cost_per_token", "output_cost_per_token", "input_cost_per_second", "output_cost_per_second")
+WORKER_SECONDS = 30.0
+"""A worker that loads LiteLLM and a classifier on a busy machine has been seen to need more than uvicorn's 5 s, and less than this."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """Sentences, by what they lead to."""
+
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def check_configuration(config: Mapping[str, Any], config_file: str | None, pipeline: Callable[[str], Pipeline]) -> None:
+    """Log the warnings; raise StartupError with all problems at once. ``pipeline`` loads a policy by name."""
+    findings = find(config, config_file, pipeline)
+    for warning in findings.warnings:
+        verbose_proxy_logger.warning("cascade: %s", warning)
+    if findings.problems:
+        raise StartupError([f"cascade: {problem}" for problem in findings.problems])
+
+
+def find(config: Mapping[str, Any], config_file: str | None, pipeline: Callable[[str], Pipeline]) -> Findings:
+    """Everything there is to say about a configuration."""
+    models = list(config.get("model_list") or ())
+    findings = Findings()
+    findings.problems += [*_shadow(config_file), *_callbacks(config), *_provider(config), *_prices(models)]
+    findings.warnings += [*_settings(config, models), *_workers(sys.argv, os.environ)]
+    for name, policy_name in virtual_models(models).items():
+        try:
+            policy = pipeline(policy_name).policy
+        except PolicyError as error:
+            findings.problems.append(f"the policy of model {name!r} cannot be used:\n" + "\n".join(error.problems))
+            continue
+        unknown = list(_unknown_aliases(name, policy, config, models))
+        in_database = bool((config.get("general_settings") or {}).get("store_model_in_db"))
+        (findings.warnings if in_database else findings.problems).extend(unknown)
+        findings.problems += _recursion(name, policy, models)
+        findings.warnings += _blind_rungs(name, policy, models)
+    return findings
+
+
+# --- problems ----------------------------------------------------------------------------------------------------------------------
+
+
+def _shadow(config_file: str | None) -> Iterator[str]:
+    beside = Path(config_file).resolve().parent / "litellm_cascade" if config_file else None
+    if beside is not None and beside.is_dir():
+        yield (
+            f"the folder {beside} lies beside the configuration, so LiteLLM would run that source instead of the installed package, "
+            "once for each mention; move the configuration or the folder elsewhere"
+        )
+
+
+def _callbacks(config: Mapping[str, Any]) -> Iterator[str]:
+    callbacks = (config.get("litellm_settings") or {}).get("callbacks")
+    if isinstance(callbacks, str):
+        yield (
+            f"litellm_settings.callbacks is the single value {callbacks!r}, with which LiteLLM silently drops its per-key model "
+            f"budgets; write it as a list: callbacks: [{callbacks}]"
+        )
+    elif CALLBACK not in (callbacks or ()):
+        yield f"litellm_settings.callbacks lacks {CALLBACK}, so no request would be routed; add it to the list"
+
+
+def _provider(config: Mapping[str, Any]) -> Iterator[str]:
+    provided = (config.get("litellm_settings") or {}).get("custom_provider_map") or ()
+    if not any(item.get("provider") == PROVIDER and item.get("custom_handler") == HANDLER for item in provided):
+        yield (
+            "litellm_settings.custom_provider_map lacks the provider of the virtual models, so every cascade would fail; add "
+            f"{{provider: {PROVIDER}, custom_handler: {HANDLER}}}"
+        )
+
+
+def _prices(models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for model in filter(policy_of, models):
+        for section in ("litellm_params", "model_info"):
+            priced = [key for key in PRICE_KEYS if key in (model.get(section) or {})]
+            if priced:
+                yield (
+                    f"the virtual model {model['model_name']!r} has a price ({section}.{priced[0]}): a price of 0 makes LiteLLM skip "
+                    "every budget check, any other bills its answers twice; remove it, the aliases it calls are billed by themselves"
+                )
+
+
+def _unknown_aliases(name: str, policy: Policy, config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    known = {str(m.get("model_name")) for m in models} | set((config.get("router_settings") or {}).get("model_group_alias") or ())
+    for alias in sorted(policy.aliases):
+        if not any(fnmatchcase(alias, pattern) for pattern in known):
+            close = get_close_matches(alias, known, n=1)
+            meant = f"; did you mean {close[0]!r}?" if close else ""
+            yield (
+                f"the policy {policy.name!r} of model {name!r} sends requests to {alias!r}, which is no model_name in model_list{meant}; "
+                "add a deployment of that name, or change the policy"
+            )
+
+
+def _recursion(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for alias in sorted(set(policy.aliases) & virtual_models(models).keys()):
+        yield f"the policy {policy.name!r} of model {name!r} sends requests to {alias!r}, which is itself virtual; name a real deployment"
+
+
+# --- warnings ----------------------------------------------------------------------------------------------------------------------
+
+
+def _blind_rungs(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for alias in sorted({rung for ladder in policy.ladders for rung in ladder[:-1]}):
+        blind = [m for m in models if m.get("model_name") == alias and not _gives_logprobs(m["litellm_params"])]
+        for model in blind[:1]:
+            yield (
+                f"the ladder of model {name!r} judges {alias!r} on log-probabilities, which {model['litellm_params']['model']!r} does not "
+                "give; every one of its answers will be treated as the gate's `unknown:` says. Put a provider that gives them on this "
+                "rung, or set `unknown: escalate`"
+            )
+
+
+def _gives_logprobs(litellm_params: Mapping[str, Any]) -> bool:
+    if "logprobs" in (litellm_params.get("allowed_openai_params") or ()):
+        return True
+    try:
+        model, provider, *_ = litellm.get_llm_provider(model=litellm_params["model"], api_base=litellm_params.get("api_base"))
+        supported = litellm.get_supported_openai_params(model=model, custom_llm_provider=provider)
+    except Exception:  # noqa: BLE001 - a provider LiteLLM does not know yet (a custom one): nothing can be said
+        return True
+    return supported is None or "logprobs" in supported
+
+
+def _settings(config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    virtual = virtual_models(models)
+    litellm_settings, general = config.get("litellm_settings") or {}, config.get("general_settings") or {}
+    if not virtual:
+        yield f"no model in model_list is virtual; give one `litellm_params: {{model: {PROVIDER}/<policy>}}` for the policy to apply to"
+    fallbacks = [*(litellm_settings.get("fallbacks") or ()), *((config.get("router_settings") or {}).get("fallbacks") or ())]
+    for name in virtual:
+        if not any(name in entry for entry in fallbacks):
+            yield f"litellm_settings.fallbacks has no entry for {name!r}; add one ({{{name}: [<your large model>]}}) to outlive a fault here"
+    if virtual and general.get("cancel_on_disconnect") is not True:
+        yield "general_settings.cancel_on_disconnect is not true, so a client that leaves is still billed for both models; set it to true"
+    if general.get("background_health_checks"):
+        for model in filter(policy_of, models):
+            if not (model.get("model_info") or {}).get("disable_background_health_check"):
+                yield (
+                    f"background health checks will call {model['model_name']!r} like a model; "
+                    "set its model_info.disable_background_health_check to true"
+                )
+
+
+def _workers(arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    workers = _number(arguments, environ, "--num_workers", "NUM_WORKERS")
+    patience = _number(arguments, environ, "--timeout_worker_healthcheck", "TIMEOUT_WORKER_HEALTHCHECK")
+    other_server = {"--run_gunicorn", "--run_granian", "--run_hypercorn"} & set(arguments)
+    if workers is not None and workers > 1 and not other_server and (patience is None or patience < WORKER_SECONDS):
+        yield (
+            f"{workers:.0f} workers are given {patience or 5:.0f} s to start, after which uvicorn kills and restarts them, for ever on a "
+            "busy machine; start LiteLLM with --timeout_worker_healthcheck 90, or with --run_gunicorn"
+        )
+
+
+def _number(arguments: Sequence[str], environ: Mapping[str, str], option: str, variable: str) -> float | None:
+    for position, argument in enumerate(arguments):
+        if argument == option or argument.startswith(f"{option}="):
+            value = argument.partition("=")[2] or next(iter(arguments[position + 1 : position + 2]), "")
+            return float(value) if value.isdigit() else None
+    value = environ.get(variable, "")
+    return float(value) if value.isdigit() else None

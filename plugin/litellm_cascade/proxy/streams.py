@@ -1,0 +1,74 @@
+"""One rung's stream: LiteLLM's chunks become pieces in, and come out in the order that LiteLLM's own stream wrapper expects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import litellm
+from litellm._logging import verbose_proxy_logger
+from litellm_cascade.escalation import Piece
+from litellm_cascade.proxy.answers import to_piece
+from litellm_cascade.vocabulary import Usage
+
+
+@dataclass(slots=True)
+class Consumption:
+    """What a rung has consumed, as far as is known. Filled in as the stream goes."""
+
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+class RungStream:
+    """Iterate once. ``abandon`` closes the provider's stream and bills what it has produced."""
+
+    def __init__(self, response: Any, messages: list[Any], *, keep_logprobs: bool) -> None:
+        self._response = response
+        self._messages = messages
+        self._keep_logprobs = keep_logprobs
+        self.consumption = Consumption()
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        # LiteLLM's outer wrapper ends with the finish chunk and would never see a usage chunk behind it, so the two change places.
+        finish: Piece | None = None
+        async for chunk in self._response:
+            piece = to_piece(chunk, keep_logprobs=self._keep_logprobs)
+            if piece.usage is not None:
+                self.consumption.usage = piece.usage
+            if piece.finish_reason is not None and piece.usage is None:
+                finish = piece
+            else:
+                yield piece
+        if finish is not None:
+            yield finish
+
+    async def abandon(self) -> None:
+        """Close the stream; an abandoned stream fires no callbacks, so its bill is sent here."""
+        try:
+            await self._response.aclose()
+        finally:
+            await self._bill()
+
+    async def _bill(self) -> None:
+        partial = self._partial_answer()
+        if partial is None:
+            return
+        self.consumption.usage = Usage(input_tokens=partial.usage.prompt_tokens, output_tokens=partial.usage.completion_tokens)
+        await self._response.logging_obj.dispatch_success_handlers(
+            partial, cache_hit=False, start_time=None, end_time=None, prefer_async_handlers=True
+        )
+
+    def _partial_answer(self) -> Any:
+        chunks = getattr(self._response, "chunks", None)
+        if not chunks:
+            return None
+        try:
+            partial = litellm.stream_chunk_builder(chunks=chunks, messages=self._messages, logging_obj=self._response.logging_obj)
+            if partial is not None:
+                partial.model = self._response.model
+        except Exception:  # noqa: BLE001 - assembling is LiteLLM's; a bill that cannot be made must not break the answer
+            verbose_proxy_logger.warning("cascade: an abandoned stream of %s could not be billed", self._response.model)
+            return None
+        return partial

@@ -1,0 +1,252 @@
+"""LiteLLM's request dictionaries, in five dialects, become one ``Request``. Nothing behind this file knows a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
+
+Json = Mapping[str, Any]
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "completion": Endpoint.CHAT,
+    "acompletion": Endpoint.CHAT,
+    "text_completion": Endpoint.COMPLETIONS,
+    "atext_completion": Endpoint.COMPLETIONS,
+    "anthropic_messages": Endpoint.MESSAGES,
+    "responses": Endpoint.RESPONSES,
+    "aresponses": Endpoint.RESPONSES,
+    "generate_content": Endpoint.GENERATE_CONTENT,
+    "agenerate_content": Endpoint.GENERATE_CONTENT,
+    "generate_content_stream": Endpoint.GENERATE_CONTENT,
+    "agenerate_content_stream": Endpoint.GENERATE_CONTENT,
+}
+"""LiteLLM's ``call_type`` in the pre-call hook, with and without its leading ``a``."""
+
+TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
+IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
+AUDIO_PARTS = frozenset({"input_audio", "audio"})
+FILE_PARTS = frozenset({"file", "input_file", "document"})
+
+
+def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Request:
+    """The request behind ``data``, which no client can make so odd that this raises."""
+    endpoint = ENDPOINTS.get(call_type, Endpoint.OTHER)
+    return Request(
+        envelope=Envelope(
+            request_id=str(data.get("litellm_call_id") or ""),
+            endpoint=endpoint,
+            requested_model=str(data.get("model") or ""),
+            policy=policy,
+            stream=data.get("stream") is True,
+        ),
+        caller=caller,
+        turns=tuple(_turns(data)),
+        tools=tuple(_tool_names(data.get("tools"))),
+        response_format=_response_format(data),
+        temperature=_number(data.get("temperature")),
+        max_output_tokens=_whole(data.get("max_completion_tokens") or data.get("max_output_tokens") or data.get("max_tokens")),
+        choices=_whole(data.get("n")) or 1,
+        wants_logprobs=wants_logprobs(data),
+        direct_only=direct_only(data, endpoint),
+    )
+
+
+def wants_logprobs(data: Json) -> bool:
+    """Did the client ask for log-probabilities, in whichever dialect? (``logprobs: 0`` on /v1/completions asks for the chosen ones.)"""
+    logprobs = data.get("logprobs")
+    included = data.get("include")
+    asked_in_responses = isinstance(included, list) and "message.output_text.logprobs" in included
+    return logprobs is True or (isinstance(logprobs, int) and logprobs is not False) or asked_in_responses
+
+
+def to_caller(auth: Any, metadata: Json) -> Caller:
+    """The authenticated caller, from LiteLLM's ``UserAPIKeyAuth`` and the request's metadata."""
+    own = auth.metadata if isinstance(getattr(auth, "metadata", None), dict) else {}
+    tags = metadata.get("tags")
+    return Caller(
+        key_hash=_text(getattr(auth, "api_key", None)),
+        key_alias=_text(getattr(auth, "key_alias", None)),
+        team=_text(getattr(auth, "team_id", None)),
+        user=_text(getattr(auth, "user_id", None)),
+        end_user=_text(getattr(auth, "end_user_id", None)),
+        tier=_text(own.get("tier")),
+        tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+    )
+
+
+# --- turns -------------------------------------------------------------------------------------------------------------------------
+
+
+def _turns(data: Json) -> Iterator[Turn]:
+    for role, content in _spoken(data):
+        parts = list(_parts(content))
+        yield Turn(
+            role=role,
+            text="\n".join(part for part in parts if isinstance(part, str)),
+            attachments=tuple(part for part in parts if isinstance(part, Attachment)),
+            tool_calls=sum(1 for part in _blocks(content) if part.get("type") in {"tool_use", "function_call"}),
+        )
+
+
+def _spoken(data: Json) -> Iterator[tuple[str, Any]]:
+    for key in ("system", "instructions", "systemInstruction", "system_instruction"):
+        if data.get(key):
+            yield "system", data[key]
+    if "messages" in data:
+        yield from _messages(data["messages"])
+    elif "input" in data:
+        yield from _input_items(data["input"])
+    elif "contents" in data:
+        yield from _messages(data["contents"])
+    elif "prompt" in data:
+        prompt = data["prompt"]
+        yield "user", prompt if isinstance(prompt, str) else "\n".join(map(str, prompt or ()))
+
+
+def _messages(messages: Any) -> Iterator[tuple[str, Any]]:
+    for message in messages if isinstance(messages, list) else [messages]:
+        if isinstance(message, Mapping):
+            yield str(message.get("role") or "user"), message.get("content", message.get("parts"))
+
+
+def _input_items(items: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(items, str):
+        yield "user", items
+        return
+    for item in _blocks(items):
+        if item.get("type") == "function_call_output":
+            yield "tool", item.get("output")
+        else:
+            yield str(item.get("role") or "user"), item.get("content")
+
+
+def _parts(content: Any) -> Iterator[str | Attachment]:
+    if isinstance(content, str):
+        yield content
+        return
+    if isinstance(content, Mapping):
+        content = content.get("parts") or [content]
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            yield from _part(part)
+
+
+def _part(part: Json) -> Iterator[str | Attachment]:
+    kind = part.get("type")
+    if kind in TEXT_PARTS or (kind is None and isinstance(part.get("text"), str)):
+        yield str(part.get("text") or part.get("refusal") or "")
+    elif kind == "tool_result":
+        yield from _parts(part.get("content"))
+    else:
+        attachment = _attachment(str(kind), part)
+        if attachment is not None:
+            yield attachment
+
+
+def _attachment(kind: str, part: Json) -> Attachment | None:
+    mime = _mime_type(part)
+    if kind in IMAGE_PARTS:
+        return Attachment(modality="image", mime_type=mime)
+    if kind in AUDIO_PARTS:
+        return Attachment(modality="audio", mime_type=mime)
+    if kind in {"video", "video_url"}:
+        return Attachment(modality="video", mime_type=mime)
+    if kind in FILE_PARTS or mime is not None:
+        return Attachment(modality=_modality(mime), mime_type=mime)
+    return None
+
+
+def _mime_type(part: Json) -> str | None:
+    for key in ("source", "file", "inlineData", "inline_data", "fileData", "image_url", "input_audio"):
+        inner = part.get(key)
+        if isinstance(inner, Mapping):
+            named = inner.get("media_type") or inner.get("mimeType") or inner.get("mime_type") or inner.get("format")
+            return _text(named) or _data_url_type(inner.get("url") or inner.get("file_data"))
+    return _data_url_type(part.get("image_url") or part.get("file_data"))
+
+
+def _data_url_type(url: Any) -> str | None:
+    if isinstance(url, str) and url.startswith("data:"):
+        return url[5 : url.find(";", 5)] or None
+    return None
+
+
+def _modality(mime: str | None) -> str:
+    if mime is None:
+        return "file"
+    if mime == "application/pdf":
+        return "pdf"
+    family = mime.partition("/")[0]
+    return family if family in {"image", "audio", "video"} else "file"
+
+
+# --- the rest ----------------------------------------------------------------------------------------------------------------------
+
+
+def _tool_names(tools: Any) -> Iterator[str]:
+    for tool in _blocks(tools):
+        function = tool.get("function")
+        yield str((function if isinstance(function, Mapping) else tool).get("name") or tool.get("type") or "")
+
+
+def _response_format(data: Json) -> str | None:
+    text = data.get("text")
+    wanted = data.get("response_format") or (text.get("format") if isinstance(text, Mapping) else None)
+    if isinstance(wanted, Mapping):
+        kind = _text(wanted.get("type"))
+        return None if kind == "text" else kind
+    return "json_schema" if wanted is not None else None
+
+
+def direct_only(data: Json, endpoint: Endpoint) -> str | None:
+    """Why this request cannot pass through a cascade: a feature that only the chosen alias's native path keeps."""
+    if endpoint is Endpoint.GENERATE_CONTENT:
+        return "generate_content"
+    if endpoint is Endpoint.RESPONSES:
+        return _first_present(data, ("previous_response_id", "background", "conversation")) or _bridge_loses(data)
+    if endpoint is Endpoint.MESSAGES:
+        return _first_present(data, ("thinking", "cache_control", "container", "mcp_servers")) or _bridge_loses(data)
+    return _first_present(data, ("audio", "web_search_options"))
+
+
+def _bridge_loses(data: Json) -> str | None:
+    if any(tool.get("type") not in {None, "function", "custom"} for tool in _blocks(data.get("tools"))):
+        return "built_in_tools"
+    for block in _every_block(data):
+        if "cache_control" in block:
+            return "cache_control"
+        if block.get("type") in IMAGE_PARTS | FILE_PARTS:
+            return "attachments"
+    return None
+
+
+def _every_block(data: Json) -> Iterator[Json]:
+    yield from _blocks(data.get("system"))
+    yield from _blocks(data.get("tools"))
+    for message in (*_blocks(data.get("messages")), *_blocks(data.get("input"))):
+        yield message
+        yield from _blocks(message.get("content"))
+
+
+def _first_present(data: Json, keys: Iterable[str]) -> str | None:
+    return next((key for key in keys if data.get(key)), None)
+
+
+def _blocks(content: Any) -> list[Json]:
+    return [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value else None  # noqa: PLR0124 - not NaN

@@ -1,0 +1,105 @@
+"""The rungs of a ladder, asked through LiteLLM's router: load balancing, retries, cooldowns, guardrails and spend all keep working."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata, parent_session_kwargs
+from litellm.proxy import proxy_server
+from litellm_cascade.escalation import Answer
+from litellm_cascade.pipeline import Journey
+from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
+from litellm_cascade.proxy.journeys import METADATA, TOKEN
+from litellm_cascade.proxy.streams import Consumption, RungStream
+
+ORIGIN = "cascade_attempt"
+"""Marks a rung's call in LiteLLM's metadata: its cost is billed, its tokens are not counted against limits a second time."""
+NOT_HANDED_DOWN = frozenset({TOKEN, "model_info", "model_group", "deployment", "api_base", "previous_models"})
+"""What the virtual model's own deployment left in the metadata, and would be untrue of a rung's."""
+ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs", "allowed_openai_params", "max_retries"})
+"""Parameters of the request that a rung's call sets for itself."""
+
+
+class RouterUpstream:
+    """Asks the aliases of one request, for whole answers or streams. ``parameters`` are the request's, in OpenAI's chat dialect."""
+
+    def __init__(
+        self,
+        journey: Journey,
+        *,
+        messages: list[Any],
+        parameters: Mapping[str, Any],
+        litellm_params: Mapping[str, Any],
+        timeout: Any,
+        keep_logprobs: bool,
+    ) -> None:
+        self._journey = journey
+        self._messages = messages
+        self._parameters = {key: value for key, value in parameters.items() if key not in ANSWERED_HERE}
+        self._alternatives = _alternatives(parameters)
+        self._outer = litellm_params
+        self._timeout = timeout
+        self._keep_logprobs = keep_logprobs
+        self._consumed: dict[int, Consumption] = {}
+
+    async def ask(self, rung: int, alias: str) -> Answer:
+        """A whole answer."""
+        response = await self._call(rung, alias, stream=False)
+        self._consumed[rung] = Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=_cost(response))
+        return Answer(dressed(response, keep_logprobs=self._keep_logprobs), to_completion(response))
+
+    async def open(self, rung: int, alias: str) -> RungStream:
+        """A stream of the answer."""
+        stream = RungStream(await self._call(rung, alias, stream=True), self._messages, keep_logprobs=self._keep_logprobs)
+        self._consumed[rung] = stream.consumption
+        return stream
+
+    def ended(self, rung: int) -> None:
+        """The rung is done with: close its span with what it consumed."""
+        consumed = self._consumed.get(rung) or Consumption()
+        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd)
+
+    async def _call(self, rung: int, alias: str, *, stream: bool) -> Any:
+        span = self._journey.attempt_started(rung, alias)
+        metadata = self._metadata()
+        if span.is_recording():
+            metadata["litellm_parent_otel_span"] = span
+        return await proxy_server.llm_router.acompletion(  # looked up per call: LiteLLM replaces its router when models change
+            model=alias,
+            messages=self._messages,
+            metadata=metadata,
+            **parent_session_kwargs(self._outer),
+            **_streaming(stream=stream),
+            **self._logprobs(),
+            **({"timeout": self._timeout} if self._timeout is not None else {}),
+            **self._parameters,
+        )
+
+    def _metadata(self) -> dict[str, Any]:
+        outer = next((self._outer[key] for key in METADATA if self._outer.get(key)), {})
+        inherited = forwarded_internal_call_metadata(outer, ORIGIN)
+        return {key: value for key, value in inherited.items() if key not in NOT_HANDED_DOWN}
+
+    def _logprobs(self) -> dict[str, Any]:
+        run = self._journey.run
+        judged = run is not None and run.gate is not None and not run.on_last_rung
+        # Always one alternative or more: llama.cpp sends nothing for 0, and twenty when the number is left out.
+        return {"logprobs": True, "top_logprobs": self._alternatives} if judged or self._keep_logprobs else {}
+
+
+def _streaming(*, stream: bool) -> dict[str, Any]:
+    return {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+
+
+def _alternatives(parameters: Mapping[str, Any]) -> int:
+    """How many alternatives per token the client wants: ``top_logprobs``, or the number that /v1/completions gives as ``logprobs``."""
+    asked = parameters.get("top_logprobs")
+    if asked is None and not isinstance(parameters.get("logprobs"), bool):
+        asked = parameters.get("logprobs")
+    return max(1, asked) if isinstance(asked, int) else 1
+
+
+def _cost(response: Any) -> float | None:
+    cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
+    return float(cost) if isinstance(cost, (int, float)) else None

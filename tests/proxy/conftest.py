@@ -1,0 +1,99 @@
+"""The fixtures of the tests against a real proxy. Servers live as long as the session; what they remember lives as long as a test."""
+
+from contextlib import ExitStack
+
+import pytest
+from harness.configs import BESIDE, cascade_config, plain_config
+from harness.spend import Spend
+from harness.telemetry import otel_to
+
+from litellm_cascade.testing.proxy import ProxyProcess
+from litellm_cascade.testing.telemetry import SpanCollector, TraceParent
+from litellm_cascade.testing.upstream import FakeUpstream
+
+
+@pytest.fixture(scope="session")
+def upstream_server():
+    with FakeUpstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def collector_server():
+    with SpanCollector() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spend_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("spend") / "rows.jsonl"
+
+
+@pytest.fixture
+def upstream(upstream_server):
+    """The fake model server, without scripts and requests of earlier tests."""
+    upstream_server.clear()
+    return upstream_server
+
+
+@pytest.fixture
+def collector(collector_server):
+    """The span collector, empty."""
+    collector_server.clear()
+    return collector_server
+
+
+@pytest.fixture
+def trace():
+    """A trace of this test alone: send ``trace.headers``, look for ``trace.trace_id``."""
+    return TraceParent()
+
+
+@pytest.fixture
+def spend(spend_file):
+    """The spend rows from here on."""
+    return Spend(spend_file)
+
+
+@pytest.fixture(scope="session")
+def prepare_proxy(tmp_path_factory, collector_server, spend_file):
+    """A proxy for a configuration, not yet started: telemetry goes to the collector, spend to the spend file."""
+
+    def prepare(config, *, env=None, files=(), **options):
+        env = otel_to(collector_server.endpoint) | {"CASCADE_SPEND_FILE": str(spend_file)} | (env or {})
+        return ProxyProcess(config, tmp_path_factory.mktemp("proxy"), env=env, files=(*BESIDE, *files), **options)
+
+    return prepare
+
+
+@pytest.fixture(scope="session")
+def start_proxy(prepare_proxy):
+    """Starts a proxy for a configuration; it ends with the session."""
+    with ExitStack() as running:
+        yield lambda config, **options: running.enter_context(prepare_proxy(config, **options))
+
+
+@pytest.fixture(scope="session")
+def plain_proxy(start_proxy, upstream_server):
+    """LiteLLM without the plugin: what answers must be compared with."""
+    return start_proxy(plain_config(upstream_server.url))
+
+
+@pytest.fixture(scope="session")
+def proxy(start_proxy, upstream_server):
+    """LiteLLM with the plugin and its virtual alias ``auto``."""
+    return start_proxy(cascade_config(upstream_server.url))
+
+
+@pytest.fixture
+def client(proxy):
+    """An HTTP client of ``proxy``, logged in."""
+    with proxy.client() as client:
+        yield client
+
+
+@pytest.fixture
+def plain_client(plain_proxy):
+    """An HTTP client of ``plain_proxy``, logged in."""
+    with plain_proxy.client() as client:
+        yield client

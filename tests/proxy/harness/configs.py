@@ -1,0 +1,72 @@
+"""The proxy configurations the tests start with, as plain functions that are easy to vary."""
+
+from copy import deepcopy
+from pathlib import Path
+
+BESIDE = (Path(__file__).parent.parent / "spend_recorder.py", Path(__file__).parent / "policies")
+"""What every configuration needs beside it."""
+PRICES = {"small": 1e-6, "sql": 5e-6, "large": 9e-5}  # USD per token, in and out
+
+
+def plain_config(upstream_url, **changes):
+    """Three models at the fake upstream, LiteLLM's own telemetry, the spend recorder, and nothing of ours."""
+    config = {
+        "model_list": [*(model(name, upstream_url) for name in PRICES), gemini_model("gem", upstream_url)],
+        "litellm_settings": {"callbacks": ["otel", "spend_recorder.recorder"], "num_retries": 0},
+        "general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY", "cancel_on_disconnect": True},
+    }
+    return changed(config, changes)
+
+
+def cascade_config(upstream_url, **changes):
+    """The plain configuration with the plugin in it: a virtual alias ``auto``, its provider, the hook and a fallback."""
+    config = plain_config(upstream_url)
+    config["model_list"].append(
+        {
+            "model_name": "auto",
+            "litellm_params": {"model": "cascade/test"},
+            "model_info": {"disable_background_health_check": True, "mode": "chat"},
+        }
+    )
+    config["litellm_settings"] |= {
+        "callbacks": ["otel", "litellm_cascade.proxy.hooks.cascade", "spend_recorder.recorder"],
+        "custom_provider_map": [{"provider": "cascade", "custom_handler": "litellm_cascade.proxy.provider.cascade"}],
+        "fallbacks": [{"auto": ["large"]}],
+    }
+    config["callback_settings"] = {"cascade": {"policies": "policies"}}
+    return changed(config, changes)
+
+
+def model(name, upstream_url, **parameters):
+    """One deployment at the fake upstream."""
+    price = PRICES.get(name, 0.0)
+    return {
+        "model_name": name,
+        "litellm_params": {
+            "model": f"openai/{name}",
+            "api_base": f"{upstream_url}/v1",
+            "api_key": "fake",
+            "input_cost_per_token": price,
+            "output_cost_per_token": price,
+            **parameters,
+        },
+    }
+
+
+def gemini_model(name, upstream_url):
+    """A deployment that the proxy's native generateContent route reaches without translation."""
+    parameters = {"model": f"gemini/{name}", "api_base": f"{upstream_url}/v1beta", "api_key": "fake"}
+    return {"model_name": name, "litellm_params": parameters}
+
+
+def changed(config, changes):
+    """A copy in which mappings are merged and everything else is replaced; None removes."""
+    config = deepcopy(config)
+    for name, value in changes.items():
+        if value is None:
+            config.pop(name, None)
+        elif isinstance(value, dict) and isinstance(config.get(name), dict):
+            config[name] = changed(config[name], value)
+        else:
+            config[name] = value
+    return config
