@@ -100,3 +100,10 @@ def test_generate_content_reaches_the_fake_directly(upstream, plain_client, verb
     response = plain_client.post(f"/v1beta/models/gem:{verb}", json=body).raise_for_status()
     assert "Paris" in response.text
     assert upstream.wait_for(lambda seen: seen.finished).path == f"/v1beta/models/gem:{verb}"
+
+
+def test_the_virtual_alias_is_answered_by_a_model_behind_it(upstream, client):
+    upstream.script("small", Reply("Paris it is"))
+    answer = client.post("/v1/chat/completions", json={**ASK, "model": "auto"}).raise_for_status()
+    assert answer.json()["choices"][0]["message"]["content"] == "Paris it is"
+    assert [seen.model for seen in upstream.requests] == ["small"]

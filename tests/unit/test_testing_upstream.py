@@ -307,3 +307,14 @@ def test_closing_the_server_ends_what_hangs():
     waiting.join(5)
     assert not waiting.is_alive()
     assert not upstream.requests[0].finished
+
+
+def test_stopping_twice_or_before_the_start_does_no_harm():
+    with FakeUpstream() as upstream:
+        upstream.stop()
+    FakeUpstream().stop()
+
+
+def test_a_script_without_replies_is_refused_at_once(upstream):
+    with pytest.raises(ValueError, match="at least one reply"):
+        upstream.script("small", [])

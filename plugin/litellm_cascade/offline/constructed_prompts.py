@@ -6,6 +6,7 @@ fill the gaps. A wording belongs to one part for good (``part_of``), so figures 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _SOURCE: Final = Path(__file__).with_name("constructed_prompts.yaml")
 _HARD: Final = 0.9
+_CHOICE: Final = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")  # [a|b]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ def _fill(wording: str, random: Random, passages: Sequence[str], topics: Sequenc
         "{n}": str(random.randint(2, 99)),
         "{m}": str(random.randint(2, 999)),
     }
+    wording = _CHOICE.sub(lambda choice: random.choice(choice[1].split("|")), wording)
     for place, value in values.items():
         wording = wording.replace(place, value)
     return wording

@@ -38,9 +38,6 @@ LENGTH_CARRIED = 0.3
 """How much (an exponent) of the recorded span of lengths that simulated answers lack is put into their mean log-probability: the least
 tenth with which the AUROC of mean, min and sum all come to lie within the pooled records' intervals."""
 
-SIMULATED_ANSWERS = 2_000
-RESAMPLES = 500
-
 Numbers = NDArray[np.float64]
 
 
@@ -144,22 +141,22 @@ def digest(paths: Sequence[Path]) -> str:
 # --- what the fit is worth: the table in docs/simulator.md --------------------------------------------------------------------------
 
 
-def table(runs: Mapping[str, Sequence[Record]], fitted: str) -> str:
+def table(runs: Mapping[str, Sequence[Record]], fitted: ConfidenceFit, *, answers: int, resamples: int) -> str:
     """AUROC of three scores for "the answer is right", recorded and simulated, with 95 % bootstrap intervals."""
     recorded = {run: [_scored(record.question, record.correct, record.logprobs) for record in records] for run, records in runs.items()}
     recorded = {f"recorded, {run}": rows for run, rows in recorded.items()} | {"recorded, pooled": list(chain(*recorded.values()))}
-    simulated = {f"simulated, {role}": _simulated(role, read_fit(fitted)) for role in PROFILES}
+    simulated = {f"simulated, {role}": _simulated(role, fitted, answers) for role in PROFILES}
     head = ["| answers | n | right | mean | min | sum |", "|---|---|---|---|---|---|"]
-    return "\n".join([*head, *(_line(name, rows) for name, rows in (recorded | simulated).items())])
+    return "\n".join([*head, *(_line(name, rows, resamples) for name, rows in (recorded | simulated).items())])
 
 
 def _scored(question: str, correct: bool, logprobs: Numbers) -> Scored:
     return Scored(question, correct, (float(logprobs.mean()), float(logprobs.min()), float(logprobs.sum())))
 
 
-def _simulated(role: str, fitted: ConfidenceFit) -> list[Scored]:
-    answers = ((f"Question {index}?", _asked(index)) for index in range(SIMULATED_ANSWERS))
-    drawn = ((question, answer(question, role, ask=ask, fit=fitted)) for question, ask in answers)
+def _simulated(role: str, fitted: ConfidenceFit, answers: int) -> list[Scored]:
+    asked = ((f"Question {index}?", _asked(index)) for index in range(answers))
+    drawn = ((question, answer(question, role, ask=ask, fit=fitted)) for question, ask in asked)
     return [_scored(question, one.correct, np.array([token.logprob for token in one.tokens])) for question, one in drawn]
 
 
@@ -167,17 +164,17 @@ def _asked(index: int) -> Ask:
     return Ask(top=1, difficulty=("simple", "medium", "complex")[index % 3])
 
 
-def _line(name: str, rows: Sequence[Scored]) -> str:
-    cells = " | ".join(_with_interval(rows, which) for which in range(3))
+def _line(name: str, rows: Sequence[Scored], resamples: int) -> str:
+    cells = " | ".join(_with_interval(rows, which, resamples) for which in range(3))
     return f"| {name} | {len(rows):,} | {sum(row.correct for row in rows) / len(rows):.1%} | {cells} |"
 
 
-def _with_interval(rows: Sequence[Scored], which: int) -> str:
+def _with_interval(rows: Sequence[Scored], which: int, resamples: int) -> str:
     """Questions are resampled, not answers: the pooled records hold three answers to each question."""
     scores, correct = np.array([row.scores[which] for row in rows]), np.array([row.correct for row in rows])
     _, question = np.unique([row.question for row in rows], return_inverse=True)
     rng = np.random.default_rng(0)
-    weights = (np.bincount(rng.integers(0, question.max() + 1, question.max() + 1), minlength=question.max() + 1) for _ in range(RESAMPLES))
+    weights = (np.bincount(rng.integers(0, question.max() + 1, question.max() + 1), minlength=question.max() + 1) for _ in range(resamples))
     low, high = np.quantile([_auroc(scores, correct, weight[question]) for weight in weights], (0.025, 0.975))
     return f"{_auroc(scores, correct, np.ones(len(rows))):.3f} [{low:.3f}, {high:.3f}]"
 
@@ -196,13 +193,16 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = prin
     parser = argparse.ArgumentParser(prog="python -m litellm_cascade.offline.fit_simulator", description="Fits the simulator's confidence.")
     parser.add_argument("--data", type=Path, required=True, help="folder with the recorded runs")
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--answers", type=int, default=2000, help="simulated answers a role, for the table")
+    parser.add_argument("--resamples", type=int, default=500, help="bootstrap resamples, for the table's intervals")
     given = parser.parse_args(argv)
     paths = [given.data / f"{run}.jsonl" for run in RUNS]
     runs = {path.stem: read_records(path) for path in paths}
     records = [record for run in runs.values() for record in run]
     provenance = {"data": f"sha256:{digest(paths)}", "runs": ", ".join(RUNS), "answers": str(len(records)), "command": _COMMAND}
     given.out.write_text(json.dumps({"provenance": provenance, **fit(records)}, indent=1) + "\n", encoding="utf-8")
-    show(table(runs, given.out.read_text(encoding="utf-8")))
+    fitted = read_fit(given.out.read_text(encoding="utf-8"))
+    show(table(runs, fitted, answers=given.answers, resamples=given.resamples))
 
 
 _COMMAND = "python -m litellm_cascade.offline.fit_simulator --data DIR --out plugin/litellm_cascade/simulated/confidence.json"

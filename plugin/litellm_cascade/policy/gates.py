@@ -43,7 +43,9 @@ class GateRule(Strict):
     """One gate: a score, the value from which it is accepted, and what else counts."""
 
     confidence: ConfidenceRule = ConfidenceRule()
-    accept_at: float = Field(description="Answers scoring this or more are served; nats, at most 0, e.g. -0.35.")
+    accept_at: float = Field(
+        description="Answers scoring this or more are served; nats, at most 0, e.g. -0.35.", json_schema_extra={"maximum": 0}
+    )
     unknown: Literal["accept", "escalate"] = Field(
         default="accept", description="What to do with an answer whose provider sends no log-probabilities."
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _SENTENCES = {
     "missing": "is missing; add it",
     "literal_error": "is {input}; write {expected}",
+    "enum": "is {input}; write {expected}",
     "string_type": "must be text, not {kind}",
     "int_type": "must be a whole number, not {kind}",
     "int_from_float": "must be a whole number, not {input}",

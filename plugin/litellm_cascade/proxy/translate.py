@@ -210,6 +210,8 @@ def direct_only(data: Json, endpoint: Endpoint) -> str | None:
         return _first_present(data, ("previous_response_id", "background", "conversation")) or _bridge_loses(data)
     if endpoint is Endpoint.MESSAGES:
         return _first_present(data, ("thinking", "cache_control", "container", "mcp_servers")) or _bridge_loses(data)
+    if endpoint is Endpoint.COMPLETIONS and wants_logprobs(data):
+        return "logprobs"  # LiteLLM translates the answer of a custom provider without them
     return _first_present(data, ("audio", "web_search_options"))
 
 

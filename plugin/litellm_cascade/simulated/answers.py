@@ -96,7 +96,7 @@ def answer(
     whole = SimulatedAnswer(
         text="", tokens=(), finish_reason="stop", usage=usage, latency_s=latency_s, correct=correct, difficulty=difficulty, fault=fault
     )
-    if ask.tool is not None:
+    if ask.tool is not None and fault != "refuse":
         return _with_tool_call(whole, ask.tool)
     return _cut(_with_text(whole, rng, role, question, ask=ask, fit=fit or shipped_fit()), ask.max_tokens)
 
@@ -113,9 +113,12 @@ def _fault(rng: Random, faults: Faults) -> str | None:
 
 
 def _with_tool_call(whole: SimulatedAnswer, tool: Tool) -> SimulatedAnswer:
-    call = call_tool(tool)
+    call, cut = call_tool(tool), whole.fault == "truncate"
+    if cut:
+        call = replace(call, arguments=call.arguments[: len(call.arguments) // 2])
     usage = replace(whole.usage, output_tokens=len(tokenise(call.arguments)) + 1)
-    return replace(whole, tool_call=call, finish_reason="tool_calls", usage=usage)
+    reason = "length" if cut else "tool_calls"
+    return replace(whole, tool_call=call, finish_reason=reason, usage=usage, correct=whole.correct and not cut)
 
 
 def _with_text(whole: SimulatedAnswer, rng: Random, role: str, question: str, *, ask: Ask, fit: ConfidenceFit) -> SimulatedAnswer:
@@ -176,7 +179,7 @@ def _question(prompt: Prompt) -> str:
 
 def _content(content: Any) -> str:
     if isinstance(content, list):
-        return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        return "\n".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
     return content if isinstance(content, str) else ""
 
 

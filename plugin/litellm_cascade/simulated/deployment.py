@@ -28,7 +28,7 @@ NO_FAULTS = Faults()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One simulated deployment. ``latency_ms`` None means the role's own; ``after`` counts the streamed tokens before a failure or a hang."""
+    """One simulated deployment. ``latency_ms`` None means the role's own; ``after``: streamed tokens before it fails or hangs."""
 
     role: str
     faults: Faults = NO_FAULTS
