@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 
 # --- what arrives ------------------------------------------------------------------------------------------------------------------
@@ -27,7 +27,7 @@ class Caller:
     tags: tuple[str, ...] = ()
 
 
-class Endpoint(str, Enum):
+class Endpoint(StrEnum):
     """The route the client called; its dialect is kept for the answer."""
 
     CHAT = "chat"
@@ -146,7 +146,7 @@ class Evidence:
     direct_only: str | None = None
 
 
-class Band(str, Enum):
+class Band(StrEnum):
     """Which of the three ways a request is answered."""
 
     SMALL = "small"  # a cheaper alias answers alone
@@ -266,14 +266,14 @@ class Confidence:
         return "high" if self.score >= self.threshold else "low"
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """What becomes of an answer."""
 
     ACCEPT = "accept"
     ESCALATE = "escalate"
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why, from a closed list: a metric label and a search term."""
 
     CONFIDENT = "confident"

@@ -24,6 +24,7 @@ VERSION: Final = 1
 HEAD_CHARACTERS: Final = 2_000
 TAIL_CHARACTERS: Final = 600
 BUCKETS: Final = 1 << 16
+COMPLEXITY_ONLY: Final = 4  # the last dense features; they made the task types worse
 EDGE_WORDS: Final = 6  # an instruction usually stands in the first or the last few words
 _CHARACTER_NGRAMS: Final = (1, 2, 3, 4, 5)
 _CHARACTERS_READ: Final = 600  # n-grams of characters carry style, which shows early
@@ -78,13 +79,15 @@ def _characters(text: str) -> NDArray[np.intp]:
 def _dense(text: str, words: int) -> NDArray[np.float32]:
     size = max(len(text), 1)
     stripped = text.rstrip()
+    options = len(_LINE_WITH_LETTER.findall(text))
+    openly = not options  # length means something else in a multiple-choice question
     return np.array(
         (
             1.0,
             log1p(words) / 6,
             log1p(len(text)) / 8,
             log1p(text.count("\n")) / 4,
-            log1p(len(_LINE_WITH_LETTER.findall(text))) / 2,
+            log1p(options) / 2,
             text.count("?") / (1 + text.count("?")),
             stripped.endswith(("?", "\uff1f")),
             sum(map(text.count, "{}();=<>")) / size,
@@ -92,6 +95,10 @@ def _dense(text: str, words: int) -> NDArray[np.float32]:
             sum(map(text.count, "+-*/^$\\")) / size,
             "```" in text,
             text.isascii(),
+            openly,
+            openly * log1p(words),
+            openly * log1p(len(text)),
+            openly * log1p(sum(map(text.count, "0123456789"))),
         ),
         np.float32,
     )

@@ -6,9 +6,7 @@ of it: ``answered`` or ``failed``. The run says what to do next: ``Ask`` another
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
-from typing import Union
 
 from litellm_cascade.escalation.judging import judge
 from litellm_cascade.vocabulary import Attempt, Completion, Decision, Judgement, Outcome, Reason, Usage, Verdict
@@ -36,7 +34,7 @@ class Fail:
     error: Exception
 
 
-Step = Union[Ask, Serve, Fail]
+Step = Ask | Serve | Fail
 
 
 class CascadeRun:
@@ -75,7 +73,7 @@ class CascadeRun:
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
         self._amend(self.rung, error=type(error).__name__, judgement=_failure(error))
-        self._degraded.append(f"{self._ladder[self.rung]}_{'late' if isinstance(error, asyncio.TimeoutError) else 'failed'}")
+        self._degraded.append(f"{self._ladder[self.rung]}_{'late' if isinstance(error, TimeoutError) else 'failed'}")
         if not self.on_last_rung:
             return self._ask_next()
         kept = self.fallback
@@ -124,5 +122,5 @@ class CascadeRun:
 
 
 def _failure(error: Exception) -> Judgement:
-    reason = Reason.TIMEOUT if isinstance(error, asyncio.TimeoutError) else Reason.ERROR
+    reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.ERROR
     return Judgement(verdict=Verdict.ESCALATE, reason=reason)

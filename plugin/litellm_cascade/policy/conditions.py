@@ -6,37 +6,16 @@ Compiled once, when the policy is loaded; a condition that could fail at request
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import cel
 
-from litellm_cascade.policy.expression import Token, bound_names, calls, free_names, tokens_of
-from litellm_cascade.policy.problems import did_you_mean
-from litellm_cascade.policy.variables import ROOTS, VARIABLES
+from litellm_cascade.policy.expression import tokens_of
+from litellm_cascade.policy.terms import Fault, term_faults, types_in
+from litellm_cascade.policy.variables import VARIABLES
 from litellm_cascade.vocabulary import Evidence
-
-FUNCTIONS = frozenset(
-    {
-        "size",
-        "contains",
-        "startsWith",
-        "endsWith",
-        "matches",
-        "int",
-        "uint",
-        "double",
-        "string",
-        "has",
-        "all",
-        "exists",
-        "exists_one",
-        "map",
-        "filter",
-    }
-)
-"""What a condition may call. CEL finds an unknown function only when it gets there."""
 
 EVALUATION_ERRORS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What ``cel`` raises while it evaluates."""
@@ -46,14 +25,6 @@ LONGEST = 2000
 
 _COMPLAINT = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 _INSTEAD = {"and": "&&", "or": "||", "not": "!", "=": "==", "=<": "<=", "=>": ">=", "<>": "!=", "&": "&&", "|": "||", "is": "=="}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a condition, and how many characters into it."""
-
-    offset: int
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +62,8 @@ def compiled(text: str) -> tuple[Condition | None, list[Fault]]:
     except ValueError as error:
         return None, [_syntax_fault(text, str(error))]
     tokens = tokens_of(text)
-    faults = [*_name_faults(tokens), *_call_faults(tokens), *_shadow_faults(tokens)]
-    names = frozenset(f"{root.text}.{member.text}" for root, member in free_names(tokens) if member)
-    return (None, faults) if faults else (Condition(text=text, names=names, program=program), [])
+    faults = term_faults(tokens)
+    return (None, faults) if faults else (Condition(text=text, names=frozenset(types_in(tokens)), program=program), [])
 
 
 def _syntax_fault(text: str, complaint: str) -> Fault:
@@ -102,53 +72,14 @@ def _syntax_fault(text: str, complaint: str) -> Fault:
     offset = sum(len(before) for before in text.splitlines(keepends=True)[: line - 1]) + column - 1
     if "'<EOF>'" in what.partition("expecting")[0]:
         return Fault(offset, "the condition ends too early; complete it")
-    word = re.search(r"'(.*?)'", what)
-    written = word[1].strip() if word else ""
-    instead = _INSTEAD.get(_word_before(text, offset) if written not in _INSTEAD else written)
-    advice = f"in CEL write {instead}" if instead else "check the operators and quotes around it"
-    return Fault(offset, f"this is no CEL ({what.partition(' expecting')[0]}); {advice}")
+    return Fault(offset, f"this is no CEL ({what.partition(' expecting')[0]}); {_syntax_advice(text, offset, what)}")
 
 
-def _word_before(text: str, offset: int) -> str:
-    return (text[:offset].split() or [""])[-1]
-
-
-def _name_faults(tokens: list[Token]) -> Iterator[Fault]:
-    for root, member in free_names(tokens):
-        name = f"{root.text}.{member.text}" if member else root.text
-        if root.text not in ROOTS:
-            yield Fault(root.start, f"unknown name {root.text!r}; {_similar(root.text)}")
-        elif member is None:
-            yield Fault(root.start, f"{root.text!r} alone is no value; write {root.text}.name with one of {', '.join(_members(root.text))}")
-        elif name not in VARIABLES:
-            yield Fault(
-                root.start, f"unknown name {name!r}; {did_you_mean(name, [f'{root.text}.{field}' for field in _members(root.text)])}"
-            )
-
-
-def _similar(word: str) -> str:
-    """Most unknown names are a field without its root, or a word without its quotes."""
-    full = [name for name in VARIABLES if name.endswith(f".{word}")]
-    return f"did you mean {full[0]!r}?" if full else f'names start with {", ".join(ROOTS)}; put text in quotes: "{word}"'
-
-
-def _members(root: str) -> list[str]:
-    return [name.partition(".")[2] for name in VARIABLES if name.startswith(f"{root}.")]
-
-
-def _call_faults(tokens: list[Token]) -> Iterator[Fault]:
-    for call in calls(tokens):
-        if call.text not in FUNCTIONS:
-            yield Fault(call.start, f"unknown function {call.text!r}; {did_you_mean(call.text, FUNCTIONS)}")
-
-
-def _shadow_faults(tokens: list[Token]) -> Iterator[Fault]:
-    for name in sorted(bound_names(tokens) & set(ROOTS)):
-        place = next(token.start for token in tokens if token.text == name)
-        yield Fault(place, f"{name!r} is a name of the request; call the element something else, e.g. item")
-
-
-def types_of(text: str) -> Mapping[str, str]:
-    """The names in a condition with their types, for a message."""
-    pairs = (f"{root.text}.{member.text}" for root, member in free_names(tokens_of(text)) if member)
-    return {name: VARIABLES[name].type for name in pairs}
+def _syntax_advice(text: str, offset: int, what: str) -> str:
+    quoted = re.search(r"'(.*?)'", what, re.DOTALL)
+    written = quoted[1].strip() if quoted else ""
+    before = (text[:offset].split() or [""])[-1]
+    instead = _INSTEAD.get(written) or _INSTEAD.get(before)
+    if instead:
+        return f"write {instead}"
+    return "close the quote" if written[:1] in ("'", '"') else "check the operators and quotes here"

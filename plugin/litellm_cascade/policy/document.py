@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticKnownError
 
 from litellm_cascade.policy.gates import GateRule
 from litellm_cascade.policy.routes import Route
@@ -45,6 +46,13 @@ class Document(Strict):
         description="First match wins; the last route has no condition."
     )
     gates: dict[Label, GateRule] = Field(default_factory=dict, description="When an answer of a cascade is good enough.")
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _a_number(cls, version: object) -> object:
+        if isinstance(version, bool):  # True equals 1
+            raise PydanticKnownError("literal_error", {"expected": "1"})
+        return version
 
     @property
     def largest(self) -> str:

@@ -17,7 +17,8 @@ _TOKEN = re.compile(
 )
 _OPENING, _CLOSING = "([{", ")]}"
 _MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
-_WORDS = frozenset({"true", "false", "null", "in"})
+_LITERALS = {"true": "bool", "false": "bool", "null": "null"}
+_WORDS = frozenset({*_LITERALS, "in"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,13 @@ class Token:
 
     @property
     def end(self) -> int:
+        """Where the next piece may start."""
         return self.start + len(self.text)
+
+    @property
+    def literal(self) -> str | None:
+        """The type of a literal: text, number, bool or null; None for anything else."""
+        return _LITERALS.get(self.text, self.kind if self.kind in ("text", "number") else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,31 @@ def free_names(tokens: list[Token]) -> Iterator[tuple[Token, Token | None]]:
             continue
         has_member = after is not None and after.text == "." and member is not None and member.kind == "name"
         yield token, member if has_member else None
+
+
+def equalities(tokens: list[Token]) -> Iterator[tuple[str, int, Token]]:
+    """Names compared with a literal by ``==`` or ``!=``: the name, where the comparison starts, the literal."""
+    for index, token in enumerate(tokens):
+        if token.text not in ("==", "!="):
+            continue
+        left, right = _operand(tokens[:index], last=True), _operand(tokens[index + 1 :], last=False)
+        for name, literal in ((left, right), (right, left)):
+            if len(name) == _MEMBER and len(literal) == 1 and literal[0].literal:
+                yield "".join(part.text for part in name), left[0].start, literal[0]
+
+
+_MEMBER = len(("root", ".", "member"))
+_ENDS = frozenset({"&&", "||", "==", "!=", "?", ":", ",", "!"})
+
+
+def _operand(tokens: list[Token], *, last: bool) -> list[Token]:
+    """The tokens next to an operator, up to what binds less tightly or to a bracket that is not theirs."""
+    operand: list[Token] = []
+    for token in reversed(tokens) if last else tokens:
+        if token.text in _ENDS or token.text in "([{}])":
+            break
+        operand.append(token)
+    return operand[::-1] if last else operand
 
 
 def parts_of(text: str, tokens: list[Token], *, claim: bool = True) -> Iterator[Part]:

@@ -25,6 +25,6 @@ def parse_policy(text: str, *, name: str = "<policy>") -> Policy:
 
 def _from(source: Source) -> Policy:
     document, problems = validated(source.raw)
-    if document is None:
-        raise policy_error(source, problems)
+    if document is None or source.problems:
+        raise policy_error(source, [*source.problems, *problems])
     return compile_document(document)

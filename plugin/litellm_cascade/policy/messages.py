@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
@@ -18,8 +19,7 @@ _SENTENCES = {
     "literal_error": "is {input}; write {expected}",
     "enum": "is {input}; write {expected}",
     "string_type": "must be text, not {kind}",
-    "int_type": "must be a whole number, not {kind}",
-    "int_from_float": "must be a whole number, not {input}",
+    "int_type": "must be a whole number, not {input}",
     "float_type": "must be a number, not {kind}",
     "bool_type": "must be true or false, not {kind}",
     "dict_type": "must be a mapping (key: value), not {kind}",
@@ -47,6 +47,8 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Prob
     """Every error of a validation, in place."""
     for detail in error.errors(include_url=False):
         kind = detail["type"]
+        if kind == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
+            continue  # pydantic counts only the entries that are right; each wrong one has its own problem
         if kind == "extra_forbidden":
             yield _unknown_key(_path(detail), known_keys(model, detail["loc"][:-1]))
         elif kind == "union_tag_not_found":
@@ -87,6 +89,9 @@ def _path(detail: ErrorDetails) -> Path:
 
 
 def _unknown_key(path: Path, known: set[str]) -> Problem:
+    owner = next((action for action, route in ROUTES.items() if path[-1] in route.model_fields), None)
+    if path[0] == "routes" and owner is not None:
+        return Problem(path=path, message=f"goes with `{owner}` only; remove it", on_key=True)
     return Problem(path=path, message=f"unknown key; {did_you_mean(str(path[-1]), known)}", on_key=True)
 
 
@@ -109,12 +114,17 @@ def _sentence(detail: ErrorDetails) -> str:
     if template is None:
         return detail["msg"]
     given = detail["input"]
-    return template.format(input=repr(given), kind=_kind(given), **_readable(detail)) + _HINTS.get((kind, key), "")
+    return template.format(input=_written(given), kind=_kind(given), **_readable(detail)) + _HINTS.get((kind, key), "")
 
 
 def _readable(detail: ErrorDetails) -> dict[str, Any]:
     context = detail.get("ctx", {})
     return {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
+
+
+def _written(value: Any) -> str:
+    """A value as YAML writes it, short."""
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else reprlib.repr(value)
 
 
 def _kind(value: Any) -> str:

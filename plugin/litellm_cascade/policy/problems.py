@@ -42,7 +42,7 @@ def _segment(part: str | int) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A question naming the closest known word, else the list of them; empty when there are none."""
-    words = sorted(known)
+    words = sorted(word for word in known if word)
     close = get_close_matches(word, words, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

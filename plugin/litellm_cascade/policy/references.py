@@ -13,7 +13,7 @@ def reference_problems(raw: Any) -> Iterator[Problem]:
     routes = list(_routes(raw))
     aliases, gates = _mapping(raw, "models"), _mapping(raw, "gates")
     for path, route in routes:
-        yield from _unknown_aliases(path, route, aliases)
+        yield from _unknown_aliases(path, route, aliases) if aliases else ()  # a pool that is missing is one problem, not many
         yield from _unknown_gate(path, route, gates)
     yield from _repeated_names(routes)
     yield from _unreachable(routes)
@@ -38,7 +38,7 @@ def _unknown_aliases(path: Path, route: Mapping[str, Any], aliases: Mapping[str,
     asked += [((*path, "cascade", index), rung) for index, rung in enumerate(rungs if isinstance(rungs, list) else ())]
     for place, alias in asked:
         if isinstance(alias, str) and alias and alias not in aliases:
-            yield Problem(path=place, message=f"no alias {alias!r} in models; {did_you_mean(alias, aliases) or 'add it there'}")
+            yield Problem(path=place, message=f"no alias {alias!r} in models; {did_you_mean(alias, aliases)}")
 
 
 def _unknown_gate(path: Path, route: Mapping[str, Any], gates: Mapping[str, Any]) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 from yaml.composer import Composer
+from yaml.error import MarkedYAMLError
 from yaml.nodes import Node, ScalarNode
 from yaml.parser import Parser
 from yaml.reader import Reader
@@ -26,7 +27,7 @@ _CORE = [
 _LONGEST_NUMBER = 40
 
 
-class TooMuchError(ValueError):
+class TooMuchError(MarkedYAMLError):
     """The file is built to exhaust whoever reads it."""
 
 
@@ -37,19 +38,22 @@ class _CoreResolver(BaseResolver):
 
 
 class PlainLoader(Reader, Scanner, Parser, Composer, _CoreResolver):
-    """Text to nodes with positions, and no deeper than ``max_depth``. Constructs nothing."""
+    """Text to nodes with positions, neither longer nor deeper than allowed. Constructs nothing."""
 
-    def __init__(self, text: str, *, max_depth: int) -> None:
+    def __init__(self, text: str, *, most_nodes: int, max_depth: int) -> None:
         Reader.__init__(self, text)
         Scanner.__init__(self)
         Parser.__init__(self)
         Composer.__init__(self)
         BaseResolver.__init__(self)
+        self._nodes_left = most_nodes
         self._levels_left = max_depth
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        if self._levels_left == 0:
-            raise TooMuchError("is nested too deeply; write it flatter")
+        if self._levels_left == 0 or self._nodes_left == 0:
+            message = "too deeply nested, or too many values; a policy is a short text, write it flat"
+            raise TooMuchError(problem=message, problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        self._nodes_left -= 1
         self._levels_left -= 1
         node = super().compose_node(parent, index)
         self._levels_left += 1
@@ -69,7 +73,13 @@ def read_scalar(node: ScalarNode) -> Any:
         return _whole(text)
     if kind in ("int", "float") and _FLOAT.match(text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    raise ValueError(f"starts with the YAML tag {node.tag!r}; put the value in quotes")
+    raise ValueError(tag_refused(node))
+
+
+def tag_refused(node: Node) -> str:
+    """What to do about a tag."""
+    tag = str(node.tag).replace(_TAG, "!!")
+    return f"the YAML tag {tag!r} is not allowed; remove it, or put the value in quotes"
 
 
 def _whole(text: str) -> int:

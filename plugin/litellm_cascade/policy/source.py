@@ -16,18 +16,23 @@ import yaml
 from yaml.nodes import Node
 
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy.problems import Path, Problem, policy_error
-from litellm_cascade.policy.scalars import STRUCTURE_TAGS, PlainLoader, TooMuchError, read_scalar
+from litellm_cascade.policy.problems import Path, Problem
+from litellm_cascade.policy.scalars import STRUCTURE_TAGS, PlainLoader, TooMuchError, read_scalar, tag_refused
 from litellm_cascade.policy.syntax import explain
 
 MAX_BYTES = 1024 * 1024
 """A policy is written by people: the largest one shipped has 3 KiB."""
 MAX_VALUES = 20_000
 MAX_DEPTH = 24
+TOO_MUCH = f"more than {MAX_VALUES} values or {MAX_DEPTH} levels, aliases followed; a policy is a short text, write it flat"
 
 
 class Source:
-    """One YAML file: ``raw`` is its content, ``position`` answers where a problem lies (line and column from 1)."""
+    """One YAML file.
+
+    ``raw`` is its content, ``problems`` what YAML allows and a policy does not, ``position`` where a problem lies (line and column from 1).
+    Raises PolicyError when the text is not YAML at all, or empty.
+    """
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -35,7 +40,7 @@ class Source:
         self._text = text
         self._values: dict[Path, Node] = {}
         self._keys: dict[Path, Node] = {}
-        self._problems: list[Problem] = []
+        self.problems: list[Problem] = []
         self._read()
 
     def position(self, problem: Problem) -> tuple[int, int]:
@@ -57,36 +62,27 @@ class Source:
 
     def _read(self) -> None:
         with self._yaml_errors():
-            node = PlainLoader(self._text, max_depth=MAX_DEPTH).get_single_node()
+            node = PlainLoader(self._text, most_nodes=2 * MAX_VALUES, max_depth=MAX_DEPTH).get_single_node()
             if node is None:
-                raise self._error("is empty; see docs/policies.md for the smallest policy")
+                raise PolicyError([f"{self.name}:1:1: $: is empty; see docs/policies.md for the smallest policy"])
             self.raw = self._plain(node, ())
-        if self._problems:
-            raise policy_error(self, self._problems)
 
     @contextmanager
     def _yaml_errors(self) -> Iterator[None]:
         try:
             yield
-        except TooMuchError as error:
-            raise self._error(str(error)) from None
         except yaml.YAMLError as error:
-            line, column, sentence = explain(error)
+            line, column, sentence = explain(error, self._text)
             raise PolicyError([f"{self.name}:{line}:{column}: $: {sentence}"]) from None
-
-    def _error(self, message: str) -> PolicyError:
-        return policy_error(self, [Problem(path=(), message=message)])
 
     def _plain(self, node: Node, path: Path) -> Any:
         self._values[path] = node
         if len(self._values) > MAX_VALUES or len(path) > MAX_DEPTH:
-            raise TooMuchError(
-                f"holds more than {MAX_VALUES} values or {MAX_DEPTH} levels once its aliases are followed; write it out flat"
-            )
+            raise TooMuchError(problem=TOO_MUCH, problem_mark=node.start_mark)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         if node.tag not in STRUCTURE_TAGS:
-            self._problems.append(Problem(path=path, message=f"the tag {node.tag!r} is not allowed; remove it"))
+            self.problems.append(Problem(path=path, message=tag_refused(node)))
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._mapping(node, path)
@@ -98,7 +94,7 @@ class Source:
             place = (*path, key)
             if key in plain:
                 line = self._keys[place].start_mark.line + 1
-                self._problems.append(Problem(path=place, message=f"is here twice, first on line {line}; keep one", on_key=True))
+                self.problems.append(Problem(path=place, message=f"is here twice, first on line {line}; keep one", on_key=True))
             self._keys[place] = key_node
             plain[key] = self._plain(value_node, place)
         return plain
@@ -107,15 +103,15 @@ class Source:
         if isinstance(node, yaml.ScalarNode) and isinstance(self._scalar(node, path), str):
             return str(node.value)
         written = self._text[node.start_mark.index : node.end_mark.index]
-        self._problems.append(Problem(path=path, message=f"the key {written} is not text; put it in quotes"))
+        self.problems.append(Problem(path=(*path, written), message="is no text; put this key in quotes", on_key=True))
         return written
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         try:
             return read_scalar(node)
         except ValueError as error:
-            self._problems.append(Problem(path=path, message=str(error)))
-            return None
+            self.problems.append(Problem(path=path, message=str(error)))
+            return node.value
 
 
 def open_source(path: str | FilePath) -> Source:

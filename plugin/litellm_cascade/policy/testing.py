@@ -116,8 +116,8 @@ def run_policy_tests(path: str | Path) -> list[CaseResult]:
 def _run(file: Path) -> list[CaseResult]:
     source = open_source(file)
     tests, problems = shaped(source.raw, PolicyTests)
-    if tests is None:
-        raise policy_error(source, problems)
+    if tests is None or source.problems:
+        raise policy_error(source, [*source.problems, *problems])
     policy = load_policy(file.parent / tests.policy)
     return [_try(str(file), policy, case) for case in tests.cases]
 

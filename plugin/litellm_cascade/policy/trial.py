@@ -7,9 +7,10 @@ from typing import Any
 
 import cel
 
-from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, Fault, compiled, context_of, types_of
+from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, compiled, context_of
 from litellm_cascade.policy.expression import Part, parts_of, tokens_of
 from litellm_cascade.policy.samples import SAMPLES
+from litellm_cascade.policy.terms import Fault, types_in
 
 _KINDS = {int: "a whole number", float: "a decimal", str: "text", list: "a list", dict: "a mapping"}
 _CONVERSIONS = "CEL converts nothing by itself, write double(...), int(...), string(...), or 1.0 for 1"
@@ -69,7 +70,7 @@ def _may_be_guarded(text: str, error: Exception) -> bool:
 
 def _failure(text: str, error: Exception) -> str:
     if isinstance(error, TypeError):
-        known = ", ".join(f"{name} is {kind}" for name, kind in types_of(text).items())
+        known = ", ".join(f"{name} is {kind}" for name, kind in types_in(tokens_of(text)).items())
         return f"`{text}` mixes types ({known or 'compare like with like'}); {_CONVERSIONS}"
     if isinstance(error, KeyError):
         return f"`{text}` reads {error.args[0]!r}, which may not be there; correct it, or ask has(...) && first"
@@ -77,4 +78,7 @@ def _failure(text: str, error: Exception) -> str:
         return f"`{text}` reads an element that may not be there; ask size(...) first, or use `in` or exists(...)"
     if isinstance(error, ZeroDivisionError):
         return f"`{text}` may divide by zero; rule that out first with &&"
-    return f"`{text}` cannot be evaluated ({str(error).splitlines()[0]}); correct it"
+    if "Undefined" in str(error):
+        return f"`{text}` calls what its value does not have; for lists write `in`, or exists(item, ...)"
+    reason = str(error).splitlines()[0].partition(". Check")[0].removesuffix(":")
+    return f"`{text}` cannot be evaluated ({reason}); correct it"

@@ -63,6 +63,10 @@ def _text(value: str) -> str:
     return plain if plain.isascii() else plain.encode("utf-8", "replace").decode()  # half a surrogate pair is no text for CEL
 
 
+def _decimals(values: Mapping[str, float]) -> dict[str, float]:
+    return {_text(name): float(value) for name, value in values.items() if not math.isnan(value)}
+
+
 _KINDS = {
     "bool": _Kind("bool", neutral=False, convert=bool),
     "int": _Kind("int", 0, lambda value: max(-_LARGEST_WHOLE, min(int(value), _LARGEST_WHOLE))),
@@ -70,7 +74,7 @@ _KINDS = {
     "str": _Kind("string", "", _text),
     "Endpoint": _Kind("string", "", _text),
     "tuple[str, ...]": _Kind("list of string", (), lambda values: [_text(value) for value in values]),
-    "Mapping[str, float]": _Kind("map of double", {}, lambda values: {_text(key): float(value) for key, value in values.items()}),
+    "Mapping[str, float]": _Kind("map of double", {}, _decimals),
 }
 
 

@@ -40,12 +40,12 @@ class SimulatedProvider(CustomLLM):  # type: ignore[misc]  # LiteLLM is not chec
         messages: list[Any],
         model_response: ModelResponse,
         optional_params: dict[str, Any],
-        timeout: Any = None,
+        timeout: Any = None,  # noqa: ASYNC109  # LiteLLM's name
         **_: Any,
     ) -> ModelResponse:
         deployment = _deployment(model)
         answers = _answers(deployment, messages, optional_params)
-        await _misbehave(answers[0], timeout)
+        await _misbehave(answers[0], _seconds(timeout))
         await _sleep(max(one.latency_s for one in answers))
         model_response.choices = [_choice(index, one, optional_params, deployment) for index, one in enumerate(answers)]
         model_response.model = f"simulated/{deployment.role}"
@@ -57,7 +57,7 @@ class SimulatedProvider(CustomLLM):  # type: ignore[misc]  # LiteLLM is not chec
     ) -> AsyncIterator[ModelResponseStream]:
         """A plain function, so that a mistake in the model's name is told before the stream begins."""
         deployment = _deployment(model)
-        return _stream(deployment, _answers(deployment, messages, optional_params), optional_params, timeout)
+        return _stream(deployment, _answers(deployment, messages, optional_params), optional_params, _seconds(timeout))
 
 
 simulated = SimulatedProvider()
@@ -86,18 +86,24 @@ def _answers(deployment: Deployment, messages: Sequence[Mapping[str, Any]], para
     ]
 
 
-async def _misbehave(first: SimulatedAnswer, timeout: Any) -> None:
+def _seconds(timeout: Any) -> float | None:
+    """LiteLLM's timeout, when it is a plain number."""
+    return float(timeout) if isinstance(timeout, int | float) else None
+
+
+async def _misbehave(first: SimulatedAnswer, within_s: float | None) -> None:
     """Fails, or waits until it is cancelled or the request's timeout is over, if that is this answer's fault."""
     if first.fault == "fail":
         raise CustomLLMError(status_code=500, message="This simulated deployment fails on demand (fail=... in its model name).")
     if first.fault == "hang":
-        await _hang(float(timeout) if isinstance(timeout, int | float) else None)
+        await _hang(within_s)
 
 
-async def _hang(timeout_s: float | None) -> None:
+async def _hang(within_s: float | None) -> None:
     try:
-        await asyncio.wait_for(asyncio.Event().wait(), timeout_s)
-    except asyncio.TimeoutError as error:
+        async with asyncio.timeout(within_s):
+            await asyncio.Event().wait()
+    except TimeoutError as error:
         raise CustomLLMError(status_code=408, message="This simulated deployment hangs on demand (hang=... in its model name).") from error
 
 
@@ -107,16 +113,16 @@ async def _sleep(seconds: float) -> None:
 
 
 async def _stream(
-    deployment: Deployment, answers: list[SimulatedAnswer], params: Mapping[str, Any], timeout: Any
+    deployment: Deployment, answers: list[SimulatedAnswer], params: Mapping[str, Any], within_s: float | None
 ) -> AsyncIterator[ModelResponseStream]:
     shared = {"id": f"chatcmpl-{uuid4()}", "model": f"simulated/{deployment.role}"}
     pace = max(one.latency_s * (1 - UNTIL_FIRST_TOKEN) / max(len(one.tokens), 1) for one in answers)
     if deployment.after == 0:
-        await _misbehave(answers[0], timeout)
+        await _misbehave(answers[0], within_s)
     await _sleep(max(one.latency_s for one in answers) * UNTIL_FIRST_TOKEN)
     for sent, choice in enumerate(_content_choices(answers, params, deployment)):
         if sent == deployment.after > 0:
-            await _misbehave(answers[0], timeout)
+            await _misbehave(answers[0], within_s)
         yield ModelResponseStream(choices=[choice], **shared)
         await _sleep(pace)
     yield ModelResponseStream(choices=[StreamingChoices(delta=Delta())], usage=_usage(answers), **shared)  # LiteLLM hides it unless asked

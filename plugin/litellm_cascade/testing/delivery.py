@@ -53,13 +53,14 @@ class Delivery:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._close(left=left and not answered)
-        if answered:
-            answering.result()
+        broken = answering.exception() if answered else None
+        self._close(finished=answered and not broken, disconnected=left and not answered)
+        if broken:
+            raise broken
 
-    def _close(self, *, left: bool) -> None:
-        self.seen.disconnected = left
-        self.seen.ended_at = time.monotonic()
+    def _close(self, *, finished: bool, disconnected: bool) -> None:
+        self.seen.ended_at = time.monotonic()  # before the two that tests wait for
+        self.seen.finished, self.seen.disconnected = finished, disconnected
         self.changed()
 
     async def _answer(self, send: Send) -> None:
@@ -73,7 +74,6 @@ class Delivery:
             await self._stream(send)
         else:
             await self._whole(send)
-        self.seen.finished = True
 
     async def _refuse(self, send: Send, status: int, error: str | Mapping[str, Any]) -> None:
         kind = "invalid_request_error" if status == 400 else "fake_error"  # noqa: PLR2004

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TypeVar
-
-L = TypeVar("L", bound="Lifetime")
+from typing import Self
 
 
 class Lifetime(ABC):
@@ -20,7 +18,7 @@ class Lifetime(ABC):
     def stop(self) -> None:
         """End; once more does no harm."""
 
-    def __enter__(self: L) -> L:  # noqa: PYI019 -- typing.Self arrives with Python 3.11
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -3,7 +3,12 @@
 from copy import deepcopy
 from pathlib import Path
 
-BESIDE = (Path(__file__).parent.parent / "spend_recorder.py", Path(__file__).parent / "policies")
+BESIDE = (
+    Path(__file__).parent.parent / "spend_recorder.py",
+    Path(__file__).parent / "custom_auth.py",
+    Path(__file__).parent / "mischief.py",
+    Path(__file__).parent / "policies",
+)
 """What every configuration needs beside it."""
 PRICES = {"small": 1e-6, "sql": 5e-6, "large": 9e-5}  # USD per token, in and out
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from litellm_cascade.policy.conditions import LONGEST
+
 from litellm_cascade.policy.strict import Label, Strict
 
 
@@ -13,6 +15,6 @@ class RouteBase(Strict):
     name: Label = Field(description="How this route is called in traces, headers and records.")
     when: str | None = Field(
         default=None,
-        max_length=2000,
+        json_schema_extra={"maxLength": LONGEST},
         description="A condition in CEL over signals., classification., caller. and request.; leave it out to take every request.",
     )

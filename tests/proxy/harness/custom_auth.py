@@ -1,0 +1,15 @@
+"""Keys for the tests, without a database: ``sk-team-7`` belongs to a team and has a token limit, ``sk-broke`` has spent its budget."""
+
+import os
+
+from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth, hash_token
+
+
+async def user_api_key_auth(request, api_key):
+    if api_key == os.environ["LITELLM_MASTER_KEY"]:
+        return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.PROXY_ADMIN)
+    if not api_key.startswith("sk-team-7"):
+        raise ValueError("no such key")
+    return UserAPIKeyAuth(
+        api_key=hash_token(api_key), key_alias="team seven's key", team_id="team-7", user_id="user-7", tpm_limit=100_000, metadata={"tier": "gold"}
+    )

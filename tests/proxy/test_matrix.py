@@ -1,0 +1,246 @@
+"""Four endpoints, whole and streamed, in twelve situations, against a real proxy process and a fake upstream.
+
+Not every endpoint knows every situation: /v1/completions has no tools; only /v1/chat/completions and /v1/completions have ``n`` and
+log-probabilities that LiteLLM carries through.
+"""
+
+import itertools
+
+import httpx
+import pytest
+from harness.configs import PRICES, cascade_config
+from harness.dialects import DIALECTS
+
+from litellm_cascade.testing.upstream import Reply, ToolCall
+
+SURE, UNSURE = -0.01, -2.0
+SMALL_SAYS = "The small one says plenty of words about this matter here"
+LARGE_SAYS = "The large one knows better than that"
+ALL = ("chat", "completions", "messages", "responses")
+numbers = itertools.count()
+
+
+def every(*dialects):
+    """Parametrise over these endpoints, whole and streamed."""
+    pairs = [pytest.param(DIALECTS[name], stream, id=f"{name}-{'stream' if stream else 'whole'}") for name in dialects for stream in (False, True)]
+    return pytest.mark.parametrize(("dialect", "stream"), pairs)
+
+
+@pytest.fixture(scope="session")
+def proxy(start_proxy, upstream_server):
+    """With every header, so that tests see degradations."""
+    config = cascade_config(upstream_server.url, callback_settings={"cascade": {"policies": "policies", "debug_headers": True}})
+    return start_proxy(config)
+
+
+@pytest.fixture(scope="session")
+def special_proxy(start_proxy, upstream_server):
+    """With a response cache, an output guardrail, and a plugin that can be made to break."""
+    config = cascade_config(upstream_server.url, callback_settings={"cascade": {"policies": "policies", "debug_headers": True}})
+    config["litellm_settings"] |= {"cache": True, "cache_params": {"type": "local"}}
+    config["litellm_settings"]["callbacks"] = [*config["litellm_settings"]["callbacks"], "mischief.saboteur"]
+    config["guardrails"] = [
+        {"guardrail_name": "no-secrets", "litellm_params": {"guardrail": "mischief.NoSecrets", "mode": "post_call", "default_on": True}}
+    ]
+    return start_proxy(config)
+
+
+@pytest.fixture
+def special_client(special_proxy):
+    with special_proxy.client() as client:
+        yield client
+
+
+@pytest.fixture
+def prompt():
+    """One that no other test has asked."""
+    return f"Tell me about thing number {next(numbers)}"
+
+
+@pytest.fixture
+def small_is_sure(upstream):
+    upstream.script("small", Reply(SMALL_SAYS, logprob=SURE))
+    upstream.script("large", Reply(LARGE_SAYS, logprob=SURE))
+
+
+@pytest.fixture
+def small_is_unsure(upstream):
+    upstream.script("small", Reply(SMALL_SAYS, logprob=UNSURE, per_token_delay_s=0.02))
+    upstream.script("large", Reply(LARGE_SAYS, logprob=SURE))
+
+
+def bills(spend, call, trace, count):
+    """The rows of one request: ``{alias: cost}`` of the rungs, and the virtual model's own row."""
+    rows = spend.wait_rows(count, trace=trace.trace_id)
+    own = [row for row in rows if row["internal_call_origin"] is None]
+    rungs = [row for row in rows if row["internal_call_origin"] == "cascade_attempt"]
+    return {row["standard_logging_object"]["model_group"]: row for row in rungs}, own
+
+
+def cost(alias, tokens_in, tokens_out):
+    return pytest.approx(PRICES[alias] * (tokens_in + tokens_out))
+
+
+def attempts(collector, trace):
+    """The attempt spans of the trace, by alias, once the route span has ended."""
+    spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
+    (route,) = [span for span in spans if span.name == "cascade.route"]
+    return route, {span.attributes["cascade.alias"]: span for span in collector.children(route) if span.name.startswith("cascade.attempt")}
+
+
+@every(*ALL)
+def test_a_confident_answer_is_released(client, upstream, spend, collector, trace, prompt, small_is_sure, dialect, stream):
+    heard = dialect.ask(client, prompt, stream=stream, headers=trace.headers)
+    assert (heard.status, heard.text) == (200, SMALL_SAYS)
+    assert [heard.cascade(name) for name in ("policy", "band", "model", "escalated", "reason")] == ["test", "cascade", "small", "false", "confident"]
+    assert heard.logprobs == 0
+    assert '"logprob":' not in heard.raw
+    assert not upstream.asked("large")
+    (asked,) = upstream.asked("small")
+    assert (asked.body["logprobs"], asked.body["top_logprobs"]) == (True, 1)
+    rungs, (own,) = bills(spend, heard, trace, 2)
+    assert rungs["small"]["standard_logging_object"]["response_cost"] == cost("small", 10, 11)
+    assert own["standard_logging_object"]["model_group"] == "auto"
+    assert not own["standard_logging_object"]["response_cost"]
+    route, tried = attempts(collector, trace)
+    assert route.attributes["cascade.final_alias"] == "small"
+    assert tried["small"].attributes["cascade.decision"] == "accept"
+    assert collector.parent(route).name == "Received Proxy Server Request"
+    assert [span.name for span in collector.children(route)] == ["cascade.classify", "cascade.attempt small"]
+
+
+@every(*ALL)
+def test_an_unsure_answer_is_never_seen(client, upstream, spend, collector, trace, prompt, small_is_unsure, dialect, stream):
+    heard = dialect.ask(client, prompt, stream=stream, headers=trace.headers)
+    assert (heard.status, heard.text) == (200, LARGE_SAYS)
+    assert "small one" not in heard.raw
+    assert [heard.cascade(name) for name in ("model", "escalated", "reason", "attempts")] == ["large", "true", "low_confidence", "small,large"]
+    assert "logprobs" not in upstream.asked("large")[0].body
+    (asked,) = upstream.asked("small")
+    if stream:
+        assert upstream.wait_for(lambda seen: seen.model == "small" and seen.disconnected).tokens_sent < 11
+    else:
+        assert asked.finished
+    rungs, (own,) = bills(spend, heard, trace, 3)
+    small, large = (rungs[alias]["standard_logging_object"] for alias in ("small", "large"))
+    assert small["response_cost"] == cost("small", small["prompt_tokens"], small["completion_tokens"])
+    assert small["completion_tokens"] >= 4
+    assert large["response_cost"] == cost("large", 10, 7)
+    assert not own["standard_logging_object"]["response_cost"]
+    route, tried = attempts(collector, trace)
+    assert tried["small"].attributes["cascade.decision"] == "escalate"
+    assert tried["small"].attributes["gen_ai.usage.output_tokens"] >= 4
+    assert [link.span_id for link in tried["large"].links] == [tried["small"].span_id]
+    assert route.attributes["cascade.escalated"] is True
+
+
+@every(*ALL)
+def test_a_large_model_that_fails_costs_nothing(client, upstream, collector, trace, prompt, small_is_unsure, dialect, stream):
+    upstream.script("large", Reply(status=500, error="out of order"))
+    heard = dialect.ask(client, prompt, stream=stream, headers=trace.headers)
+    assert (heard.status, heard.text) == (200, SMALL_SAYS)
+    assert [heard.cascade(name) for name in ("model", "reason", "degraded")] == ["small", "kept_earlier", "large_failed"]
+    _, tried = attempts(collector, trace)
+    assert tried["large"].status == "ERROR"
+    assert tried["small"].attributes["cascade.served"] is True
+
+
+@every(*ALL)
+def test_a_large_model_that_hangs_costs_its_deadline(client, upstream, prompt, small_is_unsure, dialect, stream):
+    upstream.script("large", Reply(hang=True))
+    heard = dialect.ask(client, prompt, stream=stream)
+    assert (heard.status, heard.text) == (200, SMALL_SAYS)
+    assert [heard.cascade(name) for name in ("model", "reason", "degraded")] == ["small", "kept_earlier", "large_late"]
+    assert upstream.wait_for(lambda seen: seen.model == "large" and seen.disconnected)
+
+
+@every(*ALL)
+def test_a_small_model_that_fails_is_passed_over(client, upstream, prompt, small_is_sure, dialect, stream):
+    upstream.script("small", Reply(status=429, error="too many"))
+    heard = dialect.ask(client, prompt, stream=stream)
+    assert (heard.status, heard.text) == (200, LARGE_SAYS)
+    assert [heard.cascade(name) for name in ("model", "reason", "degraded")] == ["large", "error", "small_failed"]
+
+
+@every(*ALL)
+def test_when_all_fail_the_client_gets_the_real_error(client, upstream, prompt, dialect, stream):
+    upstream.script("small", Reply(status=500, error="small is out of order"))
+    upstream.script("large", Reply(status=429, error="large has no room"))
+    heard = dialect.ask(client, prompt, stream=stream)
+    assert "large has no room" in heard.raw
+    assert heard.status == 429 or '"429"' in heard.raw
+
+
+@every(*ALL)
+def test_a_client_that_leaves_closes_what_is_open(client, upstream, spend, collector, trace, prompt, dialect, stream):
+    upstream.script("small", Reply(SMALL_SAYS * 20, logprob=SURE, per_token_delay_s=0.05) if stream else Reply(hang=True))
+    with pytest.raises(httpx.TimeoutException) if not stream else _nothing():
+        with client.stream("POST", dialect.path, json=dialect.body(prompt, stream=stream), headers=trace.headers, timeout=1.0) as response:
+            next(response.iter_text())
+    assert upstream.wait_for(lambda seen: seen.model == "small" and seen.disconnected, timeout=10)
+    route, _ = attempts(collector, trace)
+    assert route.attributes["cascade.reason"] == "client_gone"
+    if stream:
+        rungs, _ = bills(spend, None, trace, 1)
+        assert rungs["small"]["standard_logging_object"]["response_cost"] > 0
+
+
+@every("chat", "messages", "responses")
+def test_tools_pass_through_either_rung(client, upstream, prompt, dialect, stream):
+    upstream.script("small", Reply(tool_calls=[ToolCall("weather", '{"city": "Bern"}')], logprob=SURE))
+    heard = dialect.ask(client, prompt, stream=stream, tools=True)
+    assert (heard.status, heard.tools, heard.cascade("model")) == (200, ["weather"], "small")
+    upstream.script("small", Reply("hm, well, I do not know", logprob=UNSURE))
+    upstream.script("large", Reply(tool_calls=[ToolCall("weather", '{"city": "Bern"}')], logprob=SURE))
+    heard = dialect.ask(client, prompt, stream=stream, tools=True)
+    assert (heard.status, heard.tools, heard.cascade("model")) == (200, ["weather"], "large")
+
+
+@every("chat", "completions")
+def test_several_choices_are_judged_together(client, upstream, prompt, small_is_sure, dialect, stream):
+    heard = dialect.ask(client, prompt, stream=stream, n=2)
+    assert (heard.status, heard.cascade("model")) == (200, "small")
+    assert heard.texts == [SMALL_SAYS, SMALL_SAYS]
+    upstream.script("small", Reply(SMALL_SAYS, logprob=UNSURE))
+    assert dialect.ask(client, prompt, stream=stream, n=2).cascade("model") == "large"
+
+
+@every("chat", "completions")
+def test_log_probabilities_are_for_those_who_ask(client, upstream, prompt, small_is_sure, dialect, stream):
+    heard = dialect.ask(client, prompt, stream=stream, logprobs=True)
+    assert heard.status == 200
+    assert heard.logprobs == len(heard.text.split())
+
+
+@every(*ALL)
+def test_a_cached_answer_is_not_judged_again(special_client, upstream, prompt, small_is_unsure, dialect, stream):
+    first = dialect.ask(special_client, prompt, stream=stream)
+    assert first.text == LARGE_SAYS
+    asked = len(upstream.requests)
+    second = dialect.ask(special_client, prompt, stream=stream)
+    assert second.text == LARGE_SAYS
+    assert len(upstream.requests) == asked
+
+
+@every(*ALL)
+@pytest.mark.parametrize("speaker", ["small", "large"])
+def test_an_output_guardrail_sees_the_answer_whoever_gave_it(special_client, upstream, prompt, dialect, stream, speaker):
+    upstream.script("small", Reply("The SECRET is out", logprob=SURE if speaker == "small" else UNSURE))
+    upstream.script("large", Reply("The SECRET is out", logprob=SURE))
+    heard = dialect.ask(special_client, prompt, stream=stream)
+    assert "the guardrail stopped this answer" in heard.raw
+    assert "SECRET" not in heard.raw
+
+
+@every(*ALL)
+def test_a_bug_in_the_plugin_costs_nothing(special_client, upstream, small_is_sure, dialect, stream):
+    heard = dialect.ask(special_client, f"SABOTAGE {next(numbers)}", stream=stream)
+    assert (heard.status, heard.text) == (200, LARGE_SAYS)
+
+
+class _nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return False
