@@ -96,6 +96,7 @@ class Journey:
         self._sink = sink
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
+        self._attempts_ended_ns: dict[int, int] = {}
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
@@ -145,36 +146,42 @@ class Journey:
 
     def attempt_ended(self, rung: int, usage: Usage | None, cost_usd: float | None) -> None:
         """A rung is done with, having consumed this much (None: not known)."""
+        self._attempts_ended_ns[rung] = time.time_ns()
         if self.run is not None:
             self.run.billed(rung, usage, cost_usd)
-            self.trace.attempt_ended(self.run.outcome().attempts[rung])
 
     def answered_directly(self, *, started_ns: int, ended_ns: int, usage: Usage | None, cost_usd: float | None) -> None:
         """A request that was sent straight to one alias has been answered."""
+        if self.is_over:
+            return
         alias = self.decided_plan.decision.alias
         judgement = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
         attempt = Attempt(rung=0, alias=alias, judgement=judgement, usage=usage, cost_usd=cost_usd, served=True)
         self.trace.attempt_started(0, alias, started_ns=started_ns)
-        self.trace.attempt_ended(attempt, ended_ns=ended_ns)
+        self._attempts_ended_ns[0] = ended_ns
         self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
 
     def outcome(self) -> Outcome:
         """How it stands, or how it ended."""
         if self._outcome is not None:
             return self._outcome
-        return self.run.outcome() if self.run is not None else Outcome(alias=None, reason=Reason.DIRECT)
+        if self.run is not None:
+            return self.run.outcome()
+        return Outcome(alias=None, reason=Reason.DIRECT, degraded=self.plan.decision.degraded if self.plan is not None else ())
 
     def ended(self, reason: Reason | None = None) -> None:
         """The request is over; later calls change nothing. ``reason`` replaces the run's own, when it never got to one."""
         outcome = self.outcome()
         if reason is not None:
-            outcome = Outcome(alias=outcome.alias, reason=reason, attempts=outcome.attempts, degraded=outcome.degraded)
+            outcome = replace(outcome, reason=reason)
         self._end(outcome)
 
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is not None:
             return
         self._outcome = outcome
+        for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
+            self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
         self.trace.ended(outcome)
         if self._sink is not None and self.plan is not None:
             took_ms = (time.monotonic() - self._started) * 1e3

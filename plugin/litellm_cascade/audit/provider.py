@@ -1,6 +1,7 @@
 """Which tracer do our spans go to?
 
-The one the process already has, else a private provider of our own when OTEL_EXPORTER_OTLP_ENDPOINT names a collector, else nowhere.
+The one the process already has, else a private provider of our own when OTEL_EXPORTER_OTLP_ENDPOINT (or its sibling for traces) names a
+collector, else nowhere.
 The global provider is never set: that is the host's to do, and it may do it after us.
 """
 
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 TRACER = "litellm_cascade"
 DEFAULT_SERVICE = "litellm"
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class Tracing:
@@ -37,7 +39,7 @@ class Tracing:
         existing = trace.get_tracer_provider()
         if isinstance(existing, TracerProvider):
             return existing.get_tracer(TRACER)
-        if not self._environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        if not any(self._environ.get(variable) for variable in ENDPOINTS):
             return trace.NoOpTracer()
         return _private_provider(self._environ).get_tracer(TRACER)
 

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan, Verdict
+from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan
 
 Value = str | bool | int | float | tuple[str, ...] | None
 
@@ -37,7 +37,7 @@ class RequestTrace:
             return
         span = self._tracer.start_span(name.CLASSIFY_SPAN, context=self._inside, start_time=started_ns)
         _set(span, _classification_attributes(classification))
-        if not classification.known:
+        if not classification.known and classification.degraded:  # the classifier `none` has not failed
             span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
         span.end(end_time=ended_ns)
 
@@ -123,14 +123,13 @@ def _plan_attributes(plan: Plan) -> dict[str, Value]:
 
 def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
     judgement, usage = attempt.judgement, attempt.usage
-    verdict = judgement.verdict if judgement is not None else Verdict.ACCEPT
     values: dict[str, Value] = {
         name.GEN_AI_OPERATION: "chat",
         name.GEN_AI_REQUEST_MODEL: attempt.alias,
         name.ALIAS: attempt.alias,
         name.RUNG: attempt.rung,
         name.SERVED: attempt.served,
-        name.DECISION: verdict.value,
+        name.DECISION: judgement.verdict.value if judgement is not None else None,
         name.REASON: judgement.reason.value if judgement is not None else None,
         name.GEN_AI_INPUT_TOKENS: usage.input_tokens if usage is not None else None,
         name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens if usage is not None else None,

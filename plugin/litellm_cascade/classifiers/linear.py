@@ -8,7 +8,7 @@ import io
 import threading
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ import numpy as np
 from litellm_cascade.classifiers.base import TASK_TYPES, ends, prompt_of
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import Classification
+from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from litellm_cascade.vocabulary import Request
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "linear.npz"
+EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 _COLUMNS: Final = len(TASK_TYPES) + 1  # the task types, then complexity
 _MEND: Final = "reinstall litellm-cascade, or train one: python -m litellm_cascade.offline.train_linear --data DIR --out FILE"
 
@@ -73,11 +74,13 @@ class Linear:
             await asyncio.to_thread(self._load)
 
     async def classify(self, request: Request) -> Classification:
-        """Runs on the event loop: 0.2 ms for 128 tokens, at most about 0.6 ms, less than handing it to a thread would add in jitter."""
+        """Runs on the event loop: 0.25 ms for 128 tokens, 0.5 ms for the longest text it reads; a thread would not save the loop much."""
         await self.warm_up()
         began = time.perf_counter()
         text, truncated = ends(prompt_of(request), head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
         weights = self._load()
+        if not text.strip():
+            return replace(UNCLASSIFIED, classifier=self.name, digest=weights.digest, degraded=(EMPTY,))
         logits = weights.logits(read_features(text))
         probabilities = softmax(logits[:-1])
         task = max(probabilities, key=lambda name: probabilities[name])

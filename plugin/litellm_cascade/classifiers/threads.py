@@ -28,6 +28,11 @@ class Threads:
         self._limit = outstanding
         self._outstanding = 0  # touched on the event loop only
 
+    @property
+    def outstanding(self) -> int:
+        """Jobs that wait or run."""
+        return self._outstanding
+
     async def run(self, job: Callable[[], T]) -> T:
         """The job's result. Cancelling drops a job that still waits; one that already runs keeps its place until it is done."""
         if self._outstanding >= self._limit:

@@ -14,7 +14,9 @@ sum    l_1 + ... + l_T     log-likelihood of the whole answer, range (-inf, 0]; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from math import fsum
 
 from litellm_cascade.vocabulary import Confidence, Gate, TokenLogprob
 
@@ -36,15 +38,17 @@ def _judged_logprobs(part: str, tokens: Sequence[TokenLogprob]) -> list[float]:
     return [max(t.logprob, LOWEST_LOGPROB) for t in chosen if t.token]
 
 
-def _after_reasoning(tokens: Sequence[TokenLogprob]) -> Sequence[TokenLogprob]:
-    for position in range(len(tokens) - 1, -1, -1):
-        if END_OF_REASONING in tokens[position].token:
-            return tokens[position + 1 :]
-    return tokens
+def _after_reasoning(tokens: Sequence[TokenLogprob]) -> Iterator[TokenLogprob]:
+    # By position in the text: to models that do not know the tag it is several tokens.
+    tag = "".join(t.token for t in tokens).rfind(END_OF_REASONING)
+    end = tag + len(END_OF_REASONING) if tag >= 0 else 0
+    starts = accumulate((len(t.token) for t in tokens), initial=0)
+    return (t for t, start in zip(tokens, starts, strict=False) if start >= end)
 
 
 def _mean(logprobs: Sequence[float]) -> float:
-    return sum(logprobs) / len(logprobs)
+    return fsum(logprobs) / len(logprobs)
 
 
-SCORES: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": _mean, "min": min, "sum": sum}
+SCORES: Mapping[str, Callable[[Sequence[float]], float]] = {"mean": _mean, "min": min, "sum": fsum}
+"""``fsum``, because it rounds once: the order of the tokens must not decide what lies at the threshold."""

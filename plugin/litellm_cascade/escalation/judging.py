@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from litellm_cascade.escalation.confidence import measure
 from litellm_cascade.vocabulary import Completion, Confidence, Gate, Judgement, Reason, Verdict
 
@@ -9,16 +11,22 @@ from litellm_cascade.vocabulary import Completion, Confidence, Gate, Judgement, 
 def judge(gate: Gate, completion: Completion, *, complete: bool) -> Judgement:
     """Judge an answer, or (``complete`` false) the part of a stream that has arrived."""
     confidence = measure(gate, completion.tokens)
-    defect = _defect(completion) if complete else None
-    if defect is not None and defect.value in gate.also_escalate:
-        return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence)
+    for defect in _defects(completion) if complete else ():
+        if defect.value in gate.also_escalate:
+            return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence)
     return _by_confidence(gate, confidence)
 
 
-def _defect(completion: Completion) -> Reason | None:
-    if not completion.text.strip() and not completion.tool_calls:
-        return Reason.EMPTY
-    return Reason.TRUNCATED if completion.finish_reason == "length" else None
+def is_empty(completion: Completion) -> bool:
+    """True for an answer without text and tool calls, whatever was thought on the way."""
+    return not completion.text.strip() and not completion.tool_calls
+
+
+def _defects(completion: Completion) -> Iterator[Reason]:
+    if is_empty(completion):
+        yield Reason.EMPTY
+    if completion.finish_reason == "length":
+        yield Reason.TRUNCATED
 
 
 def _by_confidence(gate: Gate, confidence: Confidence) -> Judgement:

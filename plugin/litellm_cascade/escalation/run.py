@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from litellm_cascade.escalation.judging import judge
+from litellm_cascade.escalation.judging import is_empty, judge
 from litellm_cascade.vocabulary import Attempt, Completion, Decision, Judgement, Outcome, Reason, Usage, Verdict
 
 
@@ -45,6 +45,7 @@ class CascadeRun:
         self.gate = decision.gate
         self._degraded = list(decision.degraded)
         self._attempts: list[Attempt] = []
+        self._empty: set[int] = set()  # rungs that answered with nothing
         self._served: int | None = None
         self._reason = Reason.DIRECT
 
@@ -64,6 +65,8 @@ class CascadeRun:
 
     def answered(self, completion: Completion, *, complete: bool = True) -> Ask | Serve:
         """The rung answered (``complete`` false: the held part of a stream). Serve it, or ask the next one."""
+        if complete and is_empty(completion):
+            self._empty.add(self.rung)
         judgement = self._judge(completion, complete=complete)
         self._amend(self.rung, judgement=judgement)
         if judgement.verdict is Verdict.ESCALATE:
@@ -72,12 +75,21 @@ class CascadeRun:
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
-        self._amend(self.rung, error=type(error).__name__, judgement=_failure(error))
-        self._degraded.append(f"{self._ladder[self.rung]}_{'late' if isinstance(error, TimeoutError) else 'failed'}")
+        judgement = _failure(error)
+        self._note_failure(self.rung, error, judgement=judgement)
         if not self.on_last_rung:
             return self._ask_next()
         kept = self.fallback
-        return Fail(error) if kept is None else self._serve(kept, Reason.KEPT_EARLIER)
+        if kept is not None:
+            return self._serve(kept, Reason.KEPT_EARLIER)
+        self._reason = judgement.reason
+        return Fail(error)
+
+    def broke(self, error: Exception) -> None:
+        """The rung that is served failed when some of its text had been shown: too late for another."""
+        if self._served is not None:
+            self._note_failure(self._served, error)
+            self._reason = Reason.ERROR
 
     def accepted_unjudged(self) -> Serve:
         """The gate does not judge this kind of answer: serve it."""
@@ -87,7 +99,7 @@ class CascadeRun:
     @property
     def fallback(self) -> int | None:
         """The best earlier answer: the highest rung that answered with something, though not well enough."""
-        answered = [a for a in self._attempts if a.error is None and a.judgement is not None and a.judgement.reason is not Reason.EMPTY]
+        answered = [a for a in self._attempts if a.error is None and a.judgement is not None and a.rung not in self._empty]
         return answered[-1].rung if answered else None
 
     def billed(self, rung: int, usage: Usage | None, cost_usd: float | None) -> None:
@@ -116,6 +128,10 @@ class CascadeRun:
         left = self._attempts[0].judgement
         self._reason = left.reason if reason is Reason.LAST_RUNG and rung and left is not None else reason
         return Serve(rung)
+
+    def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:
+        self._amend(rung, error=type(error).__name__, **changes)
+        self._degraded.append(f"{self._ladder[rung]}_{'late' if isinstance(error, TimeoutError) else 'failed'}")
 
     def _amend(self, rung: int, **changes: object) -> None:
         self._attempts[rung] = replace(self._attempts[rung], **changes)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
 """A cascade over streams that never shows rejected text.
 
 The first tokens of a rung are held and judged. Accepted, they are released and the rest passes through. Rejected, the next rung is
-opened; only when its first piece is there is the held stream abandoned (closed and billed), so that a next rung which fails or hangs
-costs nothing: the held answer is released instead.
+opened; only when that has something better is the held stream abandoned (closed and billed), so that a next rung which fails or hangs
+costs nothing: the held answer is released instead. Nobody waits for a stream that is being abandoned, except the end of the request.
 
 Knows nothing of LiteLLM: the edge provides ``StreamUpstream`` and gets its own payloads back, in order.
 """
@@ -10,15 +10,19 @@ Knows nothing of LiteLLM: the edge provides ``StreamUpstream`` and gets its own 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from dataclasses import dataclass, field
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
 from litellm_cascade.vocabulary import Completion, Gate, TokenLogprob, Usage
 
 MILLISECOND = 1e-3
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class AnswerStream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[Piece]: ...
     async def abandon(self) -> None:
-        """Close the stream and have the provider's part of it billed."""
+        """Close the stream and have the provider's part of it billed. Called at most once, and not on a stream that was read to its end."""
 
 
 class StreamUpstream(Protocol):
@@ -51,52 +55,83 @@ class StreamUpstream(Protocol):
         """The rung's stream is over or abandoned; called once for each rung that was asked, also when it failed."""
 
 
-@dataclass(slots=True)
 class _Rung:
-    """A stream that is being held, with what it has said so far."""
+    """A rung that is being asked: its stream, and what that has said so far."""
 
-    number: int
-    stream: AnswerStream
-    pieces: AsyncIterator[Piece]
-    held: deque[Piece] = field(default_factory=deque)
-    text: list[str] = field(default_factory=list)
-    tool_calls: list[str] = field(default_factory=list)
-    tokens: list[TokenLogprob] = field(default_factory=list)
-    outputs: int = 0
-    finish_reason: str | None = None
-    exhausted: bool = False
-    released: bool = False
-    pump: asyncio.Task[None] | None = None
+    def __init__(self, number: int, upstream: StreamUpstream, alias: str) -> None:
+        self.number = number
+        self.held: deque[Piece] = deque()
+        self.outputs = 0
+        self.finish_reason: str | None = None
+        self.exhausted = False  # read to its end
+        self.released = False
+        self.rest = self._pieces(upstream, alias)
+        self._stream: AnswerStream | None = None
+        self._text: list[str] = []
+        self._tool_calls: list[str] = []
+        self._tokens: list[TokenLogprob] = []
+        self._reading: asyncio.Task[None] | None = None
 
-    def add(self, piece: Piece) -> None:
-        self.held.append(piece)
-        self.text.append(piece.text)
-        self.tool_calls.extend(piece.tool_calls)
-        self.tokens.extend(piece.tokens)
-        self.outputs += len(piece.tokens) or piece.pieces_of_output
-        self.finish_reason = piece.finish_reason or self.finish_reason
+    async def hold(self, enough: Callable[[_Rung], bool], within_s: float | None) -> bool:
+        """Hold pieces until there are enough, or the stream ends; False when that takes longer. Raises what the stream raises."""
+        self._reading = asyncio.create_task(self._read(enough))
+        await asyncio.wait({self._reading}, timeout=within_s)
+        if not self._reading.done():
+            return False
+        self._reading.result()
+        return True
 
     def completion(self) -> Completion:
         return Completion(
-            text="".join(self.text),
-            tool_calls=tuple(self.tool_calls),
-            tokens=tuple(self.tokens) if self.tokens else None,
+            text="".join(self._text),
+            tool_calls=tuple(self._tool_calls),
+            tokens=tuple(self._tokens) if self._tokens else None,
             finish_reason=self.finish_reason,
         )
 
-    async def read(self, enough: Callable[[_Rung], bool]) -> None:
-        """Hold pieces until there are enough. Stops reading once released, so that a slow client slows the provider, not our memory."""
-        async for piece in self.pieces:
-            self.add(piece)
-            if self.released or enough(self):
-                return
-        self.exhausted = True
+    async def released_pieces(self) -> AsyncGenerator[Piece, None]:
+        """What was held, and then the rest as it comes. One piece is read ahead at most, so that a slow client slows the provider."""
+        while self.held:
+            yield self.held.popleft()
+        if self._reading is not None:
+            await self._reading  # it ends with the piece that was on its way at the release
+        while self.held:
+            yield self.held.popleft()
+        async for piece in self.rest:
+            yield piece
 
     async def stop(self) -> None:
-        if self.pump is not None and not self.pump.done():
-            self.pump.cancel()
-            await asyncio.wait({self.pump})
-        await self.stream.abandon()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await self.rest.aclose()
+        if self._stream is not None and not self.exhausted:
+            await self._stream.abandon()
+
+    async def _pieces(self, upstream: StreamUpstream, alias: str) -> AsyncGenerator[Piece, None]:
+        self._stream = await upstream.open(self.number, alias)
+        pieces = self._stream.__aiter__()
+        try:
+            async for piece in pieces:
+                yield piece
+            self.exhausted = True
+        finally:
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()  # else it would be closed by the garbage collector, at a time of its own
+
+    async def _read(self, enough: Callable[[_Rung], bool]) -> None:
+        async for piece in self.rest:
+            self._add(piece)
+            if self.released or enough(self):
+                return
+
+    def _add(self, piece: Piece) -> None:
+        self.held.append(piece)
+        self._text.append(piece.text)
+        self._tool_calls.extend(piece.tool_calls)
+        self._tokens.extend(piece.tokens)
+        self.outputs += len(piece.tokens) or piece.pieces_of_output
+        self.finish_reason = piece.finish_reason or self.finish_reason
 
 
 class StreamedCascade:
@@ -106,15 +141,17 @@ class StreamedCascade:
         """``on_end`` is called once, with False when the client left before the end."""
         self.run = run
         self._upstream = upstream
-        self._on_end: Callable[[bool], None] | None = on_end
+        self._on_end = on_end
+        self._open: dict[int, _Rung] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self._settling: asyncio.Task[_Rung] | None = None
-        self._kept: _Rung | None = None  # the best earlier answer, held open while the next rung has not begun
-        self._open: set[int] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._ended = False  # by itself: the client has seen the last piece, or an error
         self._stream = self._payloads()
 
     async def settle(self) -> None:
         """Judge rungs until one is served. Raises what the last rung raised when none answered."""
-        await asyncio.shield(self._settle_once())
+        await self._settled()
 
     def __aiter__(self) -> StreamedCascade:
         return self
@@ -125,147 +162,99 @@ class StreamedCascade:
     async def aclose(self) -> None:
         """Close every open rung, also when nothing was read yet."""
         await self._stream.aclose()
-        await self._close(None)
+        await self._close()
 
-    def _settle_once(self) -> asyncio.Task[_Rung]:
+    async def _settled(self) -> _Rung:
         if self._settling is None:
-            self._settling = asyncio.create_task(self._climb(self.run.start()))
-        return self._settling
+            if self._closing is not None:
+                raise RuntimeError("this stream was closed before it was settled")
+            self._settling = asyncio.create_task(self._climb())
+        return await asyncio.shield(self._settling)
 
     async def _payloads(self) -> AsyncGenerator[Any, None]:
         served: _Rung | None = None
         try:
-            served = await asyncio.shield(self._settle_once())
-            async for piece in _released(served):
-                yield piece.payload
-            served.exhausted = True
+            served = await self._settled()
+            async with aclosing(served.released_pieces()) as pieces:
+                async for piece in pieces:
+                    self._ended = self._ended or piece.finish_reason is not None
+                    yield piece.payload
+            self._ended = True
+        except Exception as error:
+            self._ended = True
+            if served is not None:
+                self.run.broke(error)
+            raise
         finally:
-            await self._close(served)
-
-    async def _close(self, served: _Rung | None) -> None:
-        on_end, self._on_end = self._on_end, None
-        if on_end is None:
-            return
-        if served is None:  # the client left while we were still judging, or before it read anything
-            served = await self._stop_settling()
-        finished = served.exhausted if served is not None else self._has_failed()
-        if served is not None and not served.exhausted:
-            await served.stop()
-        await self._drop_kept()
-        for rung in sorted(self._open):
-            self._upstream.ended(rung)
-        self._open.clear()
-        on_end(finished)
-
-    def _has_failed(self) -> bool:
-        """Did every rung fail? Then the stream ended by itself, though without an answer."""
-        settling = self._settling
-        return settling is not None and settling.done() and not settling.cancelled() and settling.exception() is not None
-
-    async def _stop_settling(self) -> _Rung | None:
-        if self._settling is None:
-            return None
-        self._settling.cancel()
-        await asyncio.wait({self._settling})
-        return None if self._settling.cancelled() or self._has_failed() else self._settling.result()
+            await self._close()
 
     # --- climbing ------------------------------------------------------------------------------------------------------------------
 
-    async def _climb(self, step: Step) -> _Rung:
-        current: _Rung | None = None
-        try:
-            while isinstance(step, Ask):
-                current, step = await self._ask(step)
-        except asyncio.CancelledError:
-            await self._drop_kept()
-            raise
+    async def _climb(self) -> _Rung:
+        step: Step = self.run.start()
+        while isinstance(step, Ask):
+            step = await self._ask(step)
+            self._abandon_all_but(step.rung if isinstance(step, Serve) else self.run.fallback)
         if isinstance(step, Fail):
+            self._ended = True
             raise step.error
-        return self._serve(step, current)
-
-    def _serve(self, step: Serve, current: _Rung | None) -> _Rung:
-        served = current if current is not None and current.number == step.rung else self._kept
-        assert served is not None, "the run serves only rungs that answered"  # noqa: S101 - states an invariant of CascadeRun
-        self._kept = None
+        served = self._open[step.rung]
         served.released = True
         return served
 
-    async def _ask(self, step: Ask) -> tuple[_Rung | None, Step]:
-        self._open.add(step.rung)
-        rung: _Rung | None = None
+    async def _ask(self, step: Ask) -> Step:
+        rung = self._open[step.rung] = _Rung(step.rung, self._upstream, step.alias)
         try:
-            rung = await self._begin(step)
             await self._hold(rung)
-        except asyncio.CancelledError:
-            await self._drop(rung, step.rung)
-            raise
         except Exception as error:  # noqa: BLE001 - whatever a provider raises is the run's to judge
-            await self._drop(rung, step.rung)
-            return None, self.run.failed(error)
-        return rung, await self._judged(rung)
-
-    async def _judged(self, rung: _Rung) -> Step:
-        if self._unjudged():
+            return self.run.failed(error)
+        if self._judges == "off":
             return self.run.accepted_unjudged()
-        step = self.run.answered(rung.completion(), complete=rung.exhausted)
-        if isinstance(step, Serve):
-            await self._drop_kept()
-        elif self.run.fallback == rung.number:
-            await self._drop_kept()
-            self._kept = rung
-        else:  # nothing in it worth going back to
-            await self._drop(rung, rung.number)
-        return step
-
-    def _unjudged(self) -> bool:
-        return self.run.gate is not None and not self.run.on_last_rung and self.run.gate.stream.judge == "off"
-
-    async def _begin(self, step: Ask) -> _Rung:
-        gate = self.run.gate
-        deadline = gate.first_chunk_within_ms * MILLISECOND if gate is not None else None
-        return await asyncio.wait_for(self._first_piece(step), deadline)
-
-    async def _first_piece(self, step: Ask) -> _Rung:
-        stream = await self._upstream.open(step.rung, step.alias)
-        rung = _Rung(step.rung, stream, stream.__aiter__())
-        try:
-            await rung.read(_has_begun)
-        except BaseException:
-            await stream.abandon()
-            raise
-        return rung
+        return self.run.answered(rung.completion(), complete=rung.exhausted or rung.finish_reason is not None)
 
     async def _hold(self, rung: _Rung) -> None:
         gate = self.run.gate
-        if gate is None or self.run.on_last_rung or rung.exhausted or self._unjudged():
+        if not await rung.hold(_has_begun, gate.first_chunk_within_ms * MILLISECOND if gate is not None else None):
+            raise TimeoutError
+        if gate is None or self._judges in {"nothing", "off"}:
             return
-        rung.pump = asyncio.create_task(rung.read(_enough_for(gate)))
-        await asyncio.wait({rung.pump}, timeout=_hold_seconds(gate))
-        if rung.pump.done():
-            rung.pump.result()
+        enough = _enough_for(gate)
+        if not rung.exhausted and not enough(rung):
+            await rung.hold(enough, _hold_seconds(gate))
 
-    async def _drop_kept(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            await self._drop(kept, kept.number)
+    @property
+    def _judges(self) -> str:
+        """How this rung is judged: ``prefix``, ``full``, ``off``, or ``nothing`` where there is no rung above."""
+        gate = self.run.gate
+        return "nothing" if gate is None or self.run.on_last_rung else gate.stream.judge
 
-    async def _drop(self, rung: _Rung | None, number: int) -> None:
-        if rung is not None:
+    # --- closing -------------------------------------------------------------------------------------------------------------------
+
+    def _abandon_all_but(self, kept: int | None) -> None:
+        for number in [number for number in self._open if number != kept]:
+            self._ending.add(asyncio.create_task(self._end(self._open.pop(number))))
+
+    async def _end(self, rung: _Rung) -> None:
+        try:
             await rung.stop()
-        self._open.discard(number)
-        self._upstream.ended(number)
+        except Exception:  # noqa: BLE001 - a stream that cannot be closed must not cost the answer of another
+            _log.warning("the stream of rung %d could not be closed", rung.number, exc_info=True)
+        finally:
+            self._upstream.ended(rung.number)
 
+    async def _close(self) -> None:
+        # A task of its own, because a request that is cancelled may be so again and again while it waits for this.
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close_once())
+        await asyncio.shield(self._closing)
 
-async def _released(rung: _Rung) -> AsyncIterator[Piece]:
-    while rung.held:
-        yield rung.held.popleft()
-    if rung.pump is not None:
-        await rung.pump  # it ends with the piece that was on its way at the release
-        while rung.held:
-            yield rung.held.popleft()
-    if not rung.exhausted:
-        async for piece in rung.pieces:
-            yield piece
+    async def _close_once(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
+        self._abandon_all_but(None)
+        await asyncio.gather(*self._ending)
+        self._on_end(self._ended)
 
 
 def _has_begun(rung: _Rung) -> bool:

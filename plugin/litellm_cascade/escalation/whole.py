@@ -40,11 +40,23 @@ async def settle_whole(run: CascadeRun, upstream: WholeUpstream) -> Any:
 
 
 async def _ask(run: CascadeRun, step: Ask, upstream: WholeUpstream, answers: dict[int, Answer]) -> Step:
-    deadline = run.gate.whole_within_ms * MILLISECOND if run.gate is not None else None
+    within_s = run.gate.whole_within_ms * MILLISECOND if run.gate is not None else None
     try:
-        answer = answers[step.rung] = await asyncio.wait_for(upstream.ask(step.rung, step.alias), deadline)
+        answer = answers[step.rung] = await _within(within_s, asyncio.ensure_future(upstream.ask(step.rung, step.alias)))
         return run.answered(answer.completion)
     except Exception as error:  # noqa: BLE001 - whatever a provider raises is the run's to judge
         return run.failed(error)
     finally:
         upstream.ended(step.rung)
+
+
+async def _within(seconds: float | None, asking: asyncio.Future[Answer]) -> Answer:
+    """``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with the result."""
+    try:
+        await asyncio.wait({asking}, timeout=seconds)
+        if not asking.done():
+            raise TimeoutError
+        return asking.result()
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)

@@ -29,7 +29,7 @@ from litellm_cascade.classifiers.features import (
     Features,
     read_features,
 )
-from litellm_cascade.classifiers.linear import Weights, read_weights, softmax
+from litellm_cascade.classifiers.linear import Weights, read_weights
 from litellm_cascade.offline import linear_figures
 from litellm_cascade.offline.constructed_prompts import construct, part_of
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 CONSTRUCTED_PER_TASK: Final = 600
 NATURAL_WEIGHT: Final = 2.0  # a prompt somebody wrote counts twice one from a wording
-PENALTIES: Final = (1.0, 4.0, 16.0)  # inverse strengths; the one with the least loss on the tune part is taken
+PENALTIES: Final = (1.0, 4.0, 16.0)  # inverse strengths; the one with the least tempered loss on the tune part is taken
 COMPLEXITY_PENALTY: Final = 0.5
 # Rare sources would drown among 15,000 multiple-choice questions; constructed prompts are opinion, not outcome.
 COMPLEXITY_WEIGHTS: Final = {"mmlu": 1.0, "mmlu_pro": 1.0, "gsm8k": 6.0, "bird_dev": 6.0, "spider_dev": 6.0, "constructed": 0.5}
@@ -132,9 +132,10 @@ def _fit_tasks(examples: Sequence[Example], matrix: Any) -> tuple[NDArray[np.flo
     weights = np.array([1.0 if example.source == "constructed" else NATURAL_WEIGHT for example in examples])
     matrix = matrix[:, :-COMPLEXITY_ONLY]
     fits = [_logistic(penalty, matrix[train_rows], labels[train_rows], weights[train_rows]) for penalty in PENALTIES]
-    model = min(fits, key=lambda fit: _loss(fit.decision_function(matrix[tune_rows]), labels[tune_rows]))
-    logits = model.decision_function(matrix[tune_rows])
-    temperature = min(TEMPERATURES, key=lambda candidate: _loss(logits / candidate, labels[tune_rows]))
+    logits = [fit.decision_function(matrix[tune_rows]) for fit in fits]
+    pairs = [(number, temperature) for number in range(len(fits)) for temperature in TEMPERATURES]
+    chosen, temperature = min(pairs, key=lambda pair: _loss(logits[pair[0]] / pair[1], labels[tune_rows]))
+    model = fits[chosen]
     coefficients = np.pad(model.coef_, ((0, 0), (0, COMPLEXITY_ONLY)))
     return coefficients / temperature, model.intercept_ / temperature
 
@@ -164,7 +165,8 @@ def _rows(examples: Sequence[Example], part: str, wanted: str) -> list[int]:
 
 
 def _loss(logits: NDArray[Any], labels: NDArray[Any]) -> float:
-    likelihoods = [softmax(row)[TASK_TYPES[label]] for row, label in zip(logits, labels, strict=True)]
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    likelihoods = odds[np.arange(len(labels)), labels] / odds.sum(axis=1)
     return float(-np.log(np.maximum(likelihoods, 1e-12)).mean())
 
 

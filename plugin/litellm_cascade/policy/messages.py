@@ -32,6 +32,7 @@ _SENTENCES = {
     "too_short": "needs at least {min_length}, has {actual_length}",
     "string_too_short": "must not be empty; give it a name",
     "string_too_long": "is longer than {max_length} characters; shorten it",
+    "string_unicode": "holds half a character (a lone surrogate); remove it",
     "string_pattern_mismatch": "must be one line of text; remove line breaks and control characters",
 }
 _HINTS = {

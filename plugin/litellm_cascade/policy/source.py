@@ -54,11 +54,12 @@ class Source:
         return 1, 1
 
     def _inside(self, node: Node, offset: int) -> tuple[int, int]:
-        start = node.start_mark
-        written = self._text[start.index : node.end_mark.index]
-        value = node.value if isinstance(node.value, str) else ""
-        found = written.find(value) if offset and "\n" not in value else -1
-        return start.line + 1, start.column + 1 + (found + offset if found >= 0 else 0)
+        """Exact where a text stands in the file as it reads; escapes and folded lines get the position of their beginning."""
+        place, end = node.start_mark.index, node.end_mark.index
+        if offset and isinstance(node.value, str):
+            found = self._text.find(node.value.rstrip(), place, end)
+            place = found + offset if found >= 0 else place
+        return self._text.count("\n", 0, place) + 1, place - self._text.rfind("\n", 0, place)
 
     def _read(self) -> None:
         with self._yaml_errors():

@@ -134,7 +134,7 @@ def _differences(expected: Expected, decision: Decision) -> tuple[str, ...]:
         "ladder": decision.ladder,
         "gate": decision.gate.name if decision.gate else None,
     }
-    asked = {name: getattr(expected, name) for name in expected.model_fields_set}
+    asked = {name: getattr(expected, name) for name in got if name in expected.model_fields_set}
     return tuple(f"{name}: expected {_shown(want)}, got {_shown(got[name])}" for name, want in asked.items() if want != got[name])
 
 

@@ -64,6 +64,11 @@ def _chinese_or_japanese(_: str, data: bytes, letters: int) -> str:
 
 
 def _cyrillic(text: str, _: bytes, __: int) -> str:
+    lowered = text.lower()
+    if any(letter in lowered for letter in "їєґ"):
+        return "uk"
+    if not any(letter in lowered for letter in "ў\u0456") and any(letter in lowered for letter in "ыэё"):  # Belarusian has all of these
+        return "ru"
     voted = _by_words(text)
     return voted if voted in ("ru", "uk", "bg") else UNKNOWN
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from litellm_cascade.testing import chat, completions, gemini
+from litellm_cascade.testing import chat, completions, gemini, responses
 from litellm_cascade.testing.board import Board
 from litellm_cascade.testing.delivery import Delivery, Format
 from litellm_cascade.testing.lifetime import Lifetime
@@ -21,6 +21,7 @@ __all__ = ["FakeUpstream", "Reply", "Seen", "ToolCall"]
 
 CHAT = Format(whole=chat.whole, events=chat.events, closing=b"data: [DONE]\n\n")
 COMPLETIONS = Format(whole=completions.whole, events=completions.events, closing=b"data: [DONE]\n\n")
+RESPONSES = Format(whole=responses.whole, events=responses.events)
 GEMINI = Format(whole=gemini.whole, events=gemini.events)
 
 
@@ -71,7 +72,7 @@ class FakeUpstream(Lifetime):
         self._server.stop()
 
     def _routes(self) -> list[Route]:
-        answers = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETIONS, "/{version}/models/{model}:{verb}": GEMINI}
+        answers = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETIONS, "/v1/responses": RESPONSES, "/{version}/models/{model}:{verb}": GEMINI}
         routes = [Route(path, self._answering(form), methods=["POST"]) for path, form in answers.items()]
         return [*routes, Route("/v1/models", self._models)]
 

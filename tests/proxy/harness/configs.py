@@ -48,7 +48,7 @@ def model(name, upstream_url, **parameters):
     return {
         "model_name": name,
         "litellm_params": {
-            "model": f"openai/{name}",
+            "model": f"hosted_vllm/{name}",
             "api_base": f"{upstream_url}/v1",
             "api_key": "fake",
             "input_cost_per_token": price,

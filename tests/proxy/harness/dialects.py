@@ -1,7 +1,10 @@
 """How a client speaks on each of the four endpoints: a prompt in, what was heard out."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+import httpx
 
 TOOL = {"name": "weather", "description": "Weather of a city", "schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 
@@ -44,7 +47,7 @@ class Dialect:
 
     def ask(self, client, prompt, *, stream=False, headers=None, **options):
         with client.stream("POST", self.path, json=self.body(prompt, stream=stream, **options), headers=headers) as response:
-            raw = "".join(response.iter_text())
+            raw = "".join(until_closed(response.iter_text()))
         heard = Heard(response.status_code, dict(response.headers), raw)
         if response.is_success:
             for event in events(raw) if stream else [json.loads(raw)]:
@@ -100,7 +103,7 @@ class Completions(Dialect):
         for choice in event["choices"]:
             while len(heard.texts) <= choice["index"]:
                 heard.texts.append("")
-            heard.texts[choice["index"]] += choice["text"] or ""
+            heard.texts[choice["index"]] += choice.get("text") or ""
             heard.logprobs += len((choice.get("logprobs") or {}).get("tokens") or ())
 
 
@@ -152,6 +155,12 @@ class Responses(Dialect):
 
 
 DIALECTS = {"chat": Chat(), "completions": Completions(), "messages": Messages(), "responses": Responses()}
+
+
+def until_closed(parts):
+    """LiteLLM closes the connection when a guardrail stops a stream: what came before is what was heard."""
+    with suppress(httpx.RemoteProtocolError):
+        yield from parts
 
 
 def events(raw):

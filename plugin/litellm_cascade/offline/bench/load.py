@@ -36,7 +36,7 @@ class Cost:
 
 
 class Client:
-    """Asks over one connection that is kept alive."""
+    """Asks over one connection a batch, kept alive."""
 
     def __init__(self, setup: Setup, proxy: ProxyProcess, random: Random) -> None:
         self.setup = setup
@@ -47,6 +47,7 @@ class Client:
 
     def batch(self, requests: int, *, stream: bool) -> Cost:
         """Ask that often; wait until the proxy has done what it does after answering."""
+        self._connection.close()  # the proxy has closed its end of one that was idle; asking opens it again
         before = cpu_seconds(self.proxy.pid)
         waited = [self.ask(stream=stream) for _ in range(requests)]
         time.sleep(SETTLE_S)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field
 
 from litellm_cascade.policy.conditions import LONGEST
-
 from litellm_cascade.policy.strict import Label, Strict
 
 

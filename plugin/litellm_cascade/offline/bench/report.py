@@ -1,0 +1,181 @@
+"""What the readings say: a line for each setup, the bars, and the section "Overhead" of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from statistics import median
+
+import numpy as np
+
+from litellm_cascade.offline.bench.measuring import Measured, Reading
+from litellm_cascade.offline.bench.setups import COMPARED_WITH, CONFIDENT, PLAIN, SETUPS, Setup
+
+BARS: Mapping[str, float] = {"direct": 1.10, "confident": 1.5, "escalated": 2.2}
+"""The most a setup may cost, as a multiple of plain LiteLLM, whole and streamed."""
+READY_BAR_S = 3.0
+MEMORY_BAR_MB = 80.0
+RESAMPLES = 10_000
+INTERVAL = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One setup, whole or streamed: medians over the rounds. ``ratio`` is taken within each round; ``low`` and ``high`` bound its median."""
+
+    setup: str
+    stream: bool
+    cpu_ms: float
+    p50_ms: float
+    ratio: float
+    low: float
+    high: float
+    bar: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Ours over plain LiteLLM, pair by pair; ``plain`` and ``ours`` are medians, and so is ``over``."""
+
+    what: str
+    unit: str
+    plain: float
+    ours: float
+    over: float
+    least: float
+    most: float
+    bar: float
+
+
+def lines(measured: Measured, seed: int = 0) -> list[Line]:
+    """Every setup, whole and streamed, in the order of the table."""
+    return [_line(measured.readings, setup, stream, seed) for stream in (False, True) for setup in SETUPS]
+
+
+def differences(measured: Measured) -> list[Difference]:
+    """Start-up and memory; nothing when no starts were measured."""
+    ready = {(start.setup, start.pair): start.ready_s for start in measured.starts}
+    memory = {(start.setup, start.pair): start.rss_mb for start in measured.starts}
+    if not measured.starts:
+        return []
+    return [_difference("start-up", "s", ready, READY_BAR_S), _difference("resident memory", "MB", memory, MEMORY_BAR_MB)]
+
+
+def about() -> dict[str, str]:
+    """On what this was measured: versions and the class of machine, never its name."""
+    return {
+        "date": datetime.now(tz=timezone.utc).date().isoformat(),
+        "machine": f"{os.cpu_count()} virtual cores, {platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "litellm": version("litellm"),
+        "litellm-cascade": version("litellm-cascade"),
+    }
+
+
+def tables(measured: Measured, seed: int = 0) -> str:
+    """Both tables, in Markdown."""
+    labels = {setup.name: setup.label for setup in SETUPS}
+    rows = [
+        "| setup | answers | CPU ms per request | times plain LiteLLM (95 %) | bar | p50 ms |",
+        "| --- | --- | ---: | ---: | --- | ---: |",
+        *(_row(line, labels[line.setup]) for line in lines(measured, seed)),
+    ]
+    over = differences(measured)
+    if over:
+        rows += [
+            "",
+            "| one worker | plain LiteLLM | ours | over plain (least to most) | bar |",
+            "| --- | ---: | ---: | ---: | --- |",
+            *(_difference_row(difference) for difference in over),
+        ]
+    return "\n".join(rows)
+
+
+def section(measured: Measured, command: str, facts: Mapping[str, str], seed: int = 0) -> str:
+    """What stands in docs/benchmarks.md."""
+    return SECTION.format(command=command, tables=tables(measured, seed), **{key.replace("-", "_"): value for key, value in facts.items()})
+
+
+def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) -> Line:  # noqa: FBT001 - a column of the table
+    mine = _by_round(readings, setup.name, stream=stream)
+    base = _by_round(readings, COMPARED_WITH[setup.telemetry], stream=stream)
+    ratios = [reading.cpu_ms / base[number].cpu_ms for number, reading in mine.items()]
+    low, high = _interval_of_the_median(ratios, seed)
+    return Line(
+        setup=setup.name,
+        stream=stream,
+        cpu_ms=median(reading.cpu_ms for reading in mine.values()),
+        p50_ms=median(reading.p50_ms for reading in mine.values()),
+        ratio=median(ratios),
+        low=low,
+        high=high,
+        bar=BARS.get(setup.name),
+    )
+
+
+def _by_round(readings: Sequence[Reading], setup: str, *, stream: bool) -> dict[int, Reading]:
+    return {reading.round: reading for reading in readings if reading.setup == setup and reading.stream is stream}
+
+
+def _interval_of_the_median(values: Sequence[float], seed: int) -> tuple[float, float]:
+    """Percentile bootstrap over rounds."""
+    drawn = np.random.default_rng(seed).choice(np.array(values), (RESAMPLES, len(values)))
+    low, high = np.quantile(np.median(drawn, axis=1), INTERVAL)
+    return float(low), float(high)
+
+
+def _difference(what: str, unit: str, values: Mapping[tuple[str, int], float], bar: float) -> Difference:
+    pairs = sorted({pair for _, pair in values})
+    plain = [values[PLAIN.name, pair] for pair in pairs]
+    ours = [values[CONFIDENT.name, pair] for pair in pairs]
+    over = [mine - base for mine, base in zip(ours, plain, strict=True)]
+    return Difference(
+        what=what, unit=unit, plain=median(plain), ours=median(ours), over=median(over), least=min(over), most=max(over), bar=bar
+    )
+
+
+# --- in words ----------------------------------------------------------------------------------------------------------------------
+
+
+def _row(line: Line, label: str) -> str:
+    answers = "streamed" if line.stream else "whole"
+    ratio = f"{line.ratio:.2f} ({line.low:.2f} to {line.high:.2f})" if line.setup not in COMPARED_WITH.values() else "1"
+    bar = _held(line.ratio, line.bar, "", 2) if line.bar is not None else ""
+    return f"| {label} | {answers} | {line.cpu_ms:.1f} | {ratio} | {bar} | {line.p50_ms:.0f} |"
+
+
+def _difference_row(one: Difference) -> str:
+    digits = 1 if one.unit == "s" else 0
+    over = f"{one.over:.{digits}f} ({one.least:.{digits}f} to {one.most:.{digits}f})"
+    return (
+        f"| {one.what}, {one.unit} | {one.plain:.{digits}f} | {one.ours:.{digits}f} | {over} | {_held(one.over, one.bar, ' ' + one.unit, digits)} |"
+    )
+
+
+def _held(value: float, bar: float, unit: str, digits: int) -> str:
+    verdict = "met" if value <= bar else f"missed by {value - bar:.{digits}f}{unit}"
+    return f"at most {bar:.{digits}f}{unit}: {verdict}"
+
+
+SECTION = """\
+## Overhead
+
+What the cascade costs the proxy itself: processor time (user and system) of the proxy's process for one request, one client asking one
+request after the other, telemetry off except where the table says otherwise. Each setup is a proxy of its own. All are alive at once and
+loaded one at a time, in rotating order, round after round. *Times plain LiteLLM* is taken within each round; its median and the median's
+95 % interval (bootstrap over rounds) stand in the table. The setups with telemetry export spans to a collector in another process, and are
+compared with plain LiteLLM that does the same. Answers have 20 tokens, from a model server that is a process of its own; streams come at a
+token every 2 ms. Cascades judge a stream on its first 16 tokens. *Escalated* means two calls: the small model's and the large one's.
+
+Measured on {date}: {machine}, Python {python}, LiteLLM {litellm}, litellm-cascade {litellm_cascade}.
+
+```
+{command}
+```
+
+{tables}
+"""
