@@ -56,21 +56,23 @@ class Asker:
 
     async def check(self) -> None:
         """Raises ConfigurationError in one sentence when the proxy, the key or the model is not there."""
+        if (asked := self._asking.model) not in (names := await self._model_names()):
+            there = f"the proxy at {self._client.base_url} has no model {asked!r}"
+            raise ConfigurationError([f"{there}; choose one with --model, there are: {', '.join(names) or 'none'}"])
+
+    async def _model_names(self) -> list[str]:
         url = self._client.base_url
         try:
             response = await self._client.get("/v1/models")
-        except httpx.HTTPError as error:
+            listed = response.json() if response.is_success else {}
+        except (httpx.HTTPError, ValueError) as error:
             raise ConfigurationError(
                 [f"no proxy answers at {url} ({type(error).__name__}); start it, or name another with --url"]
             ) from None
-        if response.status_code in {401, 403}:
-            raise ConfigurationError([f"the proxy at {url} refuses the key; put a key of that proxy into the variable of --key-env"])
-        names = _model_names(response)
-        if self._asking.model not in names:
-            known = ", ".join(names) or "none"
-            raise ConfigurationError(
-                [f"the proxy at {url} has no model {self._asking.model!r}; choose one with --model, there are: {known}"]
-            )
+        if not response.is_success:
+            refused = f"the proxy at {url} does not list its models (HTTP {response.status_code})"
+            raise ConfigurationError([f"{refused}; is the key in the variable of --key-env one of its keys?"])
+        return sorted(str(model["id"]) for model in listed.get("data") or ())
 
     async def ask_all(self, prompts: Sequence[Prompt], advance: Callable[[], object]) -> list[Answered]:
         """The answers, in the order of the prompts. ``advance`` is called after each."""
@@ -101,13 +103,6 @@ class Asker:
         question = [{"role": "user", "content": prompt.text}]
         limits = {"max_tokens": asking.max_tokens, "temperature": asking.temperature}
         return {"model": asking.model, "messages": question, "stream": streamed, **limits}
-
-
-def _model_names(response: httpx.Response) -> list[str]:
-    try:
-        return sorted(str(model["id"]) for model in response.json()["data"])
-    except (ValueError, KeyError, TypeError):
-        return []
 
 
 class Seen:

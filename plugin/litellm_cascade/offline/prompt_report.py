@@ -11,6 +11,13 @@ import numpy as np
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 NOTHING = "-"
 CASCADE = "cascade"
+TIMES = "p50 / p95"
+BRANCH_COLUMNS = (
+    *("answered by", "requests", "share"),
+    *("whole", f"total ms, {TIMES}", "streamed", f"first token ms, {TIMES}", f"total ms, {TIMES}"),
+)
+REASON_COLUMNS = ("reason, of the cascaded", "whole", "streamed")
+CONFIDENCE_COLUMNS = ("quantiles of the confidence", "requests", *(f"{share:.0%}" for share in QUANTILES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,30 +59,15 @@ def report(answers: Sequence[Answered], provenance: Mapping[str, str]) -> str:
     """All tables, then where the numbers come from."""
     cascaded = [one for one in answers if one.band == CASCADE]
     sections = [
-        _table(_branch_head(), _branch_rows(answers)),
+        _table(BRANCH_COLUMNS, _branch_rows(answers)),
         _escalation(cascaded),
-        _table(("why, of the cascaded", "whole", "streamed"), _reason_rows(cascaded)),
+        _table(REASON_COLUMNS, _reason_rows(cascaded)),
+        _table(CONFIDENCE_COLUMNS, _confidence_rows(cascaded)),
         _sources(answers),
-        _table(
-            ("confidence of the judged model, quantiles", "requests", *(f"{share:.0%}" for share in QUANTILES)), _confidence_rows(cascaded)
-        ),
         *_faults(answers),
         "\n".join(f"- {name}: {value}" for name, value in provenance.items()),
     ]
     return "\n\n".join(filter(None, sections))
-
-
-def _branch_head() -> tuple[str, ...]:
-    return (
-        "answered by",
-        "requests",
-        "share",
-        "whole",
-        "total ms, p50 / p95",
-        "streamed",
-        "first token ms, p50 / p95",
-        "total ms, p50 / p95",
-    )
 
 
 def _branch_rows(answers: Sequence[Answered]) -> Iterator[tuple[str, ...]]:

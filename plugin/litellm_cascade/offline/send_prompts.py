@@ -40,7 +40,7 @@ MODULE = "litellm_cascade.offline.send_prompts"
 def read_prompts(path: Path) -> list[Prompt]:
     """All prompts of a file. Raises ConfigurationError naming the line that is none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also cut at U+2028 within a prompt
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{path} cannot be read ({type(error).__name__}); name a file of prompts with --prompts"]) from None
     prompts = [_prompt(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]

@@ -1,0 +1,91 @@
+"""Requests that the policy sends straight to one alias keep their native path."""
+
+import base64
+
+import pytest
+from harness.dialects import DIALECTS
+
+from litellm_cascade.testing.upstream import Reply
+
+PIXEL = "data:image/png;base64," + base64.b64encode(b"not much of a picture").decode()
+SQL = "Fix this query: SELECT name FROM customers WHERE id = 3 ORDER BY name;"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["chat", "completions", "responses"])
+def test_sql_goes_to_its_specialist(client, upstream, spend, collector, trace, name, stream):
+    upstream.script("sql", Reply("SELECT 1"))
+    heard = DIALECTS[name].ask(client, SQL, stream=stream, headers=trace.headers)
+    assert (heard.status, heard.text) == (200, "SELECT 1")
+    assert [heard.cascade(part) for part in ("band", "model", "escalated", "reason")] == ["small", "sql", "false", "direct"]
+    assert [seen.model for seen in upstream.requests] == ["sql"]
+    assert "logprobs" not in upstream.requests[0].body
+    (row,) = spend.wait_rows(1, trace=trace.trace_id)
+    assert row["internal_call_origin"] is None
+    assert row["standard_logging_object"]["response_cost"] == pytest.approx(5e-6 * 12)
+    spans = collector.wait_for_trace(trace.trace_id, "cascade.route", "cascade.attempt sql")
+    attempt = next(span for span in spans if span.name == "cascade.attempt sql")
+    assert attempt.attributes["cascade.reason"] == "direct"
+    assert attempt.attributes["gen_ai.usage.output_tokens"] == 2
+    assert collector.parent(attempt).attributes["cascade.final_alias"] == "sql"
+
+
+def test_a_picture_goes_to_the_large_model(client, upstream):
+    parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
+    answer = client.post("/v1/chat/completions", json={"model": "auto", "messages": [{"role": "user", "content": parts}]})
+    assert (answer.status_code, answer.headers["x-cascade-band"], answer.headers["x-cascade-model"]) == (200, "large", "large")
+    assert [seen.model for seen in upstream.requests] == ["large"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        {"system": [{"type": "text", "text": "be brief", "cache_control": {"type": "ephemeral"}}]},
+    ],
+    ids=["thinking", "cache_control"],
+)
+def test_what_a_cascade_would_lose_on_messages_goes_straight_to_the_last_rung(client, upstream, more):
+    heard = DIALECTS["messages"].ask(client, "hello", **({"max_tokens": 2000} | more))
+    assert (heard.cascade("band"), heard.cascade("model")) == ("large", "large")
+    assert {seen.model for seen in upstream.requests} == {"large"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"previous_response_id": "resp_1"}, {"tools": [{"type": "web_search_preview"}]}],
+    ids=["previous_response_id", "built-in tool"],
+)
+def test_what_a_cascade_would_lose_on_responses_goes_straight_to_the_last_rung(client, upstream, more):
+    heard = DIALECTS["responses"].ask(client, "hello", **more)
+    assert (heard.status, heard.cascade("band"), heard.cascade("model")) == (200, "large", "large")
+    assert [seen.path for seen in upstream.requests] == ["/v1/responses"]
+
+
+def test_generate_content_goes_direct(gemini_client, upstream):
+    upstream.script("gem", Reply("a native answer"))
+    body = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
+    answer = gemini_client.post("/v1beta/models/auto:generateContent", json=body)
+    assert (answer.status_code, answer.headers["x-cascade-model"]) == (200, "gem")
+    assert answer.json()["candidates"][0]["content"]["parts"][0]["text"] == "a native answer"
+
+
+def test_a_model_that_is_not_ours_is_left_alone(client, upstream):
+    answer = client.post("/v1/chat/completions", json={"model": "small", "messages": [{"role": "user", "content": "hi"}]})
+    assert answer.status_code == 200
+    assert not [name for name in answer.headers if name.startswith("x-cascade")]
+
+
+@pytest.fixture(scope="session")
+def gemini_proxy(start_proxy, upstream_server):
+    from harness.configs import cascade_config
+
+    config = cascade_config(upstream_server.url)
+    config["model_list"][-1]["litellm_params"]["model"] = "cascade/gemini"
+    return start_proxy(config)
+
+
+@pytest.fixture
+def gemini_client(gemini_proxy):
+    with gemini_proxy.client() as client:
+        yield client

@@ -1,0 +1,83 @@
+"""Who pays, how much, and how often: read off LiteLLM's own ``standard_logging_object``."""
+
+import pytest
+from harness.configs import PRICES, cascade_config
+from harness.dialects import DIALECTS
+
+from litellm_cascade.testing.upstream import Reply
+
+TEAM_KEY = {"Authorization": "Bearer sk-team-7"}
+TOKENS = 12 + 10  # of the small model's answer: ten in, twelve out
+
+
+@pytest.fixture(scope="session")
+def proxy(start_proxy, upstream_server):
+    """With keys that belong to a team, without a database."""
+    return start_proxy(cascade_config(upstream_server.url, general_settings={"custom_auth": "custom_auth.user_api_key_auth"}))
+
+
+@pytest.fixture
+def escalating(upstream):
+    upstream.script("small", Reply("one two three four five six seven eight nine ten eleven twelve", logprob=-3.0))
+    upstream.script("large", Reply("the better answer", logprob=-0.01))
+
+
+def logged(spend, trace, count):
+    return [row["standard_logging_object"] | {"origin": row["internal_call_origin"]} for row in spend.wait_rows(count, trace=trace.trace_id)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_both_calls_are_billed_to_the_callers_key_and_team_once(client, spend, trace, escalating, name, stream):
+    DIALECTS[name].ask(client, "who pays?", stream=stream, headers=trace.headers | TEAM_KEY)
+    rows = logged(spend, trace, 3)
+    assert sorted(row["model_group"] for row in rows) == ["auto", "large", "small"]
+    for row in rows:
+        who = row["metadata"]
+        assert (who["user_api_key_alias"], who["user_api_key_team_id"], who["user_api_key_user_id"]) == ("team seven's key", "team-7", "user-7")
+    by_alias = {row["model_group"]: row for row in rows}
+    for alias in ("small", "large"):
+        row = by_alias[alias]
+        assert row["response_cost"] == pytest.approx(PRICES[alias] * (row["prompt_tokens"] + row["completion_tokens"]))
+        assert row["response_cost"] > 0
+    assert by_alias["large"]["total_tokens"] == 13
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_virtual_alias_has_no_price(client, spend, trace, escalating, stream):
+    DIALECTS["chat"].ask(client, "who pays?", stream=stream, headers=trace.headers | TEAM_KEY)
+    (own,) = [row for row in logged(spend, trace, 3) if row["model_group"] == "auto"]
+    assert own["origin"] is None
+    assert own["response_cost"] in (0, 0.0, None)
+    assert own["total_tokens"] == 13
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tokens_count_once_against_limits(client, upstream, spend, trace, stream):
+    upstream.script("small", Reply("a sure answer of small", logprob=-0.01))
+    key = {"Authorization": f"Bearer sk-team-7-{'stream' if stream else 'whole'}"}
+    DIALECTS["chat"].ask(client, "hello", stream=stream, headers=key | trace.headers)
+    spend.wait_rows(2, trace=trace.trace_id)
+    assert settled_tokens(client, key) == 10 + 5
+
+
+def settled_tokens(client, key):
+    """What LiteLLM's limiter has counted for this key, apart from the reservation of the request that asks."""
+    import time
+
+    deadline = time.monotonic() + 5
+    while True:
+        answer = client.post("/v1/chat/completions", json={"model": "gem-unknown"}, headers=key)
+        left = answer.headers.get("x-ratelimit-api_key-remaining-tokens")
+        if left is not None and int(left) < 100_000 or time.monotonic() > deadline:
+            return 100_000 - int(left or 0)
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_spend_row_tells_the_decision(client, spend, trace, escalating, stream):
+    DIALECTS["chat"].ask(client, "who pays?", stream=stream, headers=trace.headers | TEAM_KEY)
+    for row in logged(spend, trace, 3):
+        told = row["metadata"]["spend_logs_metadata"]["cascade"]
+        assert (told["policy"], told["band"], told["ladder"]) == ("test", "cascade", ["small", "large"])
+        assert told["digest"].startswith("sha256:")
