@@ -190,11 +190,11 @@ def test_a_client_that_leaves_closes_what_is_open(client, upstream, spend, colle
 @every("chat", "messages", "responses")
 def test_tools_pass_through_either_rung(client, upstream, prompt, dialect, stream):
     upstream.script("small", Reply(tool_calls=[ToolCall("weather", '{"city": "Bern"}')], logprob=SURE))
-    heard = dialect.ask(client, prompt, stream=stream, tools=True)
+    heard = dialect.ask(client, prompt, stream=stream, with_tool=True)
     assert (heard.status, heard.tools, heard.cascade("model")) == (200, ["weather"], "small")
     upstream.script("small", Reply("hm, well, I do not know", logprob=UNSURE))
     upstream.script("large", Reply(tool_calls=[ToolCall("weather", '{"city": "Bern"}')], logprob=SURE))
-    heard = dialect.ask(client, prompt, stream=stream, tools=True)
+    heard = dialect.ask(client, prompt, stream=stream, with_tool=True)
     assert (heard.status, heard.tools, heard.cascade("model")) == (200, ["weather"], "large")
 
 

@@ -4,10 +4,10 @@ import pytest
 from harness.configs import PRICES, cascade_config
 from harness.dialects import DIALECTS
 
+from litellm_cascade.testing.telemetry import TraceParent
 from litellm_cascade.testing.upstream import Reply
 
 TEAM_KEY = {"Authorization": "Bearer sk-team-7"}
-TOKENS = 12 + 10  # of the small model's answer: ten in, twelve out
 
 
 @pytest.fixture(scope="session")
@@ -53,25 +53,29 @@ def test_the_virtual_alias_has_no_price(client, spend, trace, escalating, stream
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_tokens_count_once_against_limits(client, upstream, spend, trace, stream):
-    upstream.script("small", Reply("a sure answer of small", logprob=-0.01))
-    key = {"Authorization": f"Bearer sk-team-7-{'stream' if stream else 'whole'}"}
-    DIALECTS["chat"].ask(client, "hello", stream=stream, headers=key | trace.headers)
-    spend.wait_rows(2, trace=trace.trace_id)
-    assert settled_tokens(client, key) == 10 + 5
+@pytest.mark.parametrize("escalates", [False, True])
+def test_tokens_count_once_against_limits(client, upstream, spend, stream, escalates):
+    upstream.script("small", Reply("a sure answer of small", logprob=-3.0 if escalates else -0.01))
+    upstream.script("large", Reply("a sure answer of large", logprob=-0.01))
+    key = {"Authorization": f"Bearer sk-team-7-{stream}-{escalates}"}
+    rows = 3 if escalates else 2
+    before = remaining_tokens(client, spend, key, rows)
+    asked(client, spend, key, rows, stream=stream)
+    after = remaining_tokens(client, spend, key, rows)
+    assert before - after == 15 + 15  # what the first of the three used, and what the one in the middle used
 
 
-def settled_tokens(client, key):
-    """What LiteLLM's limiter has counted for this key, apart from the reservation of the request that asks."""
-    import time
+def remaining_tokens(client, spend, key, rows):
+    """What LiteLLM's limiter says is left with this request reserved. (It says so for whole answers only.)"""
+    return int(asked(client, spend, key, rows, stream=False).headers["x-ratelimit-api_key-remaining-tokens"])
 
-    deadline = time.monotonic() + 5
-    while True:
-        answer = client.post("/v1/chat/completions", json={"model": "gem-unknown"}, headers=key)
-        left = answer.headers.get("x-ratelimit-api_key-remaining-tokens")
-        if left is not None and int(left) < 100_000 or time.monotonic() > deadline:
-            return 100_000 - int(left or 0)
-        time.sleep(0.1)
+
+def asked(client, spend, key, rows, *, stream):
+    """Ask, and return when LiteLLM has logged and counted it."""
+    trace = TraceParent()
+    heard = DIALECTS["chat"].ask(client, "hello", stream=stream, headers=key | trace.headers)
+    spend.wait_rows(rows, trace=trace.trace_id)
+    return heard
 
 
 @pytest.mark.parametrize("stream", [False, True])

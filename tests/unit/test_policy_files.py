@@ -49,7 +49,7 @@ def test_a_folder_is_no_policy(tmp_path):
     assert str(caught.value) == f"{tmp_path}:1:1: $: cannot be read (is a directory); check the path and its permissions"
 
 
-def test_a_large_file_is_refused_unread(tmp_path):
+def test_a_large_file_is_refused(tmp_path):
     text = SMALLEST + "#" * 1024 * 1024
 
     assert file_problems(tmp_path / "p.yaml", text.encode()) == [

@@ -35,7 +35,7 @@ def measure(gate: Gate, tokens: Sequence[TokenLogprob] | None) -> Confidence:
 def _judged_logprobs(part: str, tokens: Sequence[TokenLogprob]) -> list[float]:
     chosen: Iterable[TokenLogprob] = _after_reasoning(tokens) if part == "answer" else tokens
     # Some servers end a whole answer with an entry for the end token, whose text is empty; streams of the same server do not.
-    return [max(t.logprob, LOWEST_LOGPROB) for t in chosen if t.token]
+    return [max(LOWEST_LOGPROB, t.logprob) for t in chosen if t.token]  # in this order not-a-number becomes the floor too
 
 
 def _after_reasoning(tokens: Sequence[TokenLogprob]) -> Iterator[TokenLogprob]:

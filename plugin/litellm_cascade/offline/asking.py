@@ -21,6 +21,7 @@ STREAMED: Mapping[str, Callable[[int], bool]] = {
     "always": lambda _: True,
     "never": lambda _: False,
 }
+TOLD = ("x-litellm-version", HEADER + "policy", HEADER + "policy-digest")
 LONGEST_MESSAGE = 160
 """Characters of an error message that are kept."""
 
@@ -47,10 +48,10 @@ class Asking:
 
 
 class Asker:
-    """Asks prompts through one proxy. ``litellm_version`` is what the proxy says of itself."""
+    """Asks prompts through one proxy. ``told`` is what the proxy has said of itself in its headers, as far as it does."""
 
     def __init__(self, client: httpx.AsyncClient, asking: Asking) -> None:
-        self.litellm_version = "unknown"
+        self.told: dict[str, str] = {}
         self._client = client
         self._asking = asking
 
@@ -93,7 +94,7 @@ class Asker:
         try:
             async with self._client.stream("POST", "/v1/chat/completions", json=self._body(prompt, streamed=streamed)) as response:
                 await seen.read(response)
-            self.litellm_version = response.headers.get("x-litellm-version", self.litellm_version)
+            self.told |= {name: response.headers[name] for name in TOLD if name in response.headers}
         except (httpx.HTTPError, ValueError) as error:
             seen.error = type(error).__name__
         return seen.told(prompt, streamed=streamed)
@@ -161,13 +162,13 @@ def _error(status: int, body: bytes) -> str:
     except ValueError:
         answer = {}
     if status >= httpx.codes.BAD_REQUEST:
-        return f"HTTP {status}: {_message(answer)}"
+        return f"HTTP {status}: {_message(answer)}".rstrip(": ")
     return "" if _text(answer, "message") else "an empty answer"
 
 
 def _message(answer: Mapping[str, Any]) -> str:
-    error = answer.get("error")
-    return str(error.get("message") if isinstance(error, Mapping) else error)[:LONGEST_MESSAGE]
+    error = answer.get("error") or {}
+    return str(error.get("message", "") if isinstance(error, Mapping) else error)[:LONGEST_MESSAGE]
 
 
 def _text(answer: Mapping[str, Any], part: str) -> str:

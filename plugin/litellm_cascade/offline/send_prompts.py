@@ -52,9 +52,16 @@ def read_prompts(path: Path) -> list[Prompt]:
 def _prompt(line: str, where: str) -> Prompt:
     try:
         row = json.loads(line)
-        return Prompt(id=str(row.get("id") or where), text=row["prompt"], source=row.get("source") or "", language=row.get("lang") or "")
-    except (ValueError, KeyError, AttributeError):
+        known = {"source": row.get("source") or "", "language": row.get("lang") or ""}
+        return Prompt(id=str(row.get("id") or where), text=_text(row["prompt"]), **known)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigurationError([f"{where}: not a JSON object with `prompt`"]) from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def sample(prompts: Sequence[Prompt], limit: int, seed: int) -> list[Prompt]:
@@ -71,12 +78,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     try:
         prompts = read_prompts(given.prompts)
-        answers, litellm_version = asyncio.run(_ask(given, sample(prompts, given.limit, given.seed)))
+        answers, told = asyncio.run(_ask(given, sample(prompts, given.limit, given.seed)))
     except ConfigurationError as error:
         sys.exit(str(error))
     provenance = {
         "prompts": f"{len(answers)} of {len(prompts)} in {given.prompts.name}, sha256 {_digest(given.prompts)}, seed {given.seed}",
-        "versions": f"litellm-cascade {metadata.version('litellm-cascade')}, LiteLLM {litellm_version}, Python {platform.python_version()}",
+        "proxy": ", ".join(f"{name} {value}" for name, value in told.items()),
+        "versions": f"litellm-cascade {metadata.version('litellm-cascade')}, Python {platform.python_version()}",
         "command": f"`python -m {MODULE} {shlex.join(arguments)}`",
     }
     if given.json is not None:
@@ -86,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Console().print(Markdown(text)) if not given.markdown else sys.stdout.write(text + "\n")
 
 
-async def _ask(given: argparse.Namespace, prompts: Sequence[Prompt]) -> tuple[list[Answered], str]:
+async def _ask(given: argparse.Namespace, prompts: Sequence[Prompt]) -> tuple[list[Answered], dict[str, str]]:
     asking = Asking(
         model=given.model, max_tokens=given.max_tokens, temperature=given.temperature, stream=given.stream, concurrency=given.concurrency
     )
@@ -97,7 +105,7 @@ async def _ask(given: argparse.Namespace, prompts: Sequence[Prompt]) -> tuple[li
         await asker.check()
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("asking", total=len(prompts))
-            return await asker.ask_all(prompts, lambda: progress.advance(task)), asker.litellm_version
+            return await asker.ask_all(prompts, lambda: progress.advance(task)), asker.told
 
 
 def _key(variable: str) -> str:

@@ -73,13 +73,13 @@ class Policy:
     def _first_match(self, evidence: Evidence) -> tuple[CompiledRoute, list[str]]:
         failed: list[str] = []
         context = self._context(evidence)
-        for route in self.routes:
+        for route in self.routes[:-1]:
             taken = route.takes(context)
             if taken:
-                break
+                return route, failed
             if taken is None:
                 failed.append(route.name)
-        return route, failed
+        return self.routes[-1], failed  # validation saw to it that the last route has no condition
 
     def _context(self, evidence: Evidence) -> object:
         """What conditions see. Evidence that CEL cannot hold leaves them nothing, so that each fails and is named."""

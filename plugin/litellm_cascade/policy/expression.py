@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -120,8 +120,6 @@ def _operand(tokens: list[Token], *, last: bool) -> list[Token]:
 def parts_of(text: str, tokens: list[Token], *, claim: bool = True) -> Iterator[Part]:
     """What ``&&``, ``||``, ``!`` and ``? :`` join: each must work by itself, since they hide what they do not evaluate."""
     tokens = _unwrapped(tokens)
-    if not tokens:
-        return
     divided = _ternary(tokens) or _operands(tokens, "||") or _operands(tokens, "&&")
     if divided is None:
         start = tokens[0].start
@@ -158,9 +156,6 @@ def _ternary(tokens: list[Token]) -> list[tuple[list[Token], bool | None]] | Non
     marks = [index for index, token in enumerate(tokens) if token.text in "?:" and token.depth == depth]
     if not marks or tokens[marks[0]].text != "?":
         return None
-    open_marks = 0
-    for index in marks:
-        open_marks += 1 if tokens[index].text == "?" else -1
-        if open_marks == 0:
-            return [(tokens[: marks[0]], True), (tokens[marks[0] + 1 : index], None), (tokens[index + 1 :], None)]
-    return None
+    open_marks = accumulate(1 if tokens[index].text == "?" else -1 for index in marks)
+    colon = next(index for index, still_open in zip(marks, open_marks, strict=True) if not still_open)
+    return [(tokens[: marks[0]], True), (tokens[marks[0] + 1 : colon], None), (tokens[colon + 1 :], None)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 from litellm_cascade.policy.document import Document
 
@@ -13,7 +12,3 @@ def policy_schema() -> str:
     schema = Document.model_json_schema()
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "litellm-cascade policy"}
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(policy_schema())

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Any
 
-import yaml
-from yaml.nodes import Node
+from yaml.error import MarkedYAMLError
+from yaml.nodes import Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
 
 from litellm_cascade.errors import PolicyError
 from litellm_cascade.policy.problems import Path, Problem
@@ -45,13 +46,12 @@ class Source:
 
     def position(self, problem: Problem) -> tuple[int, int]:
         """The line and column of a problem, or of the closest thing around it that exists."""
-        for length in range(len(problem.path), -1, -1):
-            path = problem.path[:length]
-            node = self._keys.get(path) if problem.on_key else None
-            node = node or self._values.get(path)
-            if node is not None:
-                return self._inside(node, problem.offset if length == len(problem.path) else 0)
-        return 1, 1
+        path = problem.path
+        if problem.on_key and path in self._keys:
+            return self._inside(self._keys[path], 0)
+        while path not in self._values:
+            path = path[:-1]
+        return self._inside(self._values[path], problem.offset if path == problem.path else 0)
 
     def _inside(self, node: Node, offset: int) -> tuple[int, int]:
         """Exact where a text stands in the file as it reads; escapes and folded lines get the position of their beginning."""
@@ -72,7 +72,7 @@ class Source:
     def _yaml_errors(self) -> Iterator[None]:
         try:
             yield
-        except yaml.YAMLError as error:
+        except (ReaderError, MarkedYAMLError) as error:
             line, column, sentence = explain(error, self._text)
             raise PolicyError([f"{self.name}:{line}:{column}: $: {sentence}"]) from None
 
@@ -80,11 +80,11 @@ class Source:
         self._values[path] = node
         if len(self._values) > MAX_VALUES or len(path) > MAX_DEPTH:
             raise TooMuchError(problem=TOO_MUCH, problem_mark=node.start_mark)
-        if isinstance(node, yaml.ScalarNode):
+        if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         if node.tag not in STRUCTURE_TAGS:
             self.problems.append(Problem(path=path, message=tag_refused(node)))
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, SequenceNode):
             return [self._plain(item, (*path, index)) for index, item in enumerate(node.value)]
         return self._mapping(node, path)
 
@@ -101,13 +101,13 @@ class Source:
         return plain
 
     def _key(self, node: Node, path: Path) -> str:
-        if isinstance(node, yaml.ScalarNode) and isinstance(self._scalar(node, path), str):
+        if isinstance(node, ScalarNode) and isinstance(self._scalar(node, path), str):
             return str(node.value)
         written = self._text[node.start_mark.index : node.end_mark.index]
         self.problems.append(Problem(path=(*path, written), message="is no text; put this key in quotes", on_key=True))
         return written
 
-    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+    def _scalar(self, node: ScalarNode, path: Path) -> Any:
         try:
             return read_scalar(node)
         except ValueError as error:
@@ -118,10 +118,11 @@ class Source:
 def open_source(path: str | FilePath) -> Source:
     """Read a file. Raises PolicyError when it is missing, unreadable, too large, not text, or not the YAML described above."""
     try:
-        data = FilePath(path).read_bytes() if FilePath(path).stat().st_size <= MAX_BYTES else None
+        with FilePath(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PolicyError([f"{path}:1:1: $: cannot be read ({_reason(error)}); check the path and its permissions"]) from None
-    if data is None:
+    if len(data) > MAX_BYTES:
         raise PolicyError([f"{path}:1:1: $: is larger than {MAX_BYTES // 1024} KiB; a policy is a short text, check the path"])
     return Source(str(path), _decode(str(path), data))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import yaml
+from yaml.error import MarkedYAMLError
 from yaml.reader import ReaderError
 
 from litellm_cascade.policy.scalars import TooMuchError
@@ -24,13 +24,11 @@ _SENTENCES = (
 )
 
 
-def explain(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
+def explain(error: ReaderError | MarkedYAMLError, text: str) -> tuple[int, int, str]:
     """Line, column and one sentence about an error in a text."""
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
         return line, 1, "a character here is not text (NUL or another control character); remove it"
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return 1, 1, f"is not valid YAML ({error})"
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if isinstance(error, TooMuchError):

@@ -80,5 +80,5 @@ def _failure(text: str, error: Exception) -> str:
         return f"`{text}` may divide by zero; rule that out first with &&"
     if "Undefined" in str(error):
         return f"`{text}` calls what its value does not have; for lists write `in`, or exists(item, ...)"
-    reason = str(error).splitlines()[0].partition(". Check")[0].removesuffix(":")
+    reason = str(error).splitlines()[0].partition(". Check")[0].rstrip(".:")
     return f"`{text}` cannot be evaluated ({reason}); correct it"

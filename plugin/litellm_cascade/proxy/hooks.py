@@ -27,7 +27,7 @@ class CascadeCallback(CustomLogger):
     @guarded
     async def async_log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
         """After a call that was sent straight to an alias: its usage and cost."""
-        runtime().logged(kwargs, response_obj, start_time, end_time)
+        runtime().logged(kwargs, start_time, end_time)
 
     @guarded
     async def async_post_call_failure_hook(

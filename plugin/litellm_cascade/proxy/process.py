@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import litellm
@@ -28,5 +30,12 @@ def runtime() -> Runtime:
         settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
         started = Runtime(settings, proxy_server.user_config_file_path)
         check_configuration(proxy_server.proxy_config.config, proxy_server.user_config_file_path, started.pipeline)
+        _warm_up(started)
         _runtime = started
     return _runtime
+
+
+def _warm_up(started: Runtime) -> None:
+    """Load the classifier before the proxy says that it is ready. In a thread, because LiteLLM's loop is running around us."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, started.classifier.warm_up()).result()

@@ -14,14 +14,13 @@ from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.pipeline import Journey, Pipeline
 from litellm_cascade.policy import load_policy
-from litellm_cascade.proxy.answers import to_usage
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import METADATA, Journeys, Underway, metadata_of
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.settings import Settings, policy_path
 from litellm_cascade.proxy.translate import to_caller, to_request, wants_logprobs
 from litellm_cascade.proxy.upstream import RouterUpstream
-from litellm_cascade.vocabulary import Caller, Reason, Request
+from litellm_cascade.vocabulary import Caller, Reason, Request, Usage
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
 """Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
@@ -37,14 +36,14 @@ class Runtime:
         self._config_file = config_file
         self._models = VirtualModels()
         self._tracing = Tracing()
-        self._classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
+        self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
         self._pipelines: dict[str, Pipeline] = {}
 
     def pipeline(self, policy: str) -> Pipeline:
         """The pipeline of ``cascade/<policy>``; its file is read once."""
         if policy not in self._pipelines:
             loaded = load_policy(policy_path(self.settings, self._config_file, policy))
-            self._pipelines[policy] = Pipeline(loaded, self._classifier, self._tracing, seed=self.settings.seed)
+            self._pipelines[policy] = Pipeline(loaded, self.classifier, self._tracing, seed=self.settings.seed)
         return self._pipelines[policy]
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
@@ -115,7 +114,7 @@ class Runtime:
                 await underway.stream.settle()
         return headers_of(underway.journey, everything=self.settings.debug_headers)
 
-    def logged(self, kwargs: Mapping[str, Any], response: Any, started: datetime, ended: datetime) -> None:
+    def logged(self, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
         """LiteLLM has logged a call that succeeded: for a request sent straight to an alias, that is its end."""
         underway = self.journeys.find(kwargs.get("litellm_params"))
         if underway is None or underway.journey.cascades:
@@ -123,7 +122,7 @@ class Runtime:
         underway.journey.answered_directly(
             started_ns=int(started.timestamp() * NANOSECONDS),
             ended_ns=int(ended.timestamp() * NANOSECONDS),
-            usage=to_usage(getattr(response, "usage", None)),
+            usage=_logged_usage(kwargs.get("standard_logging_object") or {}),
             cost_usd=kwargs.get("response_cost"),
         )
 
@@ -144,6 +143,11 @@ def _upstream(underway: Underway, messages: list[Any], parameters: dict[str, Any
         timeout=timeout,
         keep_logprobs=underway.wants_logprobs,
     )
+
+
+def _logged_usage(logged: Mapping[str, Any]) -> Usage:
+    """The one form in which LiteLLM has the tokens of all endpoints."""
+    return Usage(input_tokens=logged.get("prompt_tokens") or 0, output_tokens=logged.get("completion_tokens") or 0)
 
 
 def _note_for_spend_logs(data: MutableMapping[str, Any], journey: Journey) -> None:

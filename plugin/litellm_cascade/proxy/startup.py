@@ -113,7 +113,7 @@ def _unknown_aliases(name: str, policy: Policy, config: Mapping[str, Any], model
     for alias in sorted(policy.aliases):
         if not any(fnmatchcase(alias, pattern) for pattern in known):
             close = get_close_matches(alias, known, n=1)
-            meant = f"; did you mean {close[0]!r}?" if close else ""
+            meant = f" (did you mean {close[0]!r}?)" if close else ""
             yield (
                 f"the policy {policy.name!r} of model {name!r} sends requests to {alias!r}, which is no model_name in model_list{meant}; "
                 "add a deployment of that name, or change the policy"

@@ -7,6 +7,7 @@ BESIDE = (
     Path(__file__).parent.parent / "spend_recorder.py",
     Path(__file__).parent / "custom_auth.py",
     Path(__file__).parent / "mischief.py",
+    Path(__file__).parent / "trouble.py",
     Path(__file__).parent / "policies",
 )
 """What every configuration needs beside it."""

@@ -35,11 +35,11 @@ class Dialect:
     path = ""
     extra = {}
 
-    def body(self, prompt, *, stream=False, tools=False, n=1, logprobs=False, **more):
+    def body(self, prompt, *, stream=False, with_tool=False, n=1, logprobs=False, **more):
         body = {"model": "auto", **self.asking(prompt), **self.extra, **more}
         if stream:
             body["stream"] = True
-        if tools:
+        if with_tool:
             body["tools"] = [self.tool()]
         if n > 1:
             body["n"] = n

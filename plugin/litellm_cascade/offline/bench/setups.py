@@ -77,9 +77,12 @@ COMPARED_WITH: Mapping[bool, str] = {False: "plain", True: "plain_otel"}
 
 
 def _deployment(alias: str, model: str, model_url: str) -> Json:
-    parameters = {"model": f"openai/{model}", "api_base": f"{model_url}/v1", "api_key": "none"}
-    # With prices LiteLLM computes costs as it would for a real model; without, it would raise and log for each request.
-    return {"model_name": alias, "litellm_params": {**parameters, "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}
+    return {
+        "model_name": alias,
+        "litellm_params": {"model": f"openai/{model}", "api_base": f"{model_url}/v1", "api_key": "none"},
+        # Prices, so that LiteLLM bills as it would for a real model. Under litellm_params it would register them anew with each request.
+        "model_info": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6},
+    }
 
 
 def _with_our_plugin(config: Json) -> Json:

@@ -1,0 +1,172 @@
+"""What holds of every run up a ladder, whatever the rungs do."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_cascade.escalation import Ask, CascadeRun, Fail, Serve
+from litellm_cascade.vocabulary import Band, Completion, Decision, Gate, Reason, TokenLogprob, Usage, Verdict
+
+LADDER = ("tiny", "small", "medium", "large")
+GATE = Gate(name="gate", score="mean", accept_at=-0.5, also_escalate=frozenset({"empty", "truncated"}))
+
+
+def said(text: str, logprob: float | None, finish_reason: str | None = "stop") -> Completion:
+    tokens = None if logprob is None else (TokenLogprob(text or "hm", logprob),)
+    return Completion(text=text, tokens=tokens, finish_reason=finish_reason)
+
+
+SURE, UNSURE, UNKNOWN = said("yes", -0.1), said("perhaps", -2.0), said("yes", None)
+EMPTY, BLANK, CUT = said("", -0.1), said(" \n", -2.0), said("It is", -0.1, "length")
+ANSWERS = st.tuples(st.sampled_from([SURE, UNSURE, UNKNOWN, EMPTY, BLANK, CUT]), st.booleans())
+ERRORS = st.sampled_from([ValueError, TimeoutError, ConnectionError]).map(lambda kind: kind("told only to the client"))
+EVENTS = ANSWERS | ERRORS | st.just("unjudged")
+GATES = st.none() | st.builds(
+    Gate,
+    name=st.just("gate"),
+    score=st.just("mean"),
+    accept_at=st.just(-0.5),
+    unknown=st.sampled_from(["accept", "escalate"]),
+    also_escalate=st.frozensets(st.sampled_from(["empty", "truncated"])),
+)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[CascadeRun, list[Any], list[Any]]:
+    """A run that has ended, its steps, and what each rung did."""
+    ladder = LADDER[: draw(st.integers(1, 4))]
+    gate = draw(GATES)
+    band = Band.CASCADE if len(ladder) > 1 else Band.LARGE
+    run = CascadeRun(Decision(policy="p", digest="", route="r", band=band, ladder=ladder, gate=gate, degraded=("classifier_late",)))
+    steps: list[Any] = [run.start()]
+    events: list[Any] = []
+    while isinstance(steps[-1], Ask):
+        events.append(draw(EVENTS))
+        steps.append(reported(run, events[-1]))
+        assert len(steps) <= len(ladder) + 1, "it always ends"
+    return run, steps, events
+
+
+def reported(run: CascadeRun, event: Any) -> Any:
+    if event == "unjudged":
+        return run.accepted_unjudged()
+    if isinstance(event, Exception):
+        return run.failed(event)
+    completion, complete = event
+    return run.answered(completion, complete=complete)
+
+
+def is_empty(event: Any) -> bool:
+    """Nothing at all was said, and nothing more is to come."""
+    return isinstance(event, tuple) and event[1] and not event[0].text.strip()
+
+
+def answered(events: list[Any]) -> list[int]:
+    return [rung for rung, event in enumerate(events) if not isinstance(event, Exception)]
+
+
+@given(runs())
+def test_every_rung_is_asked_at_most_once_and_in_order(ended):
+    run, steps, _ = ended
+    asked = [step.rung for step in steps if isinstance(step, Ask)]
+    assert asked == list(range(len(asked)))
+    assert [attempt.alias for attempt in run.outcome().attempts] == list(LADDER[: len(asked)])
+
+
+@given(runs())
+def test_only_a_rung_that_answered_is_served(ended):
+    run, steps, events = ended
+    if isinstance(steps[-1], Serve):
+        assert steps[-1].rung in answered(events)
+        assert run.outcome().alias == LADDER[steps[-1].rung]
+
+
+@given(runs())
+def test_exactly_the_served_attempt_says_so(ended):
+    run, steps, _ = ended
+    served = [attempt.rung for attempt in run.outcome().attempts if attempt.served]
+    assert served == ([steps[-1].rung] if isinstance(steps[-1], Serve) else [])
+
+
+@given(runs())
+def test_it_fails_only_when_nobody_said_anything_and_then_with_the_last_error(ended):
+    run, steps, events = ended
+    if isinstance(steps[-1], Fail):
+        assert all(is_empty(events[rung]) for rung in answered(events))
+        assert steps[-1].error is events[-1]
+        assert run.outcome().alias is None
+        assert run.outcome().reason is (Reason.TIMEOUT if isinstance(events[-1], TimeoutError) else Reason.ERROR)
+
+
+@given(runs())
+def test_what_is_kept_is_the_highest_rung_that_said_something(ended):
+    run, steps, events = ended
+    if run.outcome().reason is Reason.KEPT_EARLIER:
+        assert isinstance(events[-1], Exception)
+        assert steps[-1].rung == max(rung for rung in answered(events) if not is_empty(events[rung]))
+
+
+@given(runs())
+def test_every_failure_is_a_degradation_by_name_behind_those_of_the_decision(ended):
+    run, _, events = ended
+    failures = [
+        f"{LADDER[rung]}_{'late' if isinstance(event, TimeoutError) else 'failed'}"
+        for rung, event in enumerate(events)
+        if isinstance(event, Exception)
+    ]
+    assert run.outcome().degraded == ("classifier_late", *failures)
+
+
+@given(runs())
+def test_every_attempt_is_judged_and_errors_are_told_by_their_class_only(ended):
+    run, _, events = ended
+    for attempt, event in zip(run.outcome().attempts, events, strict=True):
+        assert attempt.judgement is not None
+        assert attempt.error == (type(event).__name__ if isinstance(event, Exception) else None)
+    assert "told only to the client" not in repr(run.outcome())
+
+
+@given(runs())
+def test_every_rung_below_the_last_attempt_was_left_for_a_reason(ended):
+    run, _, _ = ended
+    outcome = run.outcome()
+    assert all(attempt.judgement.verdict is Verdict.ESCALATE for attempt in outcome.attempts[:-1])
+    assert outcome.escalated is (len(outcome.attempts) > 1)
+
+
+@given(runs())
+def test_an_accepted_answer_ends_the_run_with_its_reason_or_the_first_reason_to_leave(ended):
+    run, _, _ = ended
+    attempts, reason = run.outcome().attempts, run.outcome().reason
+    last = attempts[-1].judgement
+    if last.verdict is Verdict.ACCEPT:
+        climbed_to_the_top = last.reason is Reason.LAST_RUNG and len(attempts) > 1
+        assert reason is (attempts[0].judgement.reason if climbed_to_the_top else last.reason)
+
+
+@given(runs(), st.integers(0, 3), st.builds(Usage, output_tokens=st.integers(0, 9)), st.floats(0, 1))
+def test_a_bill_that_comes_late_changes_nothing_but_the_bill(ended, rung, usage, cost_usd):
+    run, _, _ = ended
+    before = run.outcome()
+    rung = min(rung, len(before.attempts) - 1)
+    run.billed(rung, usage, cost_usd)
+    after = run.outcome()
+    assert (after.attempts[rung].usage, after.attempts[rung].cost_usd) == (usage, cost_usd)
+    run.billed(rung, None, None)
+    assert run.outcome() == before
+
+
+@given(runs())
+def test_a_served_answer_that_breaks_off_is_an_error_that_was_served(ended):
+    run, steps, _ = ended
+    before = run.outcome()
+    run.broke(ConnectionError("told only to the client"))
+    after = run.outcome()
+    if not isinstance(steps[-1], Serve):
+        assert after == before
+        return
+    assert (after.alias, after.reason) == (before.alias, Reason.ERROR)
+    assert after.degraded == (*before.degraded, f"{before.alias}_failed")
+    assert [attempt.error for attempt in after.attempts if attempt.served] == ["ConnectionError"]
+    assert [attempt.judgement for attempt in after.attempts] == [attempt.judgement for attempt in before.attempts]

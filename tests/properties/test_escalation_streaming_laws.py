@@ -1,0 +1,298 @@
+"""What holds of every cascade over streams, whatever the rungs and the client do, and whenever they do it.
+
+Time is virtual: a loop with nothing to do jumps to its next timer, so that deadlines of seconds pass at once and in the same order on
+every machine. A loop with nothing to do and no timer is stuck for good, which is an error.
+"""
+
+import asyncio
+import selectors
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from litellm_cascade.escalation import CascadeRun, Piece, StreamedCascade
+from litellm_cascade.vocabulary import Band, Decision, Gate, Reason, StreamJudging, TokenLogprob, Verdict
+
+LADDER = ("tiny", "small", "medium", "large")
+FOREVER = 1e6  # seconds; longer than every deadline
+GATE = Gate(name="gate", score="mean", accept_at=-0.5, whole_within_ms=4000.0, first_chunk_within_ms=1000.0)
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.reported: list[Any] = []
+        super().__init__(Jumping(self))
+        self.set_exception_handler(lambda _, context: self.reported.append(context))
+
+    def time(self) -> float:
+        return self.now
+
+
+class Jumping(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualTime) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        found = super().select(0)
+        if not found and timeout is None:
+            raise AssertionError("nothing will ever happen again")
+        self._loop.now += timeout or 0.0
+        return found
+
+
+# --- scripts --------------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wait:
+    seconds: float
+
+
+WAITS = st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 5.0, FOREVER]).map(Wait)
+ERRORS = st.sampled_from([ConnectionError, TimeoutError, ValueError]).map(lambda kind: kind("from the provider"))
+PIECES = st.builds(
+    Piece,
+    payload=st.none(),
+    text=st.sampled_from(["", " ", "word"]),
+    tokens=st.lists(st.builds(TokenLogprob, st.just("word"), st.sampled_from([-0.1, -0.2, -2.0])), max_size=3).map(tuple),
+    pieces_of_output=st.integers(0, 1),
+)
+ITEMS = st.one_of([PIECES] * 12 + [WAITS, ERRORS])  # mostly well, or no rung would ever be judged
+OPENINGS = st.one_of([st.just(Wait(0.0))] * 6 + [WAITS, ERRORS])
+FINISHES = st.just([]) | st.sampled_from(["stop", "length"]).map(lambda reason: [Piece(None, finish_reason=reason)])
+
+
+@dataclass(frozen=True)
+class Script:
+    """What one rung does: before its stream is open, and in it."""
+
+    opening: Wait | Exception
+    said: list[Any]
+    closing: float
+
+    @property
+    def payloads(self) -> list[Any]:
+        return [item.payload for item in self.said if isinstance(item, Piece)]
+
+
+@st.composite
+def scripts(draw: st.DrawFn, rung: int) -> Script:
+    said = [
+        *draw(st.lists(ITEMS, max_size=8)),
+        *draw(FINISHES),
+        *draw(st.one_of([st.just([])] * 6 + [st.lists(WAITS | ERRORS, max_size=1)])),
+    ]
+    numbered = [replace(item, payload=(rung, number)) if isinstance(item, Piece) else item for number, item in enumerate(said)]
+    return Script(draw(OPENINGS), numbered, draw(st.sampled_from([0.0, 0.0, 3.0])))
+
+
+@dataclass(frozen=True)
+class Client:
+    """How the answer is read. ``reads`` and ``leaves_after`` (seconds) are None for a client that stays to the end."""
+
+    settles_first: bool = False
+    reads: int | None = None
+    leaves_after: float | None = None
+
+
+CLIENTS = st.builds(
+    Client,
+    settles_first=st.booleans(),
+    reads=st.none() | st.none() | st.integers(0, 6),
+    leaves_after=st.none() | st.none() | st.none() | st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.5, 1.0, 1.2, 2.0, 4.5]),
+)
+GATES = st.builds(
+    lambda judging, unknown, also, score: replace(GATE, stream=judging, unknown=unknown, also_escalate=also, score=score),
+    st.builds(
+        StreamJudging, judge=st.sampled_from(["prefix", "prefix", "full", "off"]), tokens=st.integers(1, 6), within_ms=st.just(300.0)
+    ),
+    st.sampled_from(["accept", "escalate"]),
+    st.frozensets(st.sampled_from(["empty", "truncated"])),
+    st.sampled_from(["mean", "min", "sum"]),
+)
+
+
+@dataclass
+class Upstream:
+    """Plays the scripts, and keeps an account."""
+
+    scripts: list[Script]
+    opened: list[int] = field(default_factory=list)
+    exhausted: list[int] = field(default_factory=list)
+    abandoned: list[int] = field(default_factory=list)
+    ended_rungs: Counter[int] = field(default_factory=Counter)
+
+    async def open(self, rung: int, alias: str) -> "Stream":
+        assert alias == LADDER[rung]
+        await play(self.scripts[rung].opening)
+        self.opened.append(rung)
+        return Stream(self, rung)
+
+    def ended(self, rung: int) -> None:
+        self.ended_rungs[rung] += 1
+
+
+@dataclass
+class Stream:
+    upstream: Upstream
+    rung: int
+
+    async def __aiter__(self) -> Any:
+        for item in self.upstream.scripts[self.rung].said:
+            if isinstance(item, Piece):
+                yield item
+            else:
+                await play(item)
+        self.upstream.exhausted.append(self.rung)
+
+    async def abandon(self) -> None:
+        self.upstream.abandoned.append(self.rung)
+        await play(Wait(self.upstream.scripts[self.rung].closing))
+
+
+async def play(item: Wait | Exception) -> None:
+    if isinstance(item, Exception):
+        raise item
+    await asyncio.sleep(item.seconds)
+
+
+# --- playing them ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Played:
+    """A request that is over."""
+
+    run: CascadeRun
+    upstream: Upstream
+    shown: list[tuple[int, int]] = field(default_factory=list)
+    raised: Exception | None = None
+    left: bool = False  # the client, of its own accord
+    ends: list[bool] = field(default_factory=list)
+    ended_at_the_end: Counter[int] = field(default_factory=Counter)
+    tasks_left: int = 0
+    reported: list[Any] = field(default_factory=list)
+
+    @property
+    def script_served(self) -> Script:
+        return self.upstream.scripts[self.shown[0][0]]
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Played:
+    ladder = LADDER[: draw(st.integers(1, 4))]
+    upstream = Upstream([draw(scripts(rung)) for rung in range(len(ladder))])
+    gate = draw(GATES) if len(ladder) > 1 else None
+    run = CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate))
+    played = Played(run, upstream)
+    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+        runner.run(play_through(played, draw(CLIENTS)))
+        played.reported = runner.get_loop().reported  # type: ignore[attr-defined]
+    event(f"reason {run.outcome().reason.value}")
+    return played
+
+
+async def play_through(played: Played, client: Client) -> None:
+    def on_end(finished: bool) -> None:
+        played.ends.append(finished)
+        played.ended_at_the_end = played.upstream.ended_rungs.copy()
+
+    stream = StreamedCascade(played.run, played.upstream, on_end)
+    reading = asyncio.create_task(read(stream, client, played))
+    await asyncio.wait({reading}, timeout=FOREVER / 2 if client.leaves_after is None else client.leaves_after)
+    if not reading.done():
+        played.left = True
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    await stream.aclose()
+    played.tasks_left = len(asyncio.all_tasks()) - 1
+
+
+async def read(stream: StreamedCascade, client: Client, played: Played) -> None:
+    try:
+        if client.settles_first:
+            await stream.settle()
+        while client.reads is None or len(played.shown) < client.reads:
+            played.shown.append(await anext(stream))
+        played.left = True
+    except StopAsyncIteration:
+        pass
+    except Exception as error:  # noqa: BLE001
+        played.raised = error
+
+
+# --- laws -----------------------------------------------------------------------------------------------------------------------------
+
+
+@given(requests())
+def test_the_client_never_sees_a_piece_of_a_rung_that_was_rejected(played):
+    outcome = played.run.outcome()
+    assert {LADDER[rung] for rung, _ in played.shown} <= {outcome.alias}
+    for rung, _ in played.shown:
+        judgement = outcome.attempts[rung].judgement
+        assert judgement.verdict is Verdict.ACCEPT or outcome.attempts[-1].error is not None, "nor of one that was not better than nothing"
+
+
+@given(requests())
+def test_pieces_come_in_their_order_none_lost_and_none_doubled(played):
+    if played.shown:
+        assert played.shown == played.script_served.payloads[: len(played.shown)]
+
+
+@given(requests())
+def test_a_client_that_stays_sees_all_of_the_answer_or_an_error(played):
+    if played.left or played.raised is not None:
+        return
+    served = played.run.outcome().attempts.index(next(attempt for attempt in played.run.outcome().attempts if attempt.served))
+    assert played.shown == played.upstream.scripts[served].payloads
+
+
+@given(requests())
+def test_every_opened_stream_is_read_to_its_end_or_abandoned_and_never_both_or_twice(played):
+    assert sorted(played.upstream.exhausted + played.upstream.abandoned) == sorted(played.upstream.opened)
+
+
+@given(requests())
+def test_every_rung_that_was_asked_is_told_once_that_it_ended_and_before_the_end(played):
+    asked = {attempt.rung: 1 for attempt in played.run.outcome().attempts}
+    assert played.upstream.ended_rungs == asked
+    assert played.ended_at_the_end == asked
+
+
+@given(requests())
+def test_the_end_is_told_once_and_says_whether_the_client_left(played):
+    assert len(played.ends) == 1
+    if not played.left:
+        assert played.ends == [True]
+    elif not played.shown and played.raised is None and played.run.outcome().reason is Reason.DIRECT:
+        assert played.ends == [False]
+
+
+@given(requests())
+def test_nothing_is_left_running_and_nothing_is_left_for_the_event_loop_to_report(played):
+    assert (played.tasks_left, played.reported) == (0, [])
+
+
+@given(requests())
+def test_an_error_reaches_the_client_only_when_nobody_answered_or_what_was_served_broke(played):
+    outcome = played.run.outcome()
+    if played.raised is None:
+        return
+    if outcome.alias is None:
+        assert played.shown == []
+        assert all(attempt.error or played.run.fallback is None for attempt in outcome.attempts)
+        assert type(played.raised).__name__ == outcome.attempts[-1].error
+    else:
+        assert outcome.reason is Reason.ERROR
+        assert [attempt.error for attempt in outcome.attempts if attempt.served] == [type(played.raised).__name__]
+        assert len(played.shown) < len(played.script_served.payloads) or played.raised in played.script_served.said
+
+
+@given(requests())
+def test_rungs_are_opened_in_order_and_at_most_once(played):
+    assert played.upstream.opened == sorted(set(played.upstream.opened))

@@ -1,0 +1,151 @@
+import asyncio
+from collections import Counter
+
+import pytest
+
+from litellm_cascade.escalation import Answer, CascadeRun, settle_whole
+from litellm_cascade.vocabulary import Band, Completion, Decision, Gate, Reason, TokenLogprob
+
+SURE = Completion(text="yes", tokens=(TokenLogprob("yes", -0.1),))
+UNSURE = Completion(text="perhaps", tokens=(TokenLogprob("perhaps", -2.0),))
+HANG = object()
+
+
+class Whole:
+    """Aliases that say, raise or await what they were told to."""
+
+    def __init__(self, **script):
+        self.script = script
+        self.asked = []
+        self.cancelled = []
+        self.ends = Counter()
+        self.under_way = asyncio.Event()
+
+    async def ask(self, rung, alias):
+        self.asked.append(alias)
+        self.under_way.set()
+        said = self.script[alias]
+        try:
+            if said is HANG:
+                await asyncio.Event().wait()
+            if isinstance(said, asyncio.Future):
+                said = await said
+        except asyncio.CancelledError:
+            self.cancelled.append(alias)
+            raise
+        if isinstance(said, Exception):
+            raise said
+        return Answer(f"{alias}'s payload", said)
+
+    def ended(self, rung):
+        self.ends[rung] += 1
+
+
+def run_over(*ladder, whole_within_ms=20.0):
+    gate = Gate(name="gate", score="mean", accept_at=-0.5, whole_within_ms=whole_within_ms)
+    return CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate))
+
+
+@pytest.fixture
+def run():
+    return run_over("small", "large")
+
+
+def told(run):
+    outcome = run.outcome()
+    return outcome.alias, outcome.reason, outcome.degraded
+
+
+async def test_a_confident_small_answer_is_served_and_nobody_else_is_asked(run):
+    upstream = Whole(small=SURE)
+    assert await settle_whole(run, upstream) == "small's payload"
+    assert told(run) == ("small", Reason.CONFIDENT, ())
+    assert upstream.ends == {0: 1}
+
+
+async def test_an_unsure_small_answer_escalates(run):
+    upstream = Whole(small=UNSURE, large=UNSURE)
+    assert await settle_whole(run, upstream) == "large's payload"
+    assert told(run) == ("large", Reason.LOW_CONFIDENCE, ())
+    assert upstream.ends == {0: 1, 1: 1}
+
+
+async def test_a_small_model_that_fails_costs_nothing_but_its_call(run):
+    upstream = Whole(small=ConnectionError(), large=SURE)
+    assert await settle_whole(run, upstream) == "large's payload"
+    assert told(run) == ("large", Reason.ERROR, ("small_failed",))
+    assert upstream.ends == {0: 1, 1: 1}
+
+
+async def test_a_small_model_that_hangs_is_left_at_its_deadline(run):
+    upstream = Whole(small=HANG, large=SURE)
+    assert await settle_whole(run, upstream) == "large's payload"
+    assert told(run) == ("large", Reason.TIMEOUT, ("small_late",))
+    assert (upstream.cancelled, upstream.ends) == (["small"], {0: 1, 1: 1})
+
+
+async def test_when_the_large_model_fails_the_small_answer_is_kept(run):
+    upstream = Whole(small=UNSURE, large=ConnectionError())
+    assert await settle_whole(run, upstream) == "small's payload"
+    assert told(run) == ("small", Reason.KEPT_EARLIER, ("large_failed",))
+    assert upstream.ends == {0: 1, 1: 1}
+
+
+async def test_when_the_large_model_hangs_the_small_answer_is_kept(run):
+    upstream = Whole(small=UNSURE, large=HANG)
+    assert await settle_whole(run, upstream) == "small's payload"
+    assert told(run) == ("small", Reason.KEPT_EARLIER, ("large_late",))
+    assert (upstream.cancelled, upstream.ends) == (["large"], {0: 1, 1: 1})
+
+
+async def test_when_all_fail_the_last_error_is_raised_as_it_was(run):
+    error = PermissionError("402: the budget is spent")
+    upstream = Whole(small=ConnectionError(), large=error)
+    with pytest.raises(PermissionError) as raised:
+        await settle_whole(run, upstream)
+    assert raised.value is error
+    assert told(run) == (None, Reason.ERROR, ("small_failed", "large_failed"))
+    assert upstream.ends == {0: 1, 1: 1}
+
+
+async def test_without_a_gate_nothing_is_judged_and_nothing_has_a_deadline():
+    run = CascadeRun(Decision(policy="p", digest="", route="r", band=Band.LARGE, ladder=("large",)))
+    assert await settle_whole(run, Whole(large=UNSURE)) == "large's payload"
+    assert told(run) == ("large", Reason.LAST_RUNG, ())
+
+
+async def test_three_rungs_go_back_to_the_best_that_answered():
+    run = run_over("small", "medium", "large")
+    upstream = Whole(small=UNSURE, medium=Completion(text=""), large=ConnectionError())
+    run.gate = Gate(name="gate", score="mean", accept_at=-0.5, unknown="escalate")
+    assert await settle_whole(run, upstream) == "small's payload"
+    assert told(run) == ("small", Reason.KEPT_EARLIER, ("large_failed",))
+    assert upstream.ends == {0: 1, 1: 1, 2: 1}
+
+
+@pytest.mark.parametrize("script", [{"small": HANG}, {"small": UNSURE, "large": HANG}])
+async def test_a_client_that_leaves_cancels_the_call_under_way(script):
+    run, upstream = run_over("small", "large", whole_within_ms=60_000), Whole(**script)
+    settling = asyncio.create_task(settle_whole(run, upstream))
+    hanging = list(script)[-1]
+    while hanging not in upstream.asked:
+        await asyncio.wait_for(upstream.under_way.wait(), 1)
+        upstream.under_way.clear()
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert (upstream.cancelled, upstream.asked) == ([hanging], list(script))
+    assert upstream.ends == dict.fromkeys(range(len(script)), 1)
+
+
+async def test_a_client_that_leaves_just_as_the_answer_comes_has_left():
+    answer = asyncio.get_running_loop().create_future()
+    run, upstream = run_over("small", "large", whole_within_ms=60_000), Whole(small=answer, large=SURE)
+    settling = asyncio.create_task(settle_whole(run, upstream))
+    await asyncio.wait_for(upstream.under_way.wait(), 1)
+    asking = next(task for task in asyncio.all_tasks() if task not in {settling, asyncio.current_task()})
+    asking.add_done_callback(lambda _: settling.cancel())
+    answer.set_result(UNSURE)
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert (upstream.asked, upstream.ends) == (["small"], {0: 1})
