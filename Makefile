@@ -27,6 +27,7 @@ help: ## List the targets
 serve: $(VENV)/.for-serve $(KEY) ## Run the proxy with simulated deployments on 127.0.0.1:$PORT (4000)
 	@$(BIN)/python -m litellm_cascade.offline.serve_banner --port $(PORT) --key-file $(KEY)
 	@export LITELLM_MASTER_KEY="$${LITELLM_MASTER_KEY:-$$(cat $(KEY))}" && \
+	if [ -z "$$OTEL_EXPORTER_OTLP_ENDPOINT" ]; then export OTEL_SDK_DISABLED=true; fi && \
 	exec $(BIN)/litellm --config litellm_config.yaml --host 127.0.0.1 --port $(PORT)
 
 test: check ## Check the code, then run the tests
@@ -44,7 +45,7 @@ test-real-llm: $(VENV)/.for-test ## Run the tests that need a real small model (
 	@$(BIN)/python -m pytest -m real_llm
 
 bench-overhead: $(VENV)/.for-test ## Measure what the cascade costs the proxy per request
-	@$(BIN)/cascade bench overhead
+	@$(BIN)/python -m litellm_cascade.offline.bench_overhead
 
 constraints: $(BIN)/pip ## Write constraints.txt again from pyproject.toml (UPGRADE=1: with the newest releases)
 	@$(PIP) $(UV)

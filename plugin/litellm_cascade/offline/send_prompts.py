@@ -32,6 +32,9 @@ from litellm_cascade.offline.asking import STREAMED, Asker, Asking, Prompt
 from litellm_cascade.offline.prompt_report import Answered, report
 
 MODULE = "litellm_cascade.offline.send_prompts"
+HEXADECIMAL_DIGITS = 12
+"""Of a digest, as many are shown."""
+DIGEST_SHOWN = len("sha256:") + HEXADECIMAL_DIGITS
 
 
 # --- the prompts -------------------------------------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(str(error))
     provenance = {
         "prompts": f"{len(answers)} of {len(prompts)} in {given.prompts.name}, sha256 {_digest(given.prompts)}, seed {given.seed}",
-        "proxy": ", ".join(f"{name} {value}" for name, value in told.items()),
+        "proxy": ", ".join(f"{name.removeprefix('x-')} {value[:DIGEST_SHOWN]}" for name, value in told.items()) or "said nothing of itself",
         "versions": f"litellm-cascade {metadata.version('litellm-cascade')}, Python {platform.python_version()}",
         "command": f"`python -m {MODULE} {shlex.join(arguments)}`",
     }
@@ -118,7 +121,7 @@ def _key(variable: str) -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:HEXADECIMAL_DIGITS]
 
 
 def _positive(text: str) -> int:
