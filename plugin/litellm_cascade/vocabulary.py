@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-
 # --- what arrives ------------------------------------------------------------------------------------------------------------------
 
 

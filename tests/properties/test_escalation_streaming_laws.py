@@ -53,6 +53,11 @@ class Wait:
     seconds: float
 
 
+def mostly(usual: st.SearchStrategy[Any], *others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Were everything to go wrong as often as not, hardly a rung would ever be judged."""
+    return st.integers(0, 15).flatmap(lambda drawn: st.one_of(others) if drawn == 9 else usual)
+
+
 WAITS = st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 5.0, FOREVER]).map(Wait)
 ERRORS = st.sampled_from([ConnectionError, TimeoutError, ValueError]).map(lambda kind: kind("from the provider"))
 PIECES = st.builds(
@@ -62,8 +67,8 @@ PIECES = st.builds(
     tokens=st.lists(st.builds(TokenLogprob, st.just("word"), st.sampled_from([-0.1, -0.2, -2.0])), max_size=3).map(tuple),
     pieces_of_output=st.integers(0, 1),
 )
-ITEMS = st.one_of([PIECES] * 12 + [WAITS, ERRORS])  # mostly well, or no rung would ever be judged
-OPENINGS = st.one_of([st.just(Wait(0.0))] * 6 + [WAITS, ERRORS])
+ITEMS = mostly(PIECES, WAITS, ERRORS)
+OPENINGS = mostly(st.just(Wait(0.0)), WAITS, ERRORS)
 FINISHES = st.just([]) | st.sampled_from(["stop", "length"]).map(lambda reason: [Piece(None, finish_reason=reason)])
 
 
@@ -82,11 +87,7 @@ class Script:
 
 @st.composite
 def scripts(draw: st.DrawFn, rung: int) -> Script:
-    said = [
-        *draw(st.lists(ITEMS, max_size=8)),
-        *draw(FINISHES),
-        *draw(st.one_of([st.just([])] * 6 + [st.lists(WAITS | ERRORS, max_size=1)])),
-    ]
+    said = [*draw(st.lists(ITEMS, max_size=8)), *draw(FINISHES), *draw(mostly(st.just([]), st.lists(WAITS | ERRORS, max_size=1)))]
     numbered = [replace(item, payload=(rung, number)) if isinstance(item, Piece) else item for number, item in enumerate(said)]
     return Script(draw(OPENINGS), numbered, draw(st.sampled_from([0.0, 0.0, 3.0])))
 
@@ -100,11 +101,12 @@ class Client:
     leaves_after: float | None = None
 
 
+LEAVING = st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.5, 1.0, 1.2, 2.0, 4.5])
 CLIENTS = st.builds(
     Client,
     settles_first=st.booleans(),
-    reads=st.none() | st.none() | st.integers(0, 6),
-    leaves_after=st.none() | st.none() | st.none() | st.sampled_from([0.0, 0.05, 0.1, 0.3, 0.5, 1.0, 1.2, 2.0, 4.5]),
+    reads=mostly(st.none(), st.integers(0, 6)),
+    leaves_after=mostly(st.none(), LEAVING) | LEAVING,
 )
 GATES = st.builds(
     lambda judging, unknown, also, score: replace(GATE, stream=judging, unknown=unknown, also_escalate=also, score=score),

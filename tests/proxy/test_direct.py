@@ -11,7 +11,9 @@ PIXEL = "data:image/png;base64," + base64.b64encode(b"not much of a picture").de
 SQL = "Fix this query: SELECT name FROM customers WHERE id = 3 ORDER BY name;"
 
 
-@pytest.mark.parametrize(("name", "stream"), [("chat", False), ("chat", True), ("completions", False), ("responses", False), ("responses", True)])
+@pytest.mark.parametrize(
+    ("name", "stream"), [("chat", False), ("chat", True), ("completions", False), ("responses", False), ("responses", True)]
+)
 def test_sql_goes_to_its_specialist(client, upstream, spend, collector, trace, name, stream):
     upstream.script("sql", Reply("SELECT 1"))
     heard = DIALECTS[name].ask(client, SQL, stream=stream, headers=trace.headers)

@@ -93,7 +93,13 @@ def attempts(collector, trace):
 def test_a_confident_answer_is_released(client, upstream, spend, collector, trace, prompt, small_is_sure, dialect, stream):
     heard = dialect.ask(client, prompt, stream=stream, headers=trace.headers)
     assert (heard.status, heard.text) == (200, SMALL_SAYS)
-    assert [heard.cascade(name) for name in ("policy", "band", "model", "escalated", "reason")] == ["test", "cascade", "small", "false", "confident"]
+    assert [heard.cascade(name) for name in ("policy", "band", "model", "escalated", "reason")] == [
+        "test",
+        "cascade",
+        "small",
+        "false",
+        "confident",
+    ]
     assert heard.logprobs == 0
     assert '"logprob":' not in heard.raw
     assert not upstream.asked("large")
@@ -116,7 +122,12 @@ def test_an_unsure_answer_is_never_seen(client, upstream, spend, collector, trac
     heard = dialect.ask(client, prompt, stream=stream, headers=trace.headers)
     assert (heard.status, heard.text) == (200, LARGE_SAYS)
     assert "small one" not in heard.raw
-    assert [heard.cascade(name) for name in ("model", "escalated", "reason", "attempts")] == ["large", "true", "low_confidence", "small,large"]
+    assert [heard.cascade(name) for name in ("model", "escalated", "reason", "attempts")] == [
+        "large",
+        "true",
+        "low_confidence",
+        "small,large",
+    ]
     assert "logprobs" not in upstream.asked("large")[0].body
     (asked,) = upstream.asked("small")
     if stream:
@@ -176,7 +187,7 @@ def test_when_all_fail_the_client_gets_the_real_error(client, upstream, prompt, 
 @every(*ALL)
 def test_a_client_that_leaves_closes_what_is_open(client, upstream, spend, collector, trace, prompt, dialect, stream):
     upstream.script("small", Reply(SMALL_SAYS * 20, logprob=SURE, per_token_delay_s=0.05) if stream else Reply(hang=True))
-    with pytest.raises(httpx.TimeoutException) if not stream else _nothing():
+    with pytest.raises(httpx.TimeoutException) if not stream else Nothing():
         with client.stream("POST", dialect.path, json=dialect.body(prompt, stream=stream), headers=trace.headers, timeout=1.0) as response:
             next(response.iter_text())
     assert upstream.wait_for(lambda seen: seen.model == "small" and seen.disconnected, timeout=10)
@@ -240,7 +251,7 @@ def test_a_bug_in_the_plugin_costs_nothing(special_client, upstream, small_is_su
     assert (heard.status, heard.text) == (200, LARGE_SAYS)
 
 
-class _nothing:
+class Nothing:
     def __enter__(self):
         return self
 

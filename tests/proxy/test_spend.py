@@ -23,7 +23,9 @@ def escalating(upstream):
 
 
 def logged(spend, trace, count):
-    return [row["standard_logging_object"] | {"origin": row["internal_call_origin"]} for row in spend.wait_rows(count, trace=trace.trace_id)]
+    return [
+        row["standard_logging_object"] | {"origin": row["internal_call_origin"]} for row in spend.wait_rows(count, trace=trace.trace_id)
+    ]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -34,7 +36,11 @@ def test_both_calls_are_billed_to_the_callers_key_and_team_once(client, spend, t
     assert sorted(row["model_group"] for row in rows) == ["auto", "large", "small"]
     for row in rows:
         who = row["metadata"]
-        assert (who["user_api_key_alias"], who["user_api_key_team_id"], who["user_api_key_user_id"]) == ("team seven's key", "team-7", "user-7")
+        assert (who["user_api_key_alias"], who["user_api_key_team_id"], who["user_api_key_user_id"]) == (
+            "team seven's key",
+            "team-7",
+            "user-7",
+        )
     by_alias = {row["model_group"]: row for row in rows}
     for alias in ("small", "large"):
         row = by_alias[alias]

@@ -63,15 +63,15 @@ def test_callbacks_as_a_single_value(config):
 
 def test_callbacks_without_ours(config):
     config["litellm_settings"]["callbacks"] = ["otel"]
-    assert found(config).problems == [
-        f"litellm_settings.callbacks lacks {CALLBACK}, so no request would be routed; add it to the list"
-    ]
+    assert found(config).problems == [f"litellm_settings.callbacks lacks {CALLBACK}, so no request would be routed; add it to the list"]
 
 
 def test_a_missing_provider(config):
     config["litellm_settings"]["custom_provider_map"] = []
     (problem,) = found(config).problems
-    assert problem.startswith("litellm_settings.custom_provider_map lacks the provider of the virtual models, so every cascade would fail; ")
+    assert problem.startswith(
+        "litellm_settings.custom_provider_map lacks the provider of the virtual models, so every cascade would fail; "
+    )
 
 
 @pytest.mark.parametrize("section", ["litellm_params", "model_info"])
@@ -108,7 +108,10 @@ def test_an_alias_known_by_another_way_is_known(config, known_as):
 
 def test_a_ladder_of_itself(config):
     config["model_list"][1]["litellm_params"]["model"] = "cascade/test"
-    assert "the policy 'test' of model 'auto' sends requests to 'large', which is itself virtual; name a real deployment" in found(config).problems
+    assert (
+        "the policy 'test' of model 'auto' sends requests to 'large', which is itself virtual; name a real deployment"
+        in found(config).problems
+    )
 
 
 def test_a_source_folder_beside_the_configuration(config, tmp_path):
@@ -117,7 +120,9 @@ def test_a_source_folder_beside_the_configuration(config, tmp_path):
     assert problem.endswith("once for each mention; move the configuration or the folder elsewhere")
 
 
-@pytest.mark.parametrize("provider", ["anthropic/small", "bedrock/anthropic.claude-3-haiku", "mistral/small", "ollama/small", "openai/o3-mini"])
+@pytest.mark.parametrize(
+    "provider", ["anthropic/small", "bedrock/anthropic.claude-3-haiku", "mistral/small", "ollama/small", "openai/o3-mini"]
+)
 def test_a_rung_without_log_probabilities(config, provider):
     config["model_list"][0]["litellm_params"] = {"model": provider}
     (warning,) = found(config).warnings
@@ -125,7 +130,9 @@ def test_a_rung_without_log_probabilities(config, provider):
     assert warning.endswith("or set `unknown: escalate`")
 
 
-@pytest.mark.parametrize("provider", ["openai/gpt-4o-mini", "azure/small", "hosted_vllm/small", "together_ai/small", "groq/small", "deepseek/chat"])
+@pytest.mark.parametrize(
+    "provider", ["openai/gpt-4o-mini", "azure/small", "hosted_vllm/small", "together_ai/small", "groq/small", "deepseek/chat"]
+)
 def test_a_rung_with_log_probabilities(config, provider):
     config["model_list"][0]["litellm_params"] = {"model": provider}
     assert found(config).warnings == []
@@ -134,8 +141,18 @@ def test_a_rung_with_log_probabilities(config, provider):
 @pytest.mark.parametrize(
     ("section", "key", "value", "said"),
     [
-        ("general_settings", "cancel_on_disconnect", False, "general_settings.cancel_on_disconnect is not true, so a client that leaves is "),
-        ("litellm_settings", "fallbacks", [], "litellm_settings.fallbacks has no entry for 'auto'; add one ({auto: [<your large model>]}) "),
+        (
+            "general_settings",
+            "cancel_on_disconnect",
+            False,
+            "general_settings.cancel_on_disconnect is not true, so a client that leaves is ",
+        ),
+        (
+            "litellm_settings",
+            "fallbacks",
+            [],
+            "litellm_settings.fallbacks has no entry for 'auto'; add one ({auto: [<your large model>]}) ",
+        ),
     ],
 )
 def test_an_unwise_setting(config, section, key, value, said):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from litellm.types.utils import ModelResponse
+
 from litellm_cascade.escalation import Piece
 from litellm_cascade.vocabulary import Completion, TokenLogprob, Usage
 

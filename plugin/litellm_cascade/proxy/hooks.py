@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
+
 from litellm_cascade.proxy.guard import guarded
 from litellm_cascade.proxy.process import runtime, start
 

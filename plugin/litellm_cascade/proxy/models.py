@@ -36,6 +36,7 @@ class VirtualModels:
             self._seen, self._known = seen, virtual_models(router.model_list)
         return self._known.get(model) or self._known.get(_aliased(router, model))
 
+
 def _aliased(router: Any, model: str) -> str:
     target = (getattr(router, "model_group_alias", None) or {}).get(model, "")
     return str(target.get("model") if isinstance(target, Mapping) else target)

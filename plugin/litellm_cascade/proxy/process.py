@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import litellm
 from litellm.proxy import proxy_server
+
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.runtime import Runtime
 from litellm_cascade.proxy.settings import read_settings

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from litellm.proxy import proxy_server
+
 from litellm_cascade.audit import Tracing
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
@@ -70,7 +71,9 @@ class Runtime:
 
     # --- the call, when it is a cascade --------------------------------------------------------------------------------------------
 
-    async def answer(self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> Any:
+    async def answer(
+        self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any
+    ) -> Any:
         """The served rung's whole answer."""
         underway = await self._underway(model, messages, parameters, litellm_params)
         return await underway.journey.settle(_upstream(underway, messages, parameters, litellm_params, timeout))
@@ -84,7 +87,9 @@ class Runtime:
         underway.stream = underway.journey.settle_stream(upstream)
         return underway.stream
 
-    async def _stream_unplanned(self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> AsyncIterator[Any]:
+    async def _stream_unplanned(
+        self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any
+    ) -> AsyncIterator[Any]:
         underway = await self._underway(model, messages, {**parameters, "stream": True}, litellm_params)
         stream = underway.journey.settle_stream(_upstream(underway, messages, parameters, litellm_params, timeout))
         try:
@@ -93,7 +98,9 @@ class Runtime:
         finally:
             await stream.aclose()
 
-    async def _underway(self, model: str, messages: list[Any], parameters: Mapping[str, Any], litellm_params: Mapping[str, Any]) -> Underway:
+    async def _underway(
+        self, model: str, messages: list[Any], parameters: Mapping[str, Any], litellm_params: Mapping[str, Any]
+    ) -> Underway:
         """The planned request; or, for a call that came past the hook (a health check, another router), one planned now."""
         found = self.journeys.find(litellm_params)
         if found is not None:
@@ -134,7 +141,9 @@ class Runtime:
             underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
 
 
-def _upstream(underway: Underway, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> RouterUpstream:
+def _upstream(
+    underway: Underway, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any
+) -> RouterUpstream:
     return RouterUpstream(
         underway.journey,
         messages=messages,

@@ -16,6 +16,7 @@ from typing import Any
 
 import litellm
 from litellm._logging import verbose_proxy_logger
+
 from litellm_cascade.errors import PolicyError, StartupError
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import Policy

@@ -8,6 +8,7 @@ from typing import Any
 
 import litellm
 from litellm._logging import verbose_proxy_logger
+
 from litellm_cascade.escalation import Piece
 from litellm_cascade.proxy.answers import to_piece
 from litellm_cascade.vocabulary import Usage

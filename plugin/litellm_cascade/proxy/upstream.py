@@ -7,6 +7,7 @@ from typing import Any
 
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata, parent_session_kwargs
 from litellm.proxy import proxy_server
+
 from litellm_cascade.escalation import Answer
 from litellm_cascade.pipeline import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage

@@ -72,7 +72,12 @@ class FakeUpstream(Lifetime):
         self._server.stop()
 
     def _routes(self) -> list[Route]:
-        answers = {"/v1/chat/completions": CHAT, "/v1/completions": COMPLETIONS, "/v1/responses": RESPONSES, "/{version}/models/{model}:{verb}": GEMINI}
+        answers = {
+            "/v1/chat/completions": CHAT,
+            "/v1/completions": COMPLETIONS,
+            "/v1/responses": RESPONSES,
+            "/{version}/models/{model}:{verb}": GEMINI,
+        }
         routes = [Route(path, self._answering(form), methods=["POST"]) for path, form in answers.items()]
         return [*routes, Route("/v1/models", self._models)]
 

@@ -11,5 +11,10 @@ async def user_api_key_auth(request, api_key):
     if not api_key.startswith("sk-team-7"):
         raise ValueError("no such key")
     return UserAPIKeyAuth(
-        api_key=hash_token(api_key), key_alias="team seven's key", team_id="team-7", user_id="user-7", tpm_limit=100_000, metadata={"tier": "gold"}
+        api_key=hash_token(api_key),
+        key_alias="team seven's key",
+        team_id="team-7",
+        user_id="user-7",
+        tpm_limit=100_000,
+        metadata={"tier": "gold"},
     )

@@ -150,7 +150,10 @@ class Responses(Dialect):
         if event["type"] == "response.output_text.delta":
             heard.texts[0] += event["delta"]
         if event["type"] == "response.completed":
-            usage, heard.tools = event["response"]["usage"], [i["name"] for i in event["response"]["output"] if i["type"] == "function_call"]
+            usage, heard.tools = (
+                event["response"]["usage"],
+                [i["name"] for i in event["response"]["output"] if i["type"] == "function_call"],
+            )
             heard.usage = (usage["input_tokens"], usage["output_tokens"])
 
 

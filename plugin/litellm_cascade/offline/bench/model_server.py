@@ -102,7 +102,7 @@ def _asked(body: Mapping[str, Any]) -> Asked:
 
 
 @lru_cache
-def _pieces(model: str, stream: bool, alternatives: int, usage: bool) -> tuple[bytes, ...]:  # noqa: FBT001 - the key of the cache
+def _pieces(model: str, stream: bool, alternatives: int, usage: bool) -> tuple[bytes, ...]:
     body: dict[str, Any] = {"model": model, "stream_options": {"include_usage": usage}}
     if alternatives >= 0:
         body |= {"logprobs": True, "top_logprobs": alternatives}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from statistics import median
 
@@ -68,7 +68,7 @@ def differences(measured: Measured) -> list[Difference]:
 def about() -> dict[str, str]:
     """On what this was measured: versions and the class of machine, never its name."""
     return {
-        "date": datetime.now(tz=timezone.utc).date().isoformat(),
+        "date": datetime.now(tz=UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} virtual cores, {platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "litellm": version("litellm"),
@@ -100,7 +100,7 @@ def section(measured: Measured, command: str, facts: Mapping[str, str], seed: in
     return SECTION.format(command=command, tables=tables(measured, seed), **{key.replace("-", "_"): value for key, value in facts.items()})
 
 
-def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) -> Line:  # noqa: FBT001 - a column of the table
+def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) -> Line:
     mine = _by_round(readings, setup.name, stream=stream)
     base = _by_round(readings, COMPARED_WITH[setup.telemetry], stream=stream)
     ratios = [reading.cpu_ms / base[number].cpu_ms for number, reading in mine.items()]
@@ -151,9 +151,7 @@ def _row(line: Line, label: str) -> str:
 def _difference_row(one: Difference) -> str:
     digits = 1 if one.unit == "s" else 0
     over = f"{one.over:.{digits}f} ({one.least:.{digits}f} to {one.most:.{digits}f})"
-    return (
-        f"| {one.what}, {one.unit} | {one.plain:.{digits}f} | {one.ours:.{digits}f} | {over} | {_held(one.over, one.bar, ' ' + one.unit, digits)} |"
-    )
+    return f"| {one.what}, {one.unit} | {one.plain:.{digits}f} | {one.ours:.{digits}f} | {over} | {_held(one.over, one.bar, ' ' + one.unit, digits)} |"
 
 
 def _held(value: float, bar: float, unit: str, digits: int) -> str:
