@@ -10,7 +10,7 @@ from litellm_cascade.proxy.guard import guarded
 from litellm_cascade.proxy.process import runtime, start
 
 
-class CascadeCallback(CustomLogger):
+class CascadeCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not typed for us
     """``litellm_settings: callbacks: [litellm_cascade.proxy.hooks.cascade]``. Names and parameters are LiteLLM's, to the letter."""
 
     @guarded

@@ -25,7 +25,7 @@ def start(loaded: type[Loaded]) -> Loaded:
 
 
 def runtime() -> Runtime:
-    """This process's runtime. The first call checks the configuration, and raises StartupError when going on would be unsafe."""
+    """The process's runtime. The first call checks the configuration, and raises StartupError when going on would be unsafe."""
     global _runtime  # noqa: PLW0603 - one per process
     if _runtime is None:
         settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,11 @@ from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.pipeline import Journey, Pipeline
 from litellm_cascade.policy import load_policy
 from litellm_cascade.proxy.headers import headers_of
-from litellm_cascade.proxy.journeys import METADATA, Journeys, Underway, metadata_of
+from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.settings import Settings, policy_path
-from litellm_cascade.proxy.translate import to_caller, to_request, wants_logprobs
-from litellm_cascade.proxy.upstream import RouterUpstream
+from litellm_cascade.proxy.translate import to_caller, to_request
+from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.vocabulary import Caller, Reason, Request, Usage
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
@@ -71,43 +71,33 @@ class Runtime:
 
     # --- the call, when it is a cascade --------------------------------------------------------------------------------------------
 
-    async def answer(
-        self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any
-    ) -> Any:
+    async def answer(self, call: Call) -> Any:
         """The served rung's whole answer."""
-        underway = await self._underway(model, messages, parameters, litellm_params)
-        return await underway.journey.settle(_upstream(underway, messages, parameters, litellm_params, timeout))
+        underway = await self._underway(call)
+        return await underway.journey.settle(_upstream(underway, call))
 
-    def stream(self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any) -> Any:
+    def stream(self, call: Call) -> Any:
         """The served rung's chunks; known to ``headers`` from now on."""
-        underway = self.journeys.find(litellm_params)
+        underway = self.journeys.find(call.litellm_params)
         if underway is None:
-            return self._stream_unplanned(model, messages, parameters, litellm_params, timeout)
-        upstream = _upstream(underway, messages, parameters, litellm_params, timeout)
-        underway.stream = underway.journey.settle_stream(upstream)
+            return self._stream_unplanned(call)
+        underway.stream = underway.journey.settle_stream(_upstream(underway, call))
         return underway.stream
 
-    async def _stream_unplanned(
-        self, model: str, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any
-    ) -> AsyncIterator[Any]:
-        underway = await self._underway(model, messages, {**parameters, "stream": True}, litellm_params)
-        stream = underway.journey.settle_stream(_upstream(underway, messages, parameters, litellm_params, timeout))
-        try:
+    async def _stream_unplanned(self, call: Call) -> AsyncIterator[Any]:
+        underway = await self._plan_now(call, stream=True)
+        async with aclosing(underway.journey.settle_stream(_upstream(underway, call))) as stream:
             async for chunk in stream:
                 yield chunk
-        finally:
-            await stream.aclose()
 
-    async def _underway(
-        self, model: str, messages: list[Any], parameters: Mapping[str, Any], litellm_params: Mapping[str, Any]
-    ) -> Underway:
-        """The planned request; or, for a call that came past the hook (a health check, another router), one planned now."""
-        found = self.journeys.find(litellm_params)
-        if found is not None:
-            return found
-        data = {**parameters, "messages": messages, "model": model}
-        request = to_request(data, "acompletion", Caller(), policy=model)
-        return Underway(await self._decide(request, _parent_span(litellm_params)), wants_logprobs(data))
+    async def _underway(self, call: Call) -> Underway:
+        return self.journeys.find(call.litellm_params) or await self._plan_now(call)
+
+    async def _plan_now(self, call: Call, *, stream: bool = False) -> Underway:
+        """For a call that came past the hook: a health check, another router, a hook that failed."""
+        data = {**call.parameters, "messages": call.messages, "model": call.model, "stream": stream}
+        request = to_request(data, "acompletion", Caller(), policy=call.model)
+        return Underway(await self._decide(request, call.metadata.get("litellm_parent_otel_span")), request.wants_logprobs)
 
     # --- after it ------------------------------------------------------------------------------------------------------------------
 
@@ -141,17 +131,8 @@ class Runtime:
             underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
 
 
-def _upstream(
-    underway: Underway, messages: list[Any], parameters: dict[str, Any], litellm_params: dict[str, Any], timeout: Any
-) -> RouterUpstream:
-    return RouterUpstream(
-        underway.journey,
-        messages=messages,
-        parameters=parameters,
-        litellm_params=litellm_params,
-        timeout=timeout,
-        keep_logprobs=underway.wants_logprobs,
-    )
+def _upstream(underway: Underway, call: Call) -> RouterUpstream:
+    return RouterUpstream(underway.journey, call, keep_logprobs=underway.wants_logprobs)
 
 
 def _logged_usage(logged: Mapping[str, Any]) -> Usage:
@@ -170,7 +151,3 @@ def _note_for_spend_logs(data: MutableMapping[str, Any], journey: Journey) -> No
             "band": decision.band.value,
             "ladder": list(decision.ladder),
         }
-
-
-def _parent_span(litellm_params: Mapping[str, Any]) -> Any:
-    return next((litellm_params[key].get("litellm_parent_otel_span") for key in METADATA if litellm_params.get(key)), None)

@@ -159,7 +159,7 @@ def _settings(config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) ->
     fallbacks = [*(litellm_settings.get("fallbacks") or ()), *((config.get("router_settings") or {}).get("fallbacks") or ())]
     for name in virtual:
         if not any(name in entry for entry in fallbacks):
-            yield f"litellm_settings.fallbacks has no entry for {name!r}; add one ({{{name}: [<your large model>]}}) to outlive a fault here"
+            yield f"litellm_settings.fallbacks has no entry for {name!r}; add one ({{{name}: [<your large model>]}}) to outlive a fault"
     if virtual and general.get("cancel_on_disconnect") is not True:
         yield "general_settings.cancel_on_disconnect is not true, so a client that leaves is still billed for both models; set it to true"
     if general.get("background_health_checks"):

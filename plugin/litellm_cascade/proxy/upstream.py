@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata, parent_session_kwargs
@@ -22,37 +23,42 @@ ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs
 """Parameters of the request that a rung's call sets for itself."""
 
 
-class RouterUpstream:
-    """Asks the aliases of one request, for whole answers or streams. ``parameters`` are the request's, in OpenAI's chat dialect."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What LiteLLM hands its provider: a request in OpenAI's chat dialect, whichever dialect the client spoke."""
 
-    def __init__(
-        self,
-        journey: Journey,
-        *,
-        messages: list[Any],
-        parameters: Mapping[str, Any],
-        litellm_params: Mapping[str, Any],
-        timeout: Any,
-        keep_logprobs: bool,
-    ) -> None:
+    model: str
+    messages: list[Any]
+    parameters: Mapping[str, Any]
+    litellm_params: Mapping[str, Any]
+    timeout: Any = None
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The request's metadata, under whichever of its two names."""
+        return next((self.litellm_params[key] for key in METADATA if self.litellm_params.get(key)), {})
+
+
+class RouterUpstream:
+    """Asks the aliases of one request, for whole answers or streams."""
+
+    def __init__(self, journey: Journey, call: Call, *, keep_logprobs: bool) -> None:
         self._journey = journey
-        self._messages = messages
-        self._parameters = {key: value for key, value in parameters.items() if key not in ANSWERED_HERE}
-        self._alternatives = _alternatives(parameters)
-        self._outer = litellm_params
-        self._timeout = timeout
+        self._call = call
+        self._parameters = {key: value for key, value in call.parameters.items() if key not in ANSWERED_HERE}
+        self._alternatives = _alternatives(call.parameters)
         self._keep_logprobs = keep_logprobs
         self._consumed: dict[int, Consumption] = {}
 
     async def ask(self, rung: int, alias: str) -> Answer:
         """A whole answer."""
-        response = await self._call(rung, alias, stream=False)
+        response = await self._asked(rung, alias, stream=False)
         self._consumed[rung] = Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=_cost(response))
         return Answer(dressed(response, keep_logprobs=self._keep_logprobs), to_completion(response))
 
     async def open(self, rung: int, alias: str) -> RungStream:
         """A stream of the answer."""
-        stream = RungStream(await self._call(rung, alias, stream=True), self._messages, keep_logprobs=self._keep_logprobs)
+        stream = RungStream(await self._asked(rung, alias, stream=True), self._call.messages, keep_logprobs=self._keep_logprobs)
         self._consumed[rung] = stream.consumption
         return stream
 
@@ -61,25 +67,24 @@ class RouterUpstream:
         consumed = self._consumed.get(rung) or Consumption()
         self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd)
 
-    async def _call(self, rung: int, alias: str, *, stream: bool) -> Any:
+    async def _asked(self, rung: int, alias: str, *, stream: bool) -> Any:
         span = self._journey.attempt_started(rung, alias)
         metadata = self._metadata()
         if span.is_recording():
             metadata["litellm_parent_otel_span"] = span
         return await proxy_server.llm_router.acompletion(  # looked up per call: LiteLLM replaces its router when models change
             model=alias,
-            messages=self._messages,
+            messages=self._call.messages,
             metadata=metadata,
-            **parent_session_kwargs(self._outer),
+            **parent_session_kwargs(self._call.litellm_params),
             **_streaming(stream=stream),
             **self._logprobs(),
-            **({"timeout": self._timeout} if self._timeout is not None else {}),
+            **({"timeout": self._call.timeout} if self._call.timeout is not None else {}),
             **self._parameters,
         )
 
     def _metadata(self) -> dict[str, Any]:
-        outer = next((self._outer[key] for key in METADATA if self._outer.get(key)), {})
-        inherited = forwarded_internal_call_metadata(outer, ORIGIN)
+        inherited = forwarded_internal_call_metadata(self._call.metadata, ORIGIN)
         return {key: value for key, value in inherited.items() if key not in NOT_HANDED_DOWN}
 
     def _logprobs(self) -> dict[str, Any]:

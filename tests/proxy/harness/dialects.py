@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import httpx
 
@@ -33,7 +34,7 @@ class Dialect:
     """Subclasses say where things are in their JSON."""
 
     path = ""
-    extra = {}
+    extra = MappingProxyType({})
 
     def body(self, prompt, *, stream=False, with_tool=False, n=1, logprobs=False, **more):
         body = {"model": "auto", **self.asking(prompt), **self.extra, **more}
@@ -109,7 +110,7 @@ class Completions(Dialect):
 
 class Messages(Dialect):
     path = "/v1/messages"
-    extra = {"max_tokens": 100}
+    extra = MappingProxyType({"max_tokens": 100})
 
     def asking(self, prompt):
         return {"messages": [{"role": "user", "content": prompt}]}
