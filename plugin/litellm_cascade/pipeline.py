@@ -118,6 +118,11 @@ class Journey:
         return self.plan is not None and self.plan.decision.band is Band.CASCADE
 
     @property
+    def is_watched(self) -> bool:
+        """True when somebody will read how it went: what only they need is worked out only then."""
+        return self._sink is not None or self.trace.route.is_recording()
+
+    @property
     def is_over(self) -> bool:
         """True once ``ended``."""
         return self._outcome is not None

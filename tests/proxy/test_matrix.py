@@ -144,6 +144,8 @@ def test_an_unsure_answer_is_never_seen(client, upstream, spend, collector, trac
     route, tried = attempts(collector, trace)
     assert tried["small"].attributes["cascade.decision"] == "escalate"
     assert tried["small"].attributes["gen_ai.usage.output_tokens"] >= 4
+    assert tried["small"].attributes["cascade.cost_usd"] == pytest.approx(small["response_cost"])
+    assert tried["large"].attributes["cascade.cost_usd"] == pytest.approx(large["response_cost"])
     assert [link.span_id for link in tried["large"].links] == [tried["small"].span_id]
     assert route.attributes["cascade.escalated"] is True
 

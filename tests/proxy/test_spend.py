@@ -91,3 +91,12 @@ def test_the_spend_row_tells_the_decision(client, spend, trace, escalating, stre
         told = row["metadata"]["spend_logs_metadata"]["cascade"]
         assert (told["policy"], told["band"], told["ladder"]) == ("test", "cascade", ["small", "large"])
         assert told["digest"].startswith("sha256:")
+
+
+def test_a_short_stream_that_ends_while_it_is_held_is_billed_once(client, upstream, spend, trace):
+    upstream.script("small", Reply("one two", logprob=-3.0))
+    upstream.script("large", Reply("the better answer", logprob=-0.01))
+    assert DIALECTS["chat"].ask(client, "briefly", stream=True, headers=trace.headers | TEAM_KEY).text == "the better answer"
+    logged(spend, trace, 3)
+    DIALECTS["chat"].ask(client, "and now something else", headers=TEAM_KEY)  # whatever was still to be logged has had its time
+    assert sorted(row["model_group"] for row in logged(spend, trace, 3)) == ["auto", "large", "small"]

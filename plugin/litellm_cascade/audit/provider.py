@@ -11,9 +11,11 @@ import os
 from collections.abc import Mapping
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 TRACER = "litellm_cascade"
 DEFAULT_SERVICE = "litellm"
@@ -42,6 +44,12 @@ class Tracing:
         if not any(self._environ.get(variable) for variable in ENDPOINTS):
             return trace.NoOpTracer()
         return _private_provider(self._environ).get_tracer(TRACER)
+
+
+def remote_parent(headers: Mapping[str, str]) -> trace.Span | None:
+    """The client's span, when its ``traceparent`` header names one (W3C Trace Context)."""
+    span = trace.get_current_span(TraceContextTextMapPropagator().extract(headers, context=Context()))
+    return span if span.get_span_context().is_valid else None
 
 
 def _private_provider(environ: Mapping[str, str]) -> TracerProvider:

@@ -10,7 +10,7 @@ from typing import Any
 
 from litellm.proxy import proxy_server
 
-from litellm_cascade.audit import Tracing
+from litellm_cascade.audit import Tracing, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.pipeline import Journey, Pipeline
@@ -55,7 +55,7 @@ class Runtime:
         if policy is None:
             return
         request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
-        journey = await self._decide(request, getattr(auth, "parent_otel_span", None))
+        journey = await self._decide(request, _parent_span(data, auth))
         self.journeys.add(data, Underway(journey, request.wants_logprobs))
         _note_for_spend_logs(data, journey)
         if journey.cascades:
@@ -133,6 +133,12 @@ class Runtime:
 
 def _upstream(underway: Underway, call: Call) -> RouterUpstream:
     return RouterUpstream(underway.journey, call, keep_logprobs=underway.wants_logprobs)
+
+
+def _parent_span(data: Mapping[str, Any], auth: Any) -> Any:
+    """LiteLLM's span of this request; the client's own when LiteLLM keeps none."""
+    headers = (data.get("proxy_server_request") or {}).get("headers") or {}
+    return getattr(auth, "parent_otel_span", None) or remote_parent(headers)
 
 
 def _logged_usage(logged: Mapping[str, Any]) -> Usage:

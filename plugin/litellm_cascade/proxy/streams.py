@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import litellm
+from litellm import ModelResponse
 from litellm._logging import verbose_proxy_logger
 
 from litellm_cascade.escalation import Piece
-from litellm_cascade.proxy.answers import to_piece
+from litellm_cascade.proxy.answers import to_piece, to_usage
 from litellm_cascade.vocabulary import Usage
 
 
@@ -30,6 +31,7 @@ class RungStream:
         self._messages = messages
         self._keep_logprobs = keep_logprobs
         self.consumption = Consumption()
+        self._counted: Any = None  # LiteLLM's own usage object
 
     async def __aiter__(self) -> AsyncIterator[Piece]:
         # LiteLLM's outer wrapper ends with the finish chunk and would never see a usage chunk behind it, so the two change places.
@@ -37,7 +39,7 @@ class RungStream:
         async for chunk in self._response:
             piece = to_piece(chunk, keep_logprobs=self._keep_logprobs)
             if piece.usage is not None:
-                self.consumption.usage = piece.usage
+                self.consumption.usage, self._counted = piece.usage, chunk.usage
             if piece.finish_reason is not None and piece.usage is None:
                 finish = piece
             else:
@@ -52,11 +54,17 @@ class RungStream:
         finally:
             await self._bill()
 
+    def price(self) -> None:
+        """Work out what the stream cost, for those who look at it now: LiteLLM itself does so only after the end."""
+        if self._counted is not None:
+            answer = ModelResponse(model=self._response.model, usage=self._counted)
+            self.consumption.cost_usd = self._response.logging_obj.response_cost_calculator(result=answer)
+
     async def _bill(self) -> None:
         partial = self._partial_answer()
         if partial is None:
             return
-        self.consumption.usage = Usage(input_tokens=partial.usage.prompt_tokens, output_tokens=partial.usage.completion_tokens)
+        self.consumption.usage, self._counted = to_usage(partial.usage), partial.usage
         await self._response.logging_obj.dispatch_success_handlers(
             partial, cache_hit=False, start_time=None, end_time=None, prefer_async_handlers=True
         )

@@ -49,6 +49,7 @@ class RouterUpstream:
         self._alternatives = _alternatives(call.parameters)
         self._keep_logprobs = keep_logprobs
         self._consumed: dict[int, Consumption] = {}
+        self._streams: dict[int, RungStream] = {}
 
     async def ask(self, rung: int, alias: str) -> Answer:
         """A whole answer."""
@@ -60,10 +61,13 @@ class RouterUpstream:
         """A stream of the answer."""
         stream = RungStream(await self._asked(rung, alias, stream=True), self._call.messages, keep_logprobs=self._keep_logprobs)
         self._consumed[rung] = stream.consumption
+        self._streams[rung] = stream
         return stream
 
     def ended(self, rung: int) -> None:
         """The rung is done with: close its span with what it consumed."""
+        if rung in self._streams and self._journey.is_watched:
+            self._streams[rung].price()
         consumed = self._consumed.get(rung) or Consumption()
         self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd)
 

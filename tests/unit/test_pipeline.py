@@ -1,0 +1,467 @@
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+from blockbuster import blockbuster_ctx
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from litellm_cascade.audit import Tracing
+from litellm_cascade.escalation import Answer, Piece
+from litellm_cascade.pipeline import Pipeline
+from litellm_cascade.policy import parse_policy
+from litellm_cascade.testing import FakeClassifier, RememberingSink
+from litellm_cascade.vocabulary import (
+    UNCLASSIFIED,
+    Band,
+    Caller,
+    Classification,
+    Completion,
+    Endpoint,
+    Envelope,
+    Reason,
+    Request,
+    TokenLogprob,
+    Turn,
+    Usage,
+)
+
+CANARY = "the-secret-canary-sings"
+POLICY = parse_policy(
+    """
+    version: 1
+    name: test
+    models:
+      small: {tier: budget}
+      sql: {tier: standard}
+      large: {tier: premium}
+    routes:
+      - name: hard
+        when: classification.known && classification.complexity >= 0.9
+        send: large
+      - name: queries
+        when: '"sql" in signals.markup'
+        send: sql
+      - name: the rest
+        cascade: [small, large]
+        gate: careful
+    gates:
+      careful: {confidence: {score: mean}, accept_at: -0.5, stream: {tokens: 2}}
+    """
+)
+HARD = Classification(task="Open QA", task_probability=0.75, complexity=0.95, classifier="fake", digest="sha256:fake", took_ms=1.5)
+EASY = replace(HARD, task="Rewrite", complexity=0.1, truncated=True)
+LATE = replace(UNCLASSIFIED, classifier="fake", degraded=("classifier_late",))
+SURE = Completion(text=CANARY, tokens=(TokenLogprob(CANARY, -0.25),))
+HANG = object()
+UNSURE = Completion(text=CANARY, tokens=(TokenLogprob(CANARY, -2.0),))
+
+
+class InMemory(Tracing):
+    """Tracing into a list."""
+
+    def __init__(self):
+        super().__init__({})
+        self.exporter = InMemorySpanExporter()
+        self._provider = TracerProvider(shutdown_on_exit=False)
+        self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    def _resolve(self):
+        return self._provider.get_tracer("litellm_cascade")
+
+    @property
+    def spans(self):
+        return {span.name: span for span in self.exporter.get_finished_spans()}
+
+
+class Models:
+    """Aliases that answer as told, and report to the journey as the proxy's do."""
+
+    def __init__(self, journey, **answers):
+        self.journey = journey
+        self.answers = answers
+        self.hangs = asyncio.Event()
+
+    async def ask(self, rung, alias):
+        return Answer(f"{alias}: {CANARY}", await self._answer(rung, alias))
+
+    async def open(self, rung, alias):
+        completion = await self._answer(rung, alias)
+        return Stream([Piece(f"{alias} {n}", text=CANARY, tokens=completion.tokens) for n in range(4)])
+
+    def ended(self, rung):
+        self.journey.attempt_ended(rung, Usage(input_tokens=7, output_tokens=rung + 1), 0.5 * (rung + 1))
+
+    async def _answer(self, rung, alias):
+        self.journey.attempt_started(rung, alias)
+        answer = self.answers[alias]
+        if answer is HANG:
+            self.hangs.set()
+            await asyncio.Event().wait()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Stream:
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            yield piece
+
+    async def abandon(self):
+        pass
+
+
+class Proxy:
+    """One pipeline with everything around it."""
+
+    def __init__(self, belief=EASY, **settings):
+        self.tracing = InMemory()
+        self.sink = RememberingSink()
+        self.classifier = FakeClassifier(answer=belief)
+        self.pipeline = Pipeline(POLICY, self.classifier, self.tracing, self.sink, **settings)
+
+    async def planned(self, text=f"Say {CANARY}", parent=None, **changes):
+        asked = Request(
+            envelope=Envelope(request_id="r-1", endpoint=Endpoint.CHAT, requested_model="cascade-auto", policy="test", stream=False),
+            caller=Caller(key_hash="k-1", team="t-1"),
+            turns=(Turn(role="user", text=text),),
+            **changes,
+        )
+        journey = self.pipeline.begin(asked.envelope, parent)
+        await self.pipeline.plan(asked, journey)
+        return journey
+
+    @property
+    def spans(self):
+        return self.tracing.spans
+
+
+@pytest.fixture
+def proxy():
+    return Proxy()
+
+
+def typed(attributes):
+    """With each value its type, because 1, 1.0 and True are equal, and a collector keeps them apart."""
+    return {key: (type(value), value) for key, value in attributes.items()}
+
+
+# --- planning -------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("belief", "text", "route", "band", "ladder"),
+    [
+        (HARD, "prove it", "hard", Band.LARGE, ("large",)),
+        (EASY, "```sql\nSELECT a FROM b WHERE c = 1;\n```", "queries", Band.SMALL, ("sql",)),
+        (EASY, "hello", "the rest", Band.CASCADE, ("small", "large")),
+        (LATE, "prove it", "the rest", Band.CASCADE, ("small", "large")),
+    ],
+)
+async def test_signals_and_a_belief_lead_to_the_route_that_the_policy_names(belief, text, route, band, ladder):
+    journey = await Proxy(belief).planned(text)
+    decision = journey.decided_plan.decision
+    assert (decision.route, decision.band, decision.ladder, decision.alias) == (route, band, ladder, ladder[0])
+    assert journey.cascades is (band is Band.CASCADE)
+
+
+async def test_the_plan_keeps_the_evidence_it_rests_on(proxy):
+    evidence = (await proxy.planned("hello", direct_only="several choices")).decided_plan.evidence
+    assert (evidence.classification, evidence.caller.team, evidence.direct_only) == (EASY, "t-1", "several choices")
+    assert evidence.signals.input_tokens > 0
+
+
+async def test_the_same_request_gets_the_same_decision(proxy):
+    first, second = [(await proxy.planned()).decided_plan for _ in range(2)]
+    assert first == second
+
+
+async def test_a_late_classifier_degrades_the_decision_and_all_that_follows():
+    proxy = Proxy(LATE)
+    journey = await proxy.planned()
+    assert journey.decided_plan.decision.degraded == ("classifier_late",)
+    await journey.settle(Models(journey, small=SURE))
+    assert proxy.sink.last.outcome.degraded == ("classifier_late",)
+    assert proxy.spans["cascade.route"].attributes["cascade.degraded"] == ("classifier_late",)
+    assert proxy.spans["cascade.classify"].status.status_code is StatusCode.ERROR
+    assert proxy.spans["cascade.classify"].status.description == "classifier_late"
+
+
+async def test_a_classifier_that_nobody_chose_has_not_failed():
+    proxy = Proxy(UNCLASSIFIED)
+    await proxy.planned()
+    assert proxy.spans["cascade.classify"].status.status_code is StatusCode.UNSET
+
+
+async def test_what_was_not_planned_cannot_be_settled(proxy):
+    journey = proxy.pipeline.begin(Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="m", policy="p"))
+    assert not journey.cascades
+    with pytest.raises(RuntimeError, match=r"call Pipeline\.plan first"):
+        await journey.settle(Models(journey))
+    journey.ended(Reason.ERROR)
+    assert proxy.sink.records == [], "there is no record without a plan"
+    assert proxy.spans["cascade.route"].status.description == "error"
+
+
+# --- the trace ------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_trace_of_an_escalated_request(proxy):
+    parent = proxy.tracing.tracer.start_span("Received Proxy Server Request")
+    journey = await proxy.planned(parent=parent)
+    assert await journey.settle(Models(journey, small=UNSURE, large=SURE)) == f"large: {CANARY}"
+    route, classify, small, large = (
+        proxy.spans[name] for name in ("cascade.route", "cascade.classify", "cascade.attempt small", "cascade.attempt large")
+    )
+    assert len(proxy.spans) == 4
+    assert route.parent.span_id == parent.get_span_context().span_id
+    assert {span.parent.span_id for span in (classify, small, large)} == {route.context.span_id}
+    assert {span.context.trace_id for span in (route, classify, small, large)} == {parent.get_span_context().trace_id}
+    assert [span.kind for span in (route, classify, small, large)] == [
+        SpanKind.INTERNAL,
+        SpanKind.INTERNAL,
+        SpanKind.CLIENT,
+        SpanKind.CLIENT,
+    ]
+    assert [link.context.span_id for link in large.links] == [small.context.span_id]
+    assert [len(span.links) for span in (route, classify, small)] == [0, 0, 0]
+    assert {span.status.status_code for span in (route, classify, small, large)} == {StatusCode.UNSET}
+    assert {span.instrumentation_scope.name for span in (route, classify, small, large)} == {"litellm_cascade"}
+    assert (
+        route.start_time
+        <= classify.start_time
+        <= classify.end_time
+        <= small.start_time
+        <= small.end_time
+        <= large.end_time
+        <= route.end_time
+    )
+
+
+async def test_the_attributes_of_an_escalated_request(proxy):
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=UNSURE, large=SURE))
+    decision = journey.decided_plan.decision
+    assert typed(proxy.spans["cascade.route"].attributes) == typed(
+        {
+            "cascade.request_id": "r-1",
+            "cascade.endpoint": "chat",
+            "cascade.requested_model": "cascade-auto",
+            "cascade.stream": False,
+            "cascade.policy": "test",
+            "cascade.policy.digest": decision.digest,
+            "cascade.route": "the rest",
+            "cascade.band": "cascade",
+            "cascade.ladder": ("small", "large"),
+            "cascade.propensity": 1.0,
+            "cascade.caller.key_hash": "k-1",
+            "cascade.caller.team": "t-1",
+            "cascade.signals.input_tokens": journey.decided_plan.evidence.signals.input_tokens,
+            "cascade.signals.language": journey.decided_plan.evidence.signals.language,
+            "cascade.task": "Rewrite",
+            "cascade.complexity": 0.1,
+            "cascade.final_alias": "large",
+            "cascade.escalated": True,
+            "cascade.reason": "low_confidence",
+            "cascade.attempts": 2,
+        }
+    )
+    assert typed(proxy.spans["cascade.classify"].attributes) == typed(
+        {
+            "cascade.classifier": "fake",
+            "cascade.classifier.digest": "sha256:fake",
+            "cascade.classifier.device": "cpu",
+            "cascade.classifier.ms": 1.5,
+            "cascade.classifier.truncated": True,
+            "cascade.task": "Rewrite",
+            "cascade.task.probability": 0.75,
+            "cascade.complexity": 0.1,
+        }
+    )
+    assert typed(proxy.spans["cascade.attempt small"].attributes) == typed(
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "small",
+            "gen_ai.usage.input_tokens": 7,
+            "gen_ai.usage.output_tokens": 1,
+            "cascade.alias": "small",
+            "cascade.rung": 0,
+            "cascade.served": False,
+            "cascade.decision": "escalate",
+            "cascade.reason": "low_confidence",
+            "cascade.cost_usd": 0.5,
+            "cascade.confidence.score_name": "mean",
+            "cascade.confidence.score": -2.0,
+            "cascade.confidence.threshold": -0.5,
+            "cascade.confidence.band": "low",
+            "cascade.confidence.tokens": 1,
+        }
+    )
+    assert typed(proxy.spans["cascade.attempt large"].attributes) == typed(
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "large",
+            "gen_ai.usage.input_tokens": 7,
+            "gen_ai.usage.output_tokens": 2,
+            "cascade.alias": "large",
+            "cascade.rung": 1,
+            "cascade.served": True,
+            "cascade.decision": "accept",
+            "cascade.reason": "last_rung",
+            "cascade.cost_usd": 1.0,
+        }
+    )
+
+
+async def test_an_unknown_confidence_has_a_band_and_no_score(proxy):
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=Completion(text="yes")))
+    attributes = proxy.spans["cascade.attempt small"].attributes
+    assert attributes["cascade.confidence.band"] == "unknown"
+    assert "cascade.confidence.score" not in attributes
+
+
+async def test_a_kept_answer_is_served_on_its_span_although_its_attempt_ended_long_before(proxy):
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=UNSURE, large=ConnectionError(CANARY)))
+    small, large = proxy.spans["cascade.attempt small"], proxy.spans["cascade.attempt large"]
+    assert (small.attributes["cascade.served"], small.attributes["cascade.decision"]) == (True, "escalate")
+    assert small.end_time <= large.start_time
+    assert (large.status.status_code, large.status.description) == (StatusCode.ERROR, "ConnectionError")
+    assert proxy.spans["cascade.route"].attributes["cascade.degraded"] == ("large_failed",)
+    assert proxy.spans["cascade.route"].status.status_code is StatusCode.UNSET
+
+
+async def test_a_request_that_nobody_answered_is_an_error_and_says_which(proxy):
+    journey = await proxy.planned()
+    error = ConnectionError(CANARY)
+    with pytest.raises(ConnectionError) as raised:
+        await journey.settle(Models(journey, small=OSError(), large=error))
+    assert raised.value is error
+    route = proxy.spans["cascade.route"]
+    assert (route.status.status_code, route.status.description) == (StatusCode.ERROR, "error")
+    assert route.attributes["cascade.reason"] == "error"
+    assert "cascade.final_alias" not in route.attributes
+
+
+@pytest.mark.parametrize("large", [SURE, ConnectionError(CANARY)])
+@pytest.mark.parametrize("belief", [EASY, LATE])
+async def test_no_span_and_no_record_holds_a_word_of_the_conversation(belief, large):
+    proxy = Proxy(belief)
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=UNSURE, large=large))
+    written = "".join(span.to_json() for span in proxy.spans.values()) + repr(proxy.sink.records)
+    assert "cascade.request_id" in written
+    assert CANARY not in written
+
+
+async def test_without_a_collector_everything_goes_on_and_there_is_no_trace_id():
+    sink = RememberingSink()
+    proxy = Proxy()
+    proxy.pipeline = Pipeline(POLICY, proxy.classifier, Tracing({}), sink)
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=UNSURE, large=SURE))
+    assert (sink.last.trace_id, sink.last.outcome.alias, proxy.spans) == (None, "large", {})
+
+
+# --- the record and the end -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_record_tells_plan_outcome_and_trace(proxy):
+    journey = await proxy.planned()
+    assert journey.outcome().alias is None
+    await journey.settle(Models(journey, small=SURE))
+    (record,) = proxy.sink.records
+    assert record.plan is journey.decided_plan
+    assert record.outcome == journey.outcome()
+    assert (record.outcome.alias, record.outcome.reason, record.outcome.escalated) == ("small", Reason.CONFIDENT, False)
+    assert record.outcome.attempts[0].usage == Usage(input_tokens=7, output_tokens=1)
+    assert record.trace_id == format(proxy.spans["cascade.route"].context.trace_id, "032x") == journey.trace.trace_id
+    assert 0 < record.took_ms < 60_000
+
+
+async def test_a_journey_that_has_ended_stays_as_it_ended(proxy):
+    journey = await proxy.planned()
+    assert not journey.is_over
+    await journey.settle(Models(journey, small=SURE))
+    before, spans = journey.outcome(), len(proxy.tracing.exporter.get_finished_spans())
+    journey.ended(Reason.CLIENT_GONE)
+    journey.ended()
+    journey.attempt_ended(0, None, None)
+    journey.answered_directly(started_ns=1, ended_ns=2, usage=None, cost_usd=None)
+    assert (journey.is_over, journey.outcome(), len(proxy.sink.records)) == (True, before, 1)
+    assert len(proxy.tracing.exporter.get_finished_spans()) == spans
+
+
+async def test_a_request_sent_straight_to_an_alias_has_one_attempt_with_the_times_of_its_call():
+    proxy = Proxy(HARD)
+    journey = await proxy.planned()
+    ended_ns = time.time_ns()
+    journey.answered_directly(started_ns=ended_ns - 1000, ended_ns=ended_ns, usage=Usage(output_tokens=3), cost_usd=None)
+    span = proxy.spans["cascade.attempt large"]
+    assert (span.start_time, span.end_time, span.kind) == (ended_ns - 1000, ended_ns, SpanKind.CLIENT)
+    assert (span.attributes["cascade.reason"], span.attributes["cascade.served"]) == ("direct", True)
+    outcome = proxy.sink.last.outcome
+    assert (outcome.alias, outcome.reason, outcome.attempts[0].usage) == ("large", Reason.DIRECT, Usage(output_tokens=3))
+
+
+async def test_a_request_sent_straight_that_fails_still_says_what_was_degraded(proxy):
+    proxy = Proxy(replace(HARD, degraded=("view_trimmed",)))
+    journey = await proxy.planned()
+    journey.attempt_ended(0, None, None)
+    journey.ended(Reason.ERROR)
+    assert proxy.sink.last.outcome.degraded == ("view_trimmed",)
+    assert (proxy.sink.last.outcome.alias, proxy.sink.last.outcome.reason) == (None, Reason.ERROR)
+
+
+async def test_a_client_that_leaves_ends_the_journey_and_the_attempt_was_neither_accepted_nor_escalated(proxy):
+    journey = await proxy.planned()
+    models = Models(journey, small=HANG)
+    settling = asyncio.create_task(journey.settle(models))
+    await asyncio.wait_for(models.hangs.wait(), 5)
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert (proxy.sink.last.outcome.alias, proxy.sink.last.outcome.reason) == (None, Reason.CLIENT_GONE)
+    assert proxy.sink.last.outcome.attempts[0].usage is not None, "what it produced is billed"
+    attributes = proxy.spans["cascade.attempt small"].attributes
+    assert "cascade.decision" not in attributes
+    assert attributes["cascade.served"] is False
+    assert proxy.spans["cascade.route"].status.description == "client_gone"
+
+
+# --- streams --------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_streamed_journey_ends_with_its_stream(proxy):
+    journey = await proxy.planned()
+    stream = journey.settle_stream(Models(journey, small=UNSURE, large=SURE))
+    assert [payload async for payload in stream] == ["large 0", "large 1", "large 2", "large 3"]
+    (record,) = proxy.sink.records
+    assert (record.outcome.alias, record.outcome.reason) == ("large", Reason.LOW_CONFIDENCE)
+    assert [attempt.cost_usd for attempt in record.outcome.attempts] == [0.5, 1.0]
+    assert set(proxy.spans) == {"cascade.route", "cascade.classify", "cascade.attempt small", "cascade.attempt large"}
+
+
+async def test_a_streamed_journey_that_the_client_leaves_says_so_and_who_was_speaking(proxy):
+    journey = await proxy.planned()
+    stream = journey.settle_stream(Models(journey, small=SURE))
+    assert await anext(stream) == "small 0"
+    await stream.aclose()
+    assert (proxy.sink.last.outcome.alias, proxy.sink.last.outcome.reason) == ("small", Reason.CLIENT_GONE)
+
+
+async def test_nothing_on_the_way_blocks_the_event_loop(proxy):
+    with blockbuster_ctx():
+        journey = await proxy.planned()
+        await journey.settle(Models(journey, small=UNSURE, large=SURE))
+        journey = await proxy.planned()
+        shown = [payload async for payload in journey.settle_stream(Models(journey, small=UNSURE, large=SURE))]
+    assert len(shown) == 4
