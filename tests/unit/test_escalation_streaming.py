@@ -186,6 +186,18 @@ async def test_what_has_arrived_is_judged_when_the_time_is_up():
     assert await cascade.shown() == ["small 0", "small 1", "rest 0", "rest 1", "rest 2"]
 
 
+async def test_a_piece_that_was_on_its_way_at_the_release_is_shown_when_it_comes():
+    gate = replace(GATE, stream=replace(GATE.stream, within_ms=SHORT_MS))
+    more = asyncio.Event()
+    cascade = Cascade("small", "large", gate=gate, small=[*sure("small", 2), more, *words("rest", 3)])
+    assert await cascade.reads(2) == ["small 0", "small 1"]
+    reading = asyncio.create_task(cascade.shown())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    more.set()
+    assert await reading == ["rest 0", "rest 1", "rest 2"]
+
+
 async def test_a_full_judgement_sees_the_whole_answer_before_any_of_it_is_shown():
     gate = replace(GATE, score="min", stream=replace(GATE.stream, judge="full"))
     slip_at_the_end = [*sure("small", 10), piece("slip", -3.0)]
@@ -388,6 +400,14 @@ async def test_a_stream_that_cannot_be_closed_does_not_cost_the_answer_of_anothe
     cascade = Cascade("small", "large", abandoning={"small": fails}, small=unsure("small"), large=sure("large"))
     assert await cascade.shown() == payloads(sure("large"))
     assert cascade.aftermath == (["small"], {0: 1, 1: 1}, [True])
+    assert "could not be closed" in caplog.text
+
+
+async def test_a_rung_that_cannot_be_billed_does_not_cost_the_answer_of_another(caplog):
+    cascade = Cascade("small", "large", small=unsure("small"), large=sure("large"))
+    cascade.upstream.ends = None
+    assert await cascade.shown() == payloads(sure("large"))
+    assert (cascade.upstream.abandoned, cascade.ends) == (["small"], [True])
     assert "could not be closed" in caplog.text
 
 

@@ -70,7 +70,7 @@ class _Rung:
         self._text: list[str] = []
         self._tool_calls: list[str] = []
         self._tokens: list[TokenLogprob] = []
-        self._reading: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None]  # set by ``hold``, the first thing that is wanted of a rung
 
     async def hold(self, enough: Callable[[_Rung], bool], within_s: float | None) -> bool:
         """Hold pieces until there are enough, or the stream ends; False when that takes longer. Raises what the stream raises."""
@@ -93,17 +93,15 @@ class _Rung:
         """What was held, and then the rest as it comes. One piece is read ahead at most, so that a slow client slows the provider."""
         while self.held:
             yield self.held.popleft()
-        if self._reading is not None:
-            await self._reading  # it ends with the piece that was on its way at the release
+        await self._reading  # it ends with the piece that was on its way at the release
         while self.held:
             yield self.held.popleft()
         async for piece in self.rest:
             yield piece
 
     async def stop(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
         await self.rest.aclose()
         if self._stream is not None and not self.exhausted:
             await self._stream.abandon()
@@ -236,11 +234,12 @@ class StreamedCascade:
 
     async def _end(self, rung: _Rung) -> None:
         try:
-            await rung.stop()
-        except Exception:  # noqa: BLE001 - a stream that cannot be closed must not cost the answer of another
+            try:
+                await rung.stop()
+            finally:
+                self._upstream.ended(rung.number)
+        except Exception:  # noqa: BLE001 - a stream that cannot be closed or billed must not cost the answer of another
             _log.warning("the stream of rung %d could not be closed", rung.number, exc_info=True)
-        finally:
-            self._upstream.ended(rung.number)
 
     async def _close(self) -> None:
         # A task of its own, because a request that is cancelled may be so again and again while it waits for this.
