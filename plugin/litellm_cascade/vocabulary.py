@@ -135,6 +135,15 @@ UNCLASSIFIED = Classification(known=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What a request asks of whoever answers it. None: it does not ask."""
+
+    max_cost_usd: float | None = None
+    max_latency_ms: float | None = None
+    min_quality: float | None = None  # 0..1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything a policy may see, and nothing it may not: no message text."""
 
@@ -142,6 +151,7 @@ class Evidence:
     caller: Caller = Caller()
     signals: Signals = Signals()
     classification: Classification = UNCLASSIFIED
+    constraints: Constraints = Constraints()
     direct_only: str | None = None
 
 
@@ -160,6 +170,16 @@ class Step:
     name: str
     outcome: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What asking one alias alone is expected to bring for this request. None: the pool does not say."""
+
+    alias: str
+    quality: float | None = None  # how often it is right, 0..1
+    cost_usd: float | None = None
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +208,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded."""
+    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded.
+
+    ``confidence`` lies in 0..1: 1.0 for a rule, 0.5 for a tie between two candidates. ``estimates`` has one entry for each alias of the
+    pool, by name. ``propensity`` is the probability with which a choice by chance fell on this ladder.
+    """
 
     policy: str
     digest: str
@@ -199,6 +223,8 @@ class Decision:
     reasons: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     propensity: float = 1.0
+    confidence: float = 1.0
+    estimates: tuple[Estimate, ...] = ()
     trace: tuple[Step, ...] = ()
     degraded: tuple[str, ...] = ()
 
@@ -206,6 +232,11 @@ class Decision:
     def alias(self) -> str:
         """The alias that is asked first."""
         return self.ladder[0]
+
+    @property
+    def estimate(self) -> Estimate:
+        """What is expected of the alias that is asked first."""
+        return next((estimate for estimate in self.estimates if estimate.alias == self.alias), Estimate(alias=self.alias))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

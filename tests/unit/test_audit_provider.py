@@ -9,8 +9,9 @@ import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
 
+from litellm_cascade.audit import remote_parent
 from litellm_cascade.audit.provider import _exporter, _private_provider
-from litellm_cascade.testing.telemetry import SpanCollector
+from litellm_cascade.testing.telemetry import SpanCollector, TraceParent
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
 PROLOGUE = """
@@ -117,3 +118,14 @@ def test_the_protocol_is_the_one_that_is_asked_for(environ, exporter):
     made = _exporter(environ)
     assert isinstance(made, exporter)
     made.shutdown()
+
+
+def test_a_client_may_name_the_span_it_asks_from():
+    named = TraceParent()
+    context = remote_parent(named.headers).get_span_context()
+    assert (format(context.trace_id, "032x"), format(context.span_id, "016x"), context.is_remote) == (named.trace_id, named.span_id, True)
+
+
+@pytest.mark.parametrize("headers", [{}, {"traceparent": "nonsense"}, {"traceparent": f"00-{'0' * 32}-{'0' * 16}-01"}])
+def test_headers_that_name_no_span_have_none(headers):
+    assert remote_parent(headers) is None

@@ -371,6 +371,17 @@ async def test_without_a_collector_everything_goes_on_and_there_is_no_trace_id()
     assert (sink.last.trace_id, sink.last.outcome.alias, proxy.spans) == (None, "large", {})
 
 
+async def test_a_journey_is_watched_when_there_is_a_sink_or_a_collector(proxy):
+    assert (await proxy.planned()).is_watched
+    for pipeline, watched in (
+        (Pipeline(POLICY, proxy.classifier, Tracing({})), False),
+        (Pipeline(POLICY, proxy.classifier, Tracing({}), proxy.sink), True),
+        (Pipeline(POLICY, proxy.classifier, proxy.tracing), True),
+    ):
+        proxy.pipeline = pipeline
+        assert (await proxy.planned()).is_watched is watched
+
+
 # --- the record and the end -----------------------------------------------------------------------------------------------------------
 
 
