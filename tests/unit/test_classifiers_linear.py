@@ -160,3 +160,13 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_classifying_128_tokens_is_quick(benchmark):
     text = "Explain how the new tariff changes what a small importer of coffee has to declare, and which forms are due when. " * 5
     benchmark(lambda: WEIGHTS.logits(read_features(text)))
+
+
+async def test_a_plain_question_is_not_taken_for_code():
+    """The public task types know "How many ..." only behind "Write a SQLite query": the bare question must not follow it there."""
+    for question in ("How many legs has a spider?", "How many people live in Berlin?", "List the names of all singers ordered by age."):
+        asked = Request(
+            envelope=Envelope(request_id="1", endpoint=Endpoint.CHAT, requested_model="auto", policy="p"),
+            turns=(Turn(role="user", text=question),),
+        )
+        assert (await Linear().classify(asked)).task == "Open QA"

@@ -48,6 +48,8 @@ COMPLEXITY_PENALTY: Final = 0.5
 COMPLEXITY_WEIGHTS: Final = {"mmlu": 1.0, "mmlu_pro": 1.0, "gsm8k": 6.0, "bird_dev": 6.0, "spider_dev": 6.0, "constructed": 0.5}
 # Benchmarks name hardness; these places on 0..1 are ours.
 HARDNESS: Final = {"easy": 0.15, "medium": 0.4, "hard": 0.65, "extra": 0.85, "simple": 0.25, "moderate": 0.5, "challenging": 0.8}
+BARE_QUESTION: Final = "bare_question"
+TASK_WEIGHTS: Final = {"constructed": 1.0, BARE_QUESTION: 0.3}
 TEMPERATURES: Final = tuple(np.geomspace(0.4, 2.5, 40).tolist())
 
 
@@ -95,6 +97,8 @@ def read_examples(shareable: Path, seed: int) -> Iterator[Example]:
     for row in pl.read_parquet(shareable / "sql_hardness.parquet").iter_rows(named=True):
         prompt = f"{row['question']} {row['evidence'] or ''}".strip()
         yield Example(prompt=prompt, source=row["source"], key=row["group"], complexity=HARDNESS[row["hardness"]])
+        # The public task types know such questions only behind "Write a SQLite query"; without that, a question is a question.
+        yield Example(prompt=row["question"], source=BARE_QUESTION, key=row["group"], task="Open QA")
     random = Random(seed)
     stems = [example.prompt.split("\nA. ")[0] for example in outcomes if example.part == "train"]
     passages = random.sample([stem for stem in stems if 120 < len(stem) < 1_500], 400)  # noqa: PLR2004 -- characters, a paragraph
@@ -129,7 +133,7 @@ def _fit_tasks(examples: Sequence[Example], matrix: Any) -> tuple[NDArray[np.flo
     """Coefficients and intercepts, tempered so that the probabilities can be believed on the tune part."""
     train_rows, tune_rows = _rows(examples, "train", "task"), _rows(examples, "tune", "task")
     labels = np.array([TASK_TYPES.index(example.task) if example.task else -1 for example in examples])
-    weights = np.array([1.0 if example.source == "constructed" else NATURAL_WEIGHT for example in examples])
+    weights = np.array([TASK_WEIGHTS.get(example.source, NATURAL_WEIGHT) for example in examples])
     matrix = matrix[:, :-COMPLEXITY_ONLY]
     fits = [_logistic(penalty, matrix[train_rows], labels[train_rows], weights[train_rows]) for penalty in PENALTIES]
     logits = [fit.decision_function(matrix[tune_rows]) for fit in fits]
