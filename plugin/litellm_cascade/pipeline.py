@@ -47,10 +47,9 @@ class PromptClassifier(Protocol):
 
 
 class Pipeline:
-    """One virtual model: its policy, its classifier, and where its trace goes."""
+    """What all requests of a process share: the classifier, where traces and records go, and the seed."""
 
-    def __init__(self, policy: Policy, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0) -> None:
-        self.policy = policy
+    def __init__(self, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0) -> None:
         self._classifier = classifier
         self._tracing = tracing
         self._sink = sink
@@ -60,7 +59,7 @@ class Pipeline:
         """A request has arrived: open its trace."""
         return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
 
-    async def plan(self, request: Request, journey: Journey) -> Plan:
+    async def plan(self, request: Request, policy: Policy, journey: Journey) -> Plan:
         """Decide what to do with a request before any model is asked."""
         signals = read_signals(request)
         classification = await self._classify(request, journey)
@@ -72,7 +71,7 @@ class Pipeline:
             direct_only=request.direct_only,
         )
         # Seeded by the request, so that a replay of the record makes the same choice.
-        decision = self.policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
+        decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
         if classification.degraded:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
         plan = Plan(evidence=evidence, decision=decision)

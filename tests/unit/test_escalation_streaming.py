@@ -51,15 +51,20 @@ class Stream:
         self.script = script
 
     async def __aiter__(self):
-        for item in self.script:
-            await self.upstream.play(item)
-            if isinstance(item, Piece):
-                self.upstream.taken[self.alias] += 1
-                yield item
-        self.upstream.exhausted.append(self.alias)
+        self.upstream.playing.add(self.alias)
+        try:
+            for item in self.script:
+                await self.upstream.play(item)
+                if isinstance(item, Piece):
+                    self.upstream.taken[self.alias] += 1
+                    yield item
+            self.upstream.exhausted.append(self.alias)
+        finally:
+            self.upstream.playing.remove(self.alias)
 
     async def abandon(self):
-        self.upstream.abandoned.append(self.alias)
+        still_read = self.alias in self.upstream.playing
+        self.upstream.abandoned.append(f"{self.alias}, while it was read" if still_read else self.alias)
         await self.upstream.abandoning.get(self.alias, asyncio.sleep)(0)
 
 
@@ -71,6 +76,7 @@ class Streams:
         self.opening = opening or {}
         self.abandoning = abandoning or {}
         self.opened = []
+        self.playing = set()
         self.taken = Counter()
         self.abandoned = []
         self.exhausted = []
@@ -226,6 +232,20 @@ async def test_an_unjudged_stream_that_fails_before_its_first_chunk_is_left_for_
     cascade = Cascade("small", "large", gate=gate, small=[ConnectionError()], large=unsure("large"))
     assert await cascade.shown() == payloads(unsure("large"))
     assert cascade.run.outcome().attempts[1].judgement.reason is Reason.LAST_RUNG
+
+
+async def test_the_last_rung_is_shown_from_its_first_chunk():
+    cascade = Cascade("small", "large", small=unsure("small"), large=[*unsure("large", 1), HANG])
+    assert await cascade.reads(1) == ["large 0"]
+    await cascade.stream.aclose()
+
+
+async def test_a_model_that_is_still_thinking_has_not_given_an_empty_answer():
+    thoughts = [piece(f"thought {number}", text="", reasoning="hm") for number in range(3)]
+    cascade = Cascade("small", "large", small=[*thoughts, HANG])
+    await cascade.settles()
+    assert cascade.told == ("small", Reason.CONFIDENT, ())
+    await cascade.stream.aclose()
 
 
 async def test_a_ladder_of_one_without_a_gate_is_shown_as_it_comes():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from blockbuster import blockbuster_ctx
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -60,14 +60,19 @@ HANG = object()
 UNSURE = Completion(text=CANARY, tokens=(TokenLogprob(CANARY, -2.0),))
 
 
-class InMemory(Tracing):
-    """Tracing into a list."""
+class InMemory(Tracing, SpanProcessor):
+    """Tracing into lists: of the spans that were started, and of those that ended."""
 
     def __init__(self):
         super().__init__({})
         self.exporter = InMemorySpanExporter()
         self._provider = TracerProvider(shutdown_on_exit=False)
         self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self._provider.add_span_processor(self)
+        self.started = []
+
+    def on_start(self, span, parent_context=None):
+        self.started.append(span.name)
 
     def _resolve(self):
         return self._provider.get_tracer("litellm_cascade")
@@ -125,7 +130,7 @@ class Proxy:
         self.tracing = InMemory()
         self.sink = RememberingSink()
         self.classifier = FakeClassifier(answer=belief)
-        self.pipeline = Pipeline(POLICY, self.classifier, self.tracing, self.sink, **settings)
+        self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, **settings)
 
     async def planned(self, text=f"Say {CANARY}", parent=None, **changes):
         asked = Request(
@@ -135,7 +140,7 @@ class Proxy:
             **changes,
         )
         journey = self.pipeline.begin(asked.envelope, parent)
-        await self.pipeline.plan(asked, journey)
+        await self.pipeline.plan(asked, POLICY, journey)
         return journey
 
     @property
@@ -365,7 +370,7 @@ async def test_no_span_and_no_record_holds_a_word_of_the_conversation(belief, la
 async def test_without_a_collector_everything_goes_on_and_there_is_no_trace_id():
     sink = RememberingSink()
     proxy = Proxy()
-    proxy.pipeline = Pipeline(POLICY, proxy.classifier, Tracing({}), sink)
+    proxy.pipeline = Pipeline(proxy.classifier, Tracing({}), sink)
     journey = await proxy.planned()
     await journey.settle(Models(journey, small=UNSURE, large=SURE))
     assert (sink.last.trace_id, sink.last.outcome.alias, proxy.spans) == (None, "large", {})
@@ -374,9 +379,9 @@ async def test_without_a_collector_everything_goes_on_and_there_is_no_trace_id()
 async def test_a_journey_is_watched_when_there_is_a_sink_or_a_collector(proxy):
     assert (await proxy.planned()).is_watched
     for pipeline, watched in (
-        (Pipeline(POLICY, proxy.classifier, Tracing({})), False),
-        (Pipeline(POLICY, proxy.classifier, Tracing({}), proxy.sink), True),
-        (Pipeline(POLICY, proxy.classifier, proxy.tracing), True),
+        (Pipeline(proxy.classifier, Tracing({})), False),
+        (Pipeline(proxy.classifier, Tracing({}), proxy.sink), True),
+        (Pipeline(proxy.classifier, proxy.tracing), True),
     ):
         proxy.pipeline = pipeline
         assert (await proxy.planned()).is_watched is watched
@@ -402,13 +407,14 @@ async def test_a_journey_that_has_ended_stays_as_it_ended(proxy):
     journey = await proxy.planned()
     assert not journey.is_over
     await journey.settle(Models(journey, small=SURE))
-    before, spans = journey.outcome(), len(proxy.tracing.exporter.get_finished_spans())
+    before, started = journey.outcome(), list(proxy.tracing.started)
     journey.ended(Reason.CLIENT_GONE)
     journey.ended()
     journey.attempt_ended(0, None, None)
     journey.answered_directly(started_ns=1, ended_ns=2, usage=None, cost_usd=None)
     assert (journey.is_over, journey.outcome(), len(proxy.sink.records)) == (True, before, 1)
-    assert len(proxy.tracing.exporter.get_finished_spans()) == spans
+    assert proxy.tracing.started == started
+    assert sorted(span.name for span in proxy.tracing.exporter.get_finished_spans()) == sorted(started)
 
 
 async def test_a_request_sent_straight_to_an_alias_has_one_attempt_with_the_times_of_its_call():

@@ -5,11 +5,9 @@ from copy import deepcopy
 import pytest
 
 from litellm_cascade.errors import StartupError
-from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.proxy.settings import read_settings
 from litellm_cascade.proxy.startup import _workers, find
-from litellm_cascade.testing import FakeClassifier
 
 CALLBACK = "litellm_cascade.proxy.hooks.cascade"
 POLICY = """
@@ -40,12 +38,12 @@ def config():
     return deepcopy(SOUND)
 
 
-def pipeline(_):
-    return Pipeline(parse_policy(POLICY), FakeClassifier(), None)
+def policy_named(_):
+    return parse_policy(POLICY)
 
 
 def found(config):
-    return find(config, None, pipeline)
+    return find(config, None, policy_named)
 
 
 def test_a_sound_configuration_earns_none(config):
@@ -116,7 +114,7 @@ def test_a_ladder_of_itself(config):
 
 def test_a_source_folder_beside_the_configuration(config, tmp_path):
     (tmp_path / "litellm_cascade").mkdir()
-    (problem,) = find(config, str(tmp_path / "config.yaml"), pipeline).problems
+    (problem,) = find(config, str(tmp_path / "config.yaml"), policy_named).problems
     assert problem.endswith("once for each mention; move the configuration or the folder elsewhere")
 
 
@@ -179,7 +177,7 @@ def test_an_unknown_setting():
         read_settings({"polices": "elsewhere", "classifier": {"within_ms": 0}})
     assert caught.value.problems == (
         "callback_settings.cascade.classifier.within_ms: input should be greater than 0; it is 0 now",
-        "callback_settings.cascade.polices: there is no such setting; the settings are classifier, debug_headers, policies, seed",
+        "callback_settings.cascade.polices: there is no such setting; the settings are classifier, debug_headers, policies, reload_seconds, seed",
     )
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import litellm
 from litellm.proxy import proxy_server
 
+from litellm_cascade.policy import Policy
+from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.runtime import Runtime
-from litellm_cascade.proxy.settings import read_settings
-from litellm_cascade.proxy.startup import check_configuration
+from litellm_cascade.proxy.settings import policy_path, read_settings
+from litellm_cascade.proxy.shelf import Shelf
+from litellm_cascade.proxy.startup import check_configuration, policy_findings
 
 Loaded = TypeVar("Loaded")
 _runtime: Runtime | None = None
@@ -28,12 +32,25 @@ def runtime() -> Runtime:
     """The process's runtime. The first call checks the configuration, and raises StartupError when going on would be unsafe."""
     global _runtime  # noqa: PLW0603 - one per process
     if _runtime is None:
-        settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
-        started = Runtime(settings, proxy_server.user_config_file_path)
-        check_configuration(proxy_server.proxy_config.config, proxy_server.user_config_file_path, started.pipeline)
-        _warm_up(started)
-        _runtime = started
+        _runtime = _started()
     return _runtime
+
+
+def _started() -> Runtime:
+    settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
+    config_file = proxy_server.user_config_file_path
+    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections)
+    started = Runtime(settings, shelf)
+    check_configuration(proxy_server.proxy_config.config, config_file, shelf.policy)
+    _warm_up(started)
+    proxy_server.app.include_router(admin_routes(shelf))
+    return started
+
+
+def _objections(policy: Policy) -> Sequence[str]:
+    """What speaks against a changed policy in front of the deployments LiteLLM has now."""
+    models = proxy_server.llm_router.model_list if proxy_server.llm_router is not None else ()
+    return policy_findings(policy.name, policy, proxy_server.proxy_config.config, models).problems
 
 
 def _warm_up(started: Runtime) -> None:

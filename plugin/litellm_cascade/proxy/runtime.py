@@ -14,11 +14,11 @@ from litellm_cascade.audit import Tracing, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.pipeline import Journey, Pipeline
-from litellm_cascade.policy import load_policy
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.models import VirtualModels
-from litellm_cascade.proxy.settings import Settings, policy_path
+from litellm_cascade.proxy.settings import Settings
+from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.vocabulary import Caller, Reason, Request, Usage
@@ -31,21 +31,14 @@ NANOSECONDS = 1e9
 class Runtime:
     """Answers the hooks and the provider."""
 
-    def __init__(self, settings: Settings, config_file: str | None) -> None:
+    def __init__(self, settings: Settings, shelf: Shelf) -> None:
         self.settings = settings
+        self.shelf = shelf
         self.journeys = Journeys()
-        self._config_file = config_file
-        self._models = VirtualModels()
-        self._tracing = Tracing()
         self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
-        self._pipelines: dict[str, Pipeline] = {}
-
-    def pipeline(self, policy: str) -> Pipeline:
-        """The pipeline of ``cascade/<policy>``; its file is read once."""
-        if policy not in self._pipelines:
-            loaded = load_policy(policy_path(self.settings, self._config_file, policy))
-            self._pipelines[policy] = Pipeline(loaded, self.classifier, self._tracing, seed=self.settings.seed)
-        return self._pipelines[policy]
+        self._models = VirtualModels()
+        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed)
+        self._watching: asyncio.Task[None] | None = None
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
@@ -54,6 +47,7 @@ class Runtime:
         policy = self._models.policy(proxy_server.llm_router, str(data.get("model")))
         if policy is None:
             return
+        self._watch_policies()
         request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
         journey = await self._decide(request, _parent_span(data, auth))
         self.journeys.add(data, Underway(journey, request.wants_logprobs))
@@ -64,10 +58,14 @@ class Runtime:
             data["model"] = journey.decided_plan.decision.alias
 
     async def _decide(self, request: Request, parent: Any) -> Journey:
-        pipeline = self.pipeline(request.envelope.policy)
-        journey = pipeline.begin(request.envelope, parent)
-        await pipeline.plan(request, journey)
+        journey = self._pipeline.begin(request.envelope, parent)
+        await self._pipeline.plan(request, self.shelf.policy(request.envelope.policy), journey)
         return journey
+
+    def _watch_policies(self) -> None:
+        """Begin with the first request of this process: only then is its event loop sure to be running."""
+        if self._watching is None and self.settings.reload_seconds:
+            self._watching = asyncio.create_task(self.shelf.watch(self.settings.reload_seconds))
 
     # --- the call, when it is a cascade --------------------------------------------------------------------------------------------
 

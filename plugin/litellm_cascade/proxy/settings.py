@@ -27,6 +27,8 @@ class Settings(BaseModel):
 
     policies: str = "policies"
     """Folder of ``<policy>.yaml`` files, relative to LiteLLM's configuration file."""
+    reload_seconds: float = Field(default=2.0, ge=0)
+    """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""

@@ -18,7 +18,6 @@ import litellm
 from litellm._logging import verbose_proxy_logger
 
 from litellm_cascade.errors import PolicyError, StartupError
-from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.models import PROVIDER, policy_of, virtual_models
 
@@ -37,16 +36,16 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-def check_configuration(config: Mapping[str, Any], config_file: str | None, pipeline: Callable[[str], Pipeline]) -> None:
-    """Log the warnings; raise StartupError with all problems at once. ``pipeline`` loads a policy by name."""
-    findings = find(config, config_file, pipeline)
+def check_configuration(config: Mapping[str, Any], config_file: str | None, policy_named: Callable[[str], Policy]) -> None:
+    """Log the warnings; raise StartupError with all problems at once. ``policy_named`` loads one, or raises PolicyError."""
+    findings = find(config, config_file, policy_named)
     for warning in findings.warnings:
         verbose_proxy_logger.warning("cascade: %s", warning)
     if findings.problems:
         raise StartupError([f"cascade: {problem}" for problem in findings.problems])
 
 
-def find(config: Mapping[str, Any], config_file: str | None, pipeline: Callable[[str], Pipeline]) -> Findings:
+def find(config: Mapping[str, Any], config_file: str | None, policy_named: Callable[[str], Policy]) -> Findings:
     """Everything there is to say about a configuration."""
     models = list(config.get("model_list") or ())
     findings = Findings()
@@ -54,15 +53,23 @@ def find(config: Mapping[str, Any], config_file: str | None, pipeline: Callable[
     findings.warnings += [*_settings(config, models), *_workers(sys.argv, os.environ)]
     for name, policy_name in virtual_models(models).items():
         try:
-            policy = pipeline(policy_name).policy
+            policy = policy_named(policy_name)
         except PolicyError as error:
             findings.problems.append(f"the policy of model {name!r} cannot be used:\n" + "\n".join(error.problems))
             continue
-        unknown = list(_unknown_aliases(name, policy, config, models))
-        in_database = bool((config.get("general_settings") or {}).get("store_model_in_db"))
-        (findings.warnings if in_database else findings.problems).extend(unknown)
-        findings.problems += _recursion(name, policy, models)
-        findings.warnings += _blind_rungs(name, policy, models)
+        of_policy = policy_findings(name, policy, config, models)
+        findings.problems += of_policy.problems
+        findings.warnings += of_policy.warnings
+    return findings
+
+
+def policy_findings(name: str, policy: Policy, config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Findings:
+    """What there is to say about a policy in front of these deployments; asked at start-up and at every reload."""
+    findings = Findings()
+    in_database = bool((config.get("general_settings") or {}).get("store_model_in_db"))
+    (findings.warnings if in_database else findings.problems).extend(_unknown_aliases(name, policy, config, models))
+    findings.problems += _recursion(name, policy, models)
+    findings.warnings += _blind_rungs(name, policy, models)
     return findings
 
 
