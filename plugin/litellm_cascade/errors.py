@@ -4,7 +4,8 @@ CascadeError
 ├── ConfigurationError   something an operator wrote cannot be used; the message says what, where, and how to mend it
 │   ├── PolicyError      a policy document; carries every problem with its position
 │   └── StartupError     the proxy's configuration; carries every problem found
-└── ClassifierError      a classifier cannot be loaded or cannot answer
+├── ClassifierError      a classifier cannot be loaded or cannot answer
+└── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
 
 from __future__ import annotations
@@ -34,3 +35,13 @@ class StartupError(ConfigurationError):
 
 class ClassifierError(CascadeError):
     """A classifier that cannot be loaded or cannot answer."""
+
+
+class LateError(CascadeError, TimeoutError):
+    """A rung that did not answer before its gate's deadline. What the client is told when no other rung answered either."""
+
+    status_code = 504
+    """HTTP's Gateway Timeout: LiteLLM reads the status of an answer off the error."""
+
+    def __init__(self) -> None:
+        super().__init__("no model of the cascade answered before its deadline")

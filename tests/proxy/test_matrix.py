@@ -187,6 +187,24 @@ def test_when_all_fail_the_client_gets_the_real_error(client, upstream, prompt, 
     assert stream or heard.status == 429
 
 
+@every("chat", "messages")
+def test_when_all_hang_the_client_is_told_so_in_time(client, upstream, prompt, dialect, stream):
+    upstream.script("small", Reply(hang=True))
+    upstream.script("large", Reply(hang=True))
+    heard = dialect.ask(client, prompt, stream=stream)
+    assert "no model of the cascade answered before its deadline" in heard.raw
+    assert heard.status in {408, 504}
+
+
+@every("chat")
+def test_a_failing_call_leaves_no_word_of_the_prompt_on_our_spans(client, upstream, collector, trace, dialect, stream):
+    upstream.script("small", Reply(status=400, error="CANARYERROR"))
+    upstream.script("large", Reply("CANARYANSWER"))
+    assert dialect.ask(client, "CANARYPROMPT", stream=stream, headers=trace.headers).status == 200
+    route, tried = attempts(collector, trace)
+    assert "CANARY" not in str([route, *tried.values()])
+
+
 @every(*ALL)
 def test_a_client_that_leaves_closes_what_is_open(client, upstream, spend, collector, trace, prompt, dialect, stream):
     upstream.script("small", Reply(SMALL_SAYS * 20, logprob=SURE, per_token_delay_s=0.05) if stream else Reply(hang=True))

@@ -17,6 +17,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from litellm_cascade.errors import LateError
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
 from litellm_cascade.vocabulary import Completion, Gate, TokenLogprob, Usage
 
@@ -213,7 +214,7 @@ class StreamedCascade:
     async def _hold(self, rung: _Rung) -> None:
         gate = self.run.gate
         if not await rung.hold(_has_begun, gate.first_chunk_within_ms * MILLISECOND if gate is not None else None):
-            raise TimeoutError
+            raise LateError
         if gate is None or self._judges in {"nothing", "off"}:
             return
         enough = _enough_for(gate)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from litellm_cascade.errors import LateError
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Step
 from litellm_cascade.vocabulary import Completion
 
@@ -55,7 +56,7 @@ async def _within(seconds: float | None, asking: asyncio.Future[Answer]) -> Answ
     try:
         await asyncio.wait({asking}, timeout=seconds)
         if not asking.done():
-            raise TimeoutError
+            raise LateError
         return asking.result()
     finally:
         asking.cancel()

@@ -32,6 +32,7 @@ class RungStream:
         self._keep_logprobs = keep_logprobs
         self.consumption = Consumption()
         self._counted: Any = None  # LiteLLM's own usage object
+        self._billed = False
 
     async def __aiter__(self) -> AsyncIterator[Piece]:
         # LiteLLM's outer wrapper ends with the finish chunk and would never see a usage chunk behind it, so the two change places.
@@ -44,6 +45,7 @@ class RungStream:
                 finish = piece
             else:
                 yield piece
+        self._billed = True  # by LiteLLM, which has seen the end
         if finish is not None:
             yield finish
 
@@ -61,9 +63,10 @@ class RungStream:
             self.consumption.cost_usd = self._response.logging_obj.response_cost_calculator(result=answer)
 
     async def _bill(self) -> None:
-        partial = self._partial_answer()
+        partial = None if self._billed else self._partial_answer()
         if partial is None:
             return
+        self._billed = True
         self.consumption.usage, self._counted = to_usage(partial.usage), partial.usage
         await self._response.logging_obj.dispatch_success_handlers(
             partial, cache_hit=False, start_time=None, end_time=None, prefer_async_handlers=True

@@ -8,6 +8,7 @@ from typing import Any
 
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata, parent_session_kwargs
 from litellm.proxy import proxy_server
+from opentelemetry.trace import NonRecordingSpan
 
 from litellm_cascade.escalation import Answer
 from litellm_cascade.pipeline import Journey
@@ -75,7 +76,8 @@ class RouterUpstream:
         span = self._journey.attempt_started(rung, alias)
         metadata = self._metadata()
         if span.is_recording():
-            metadata["litellm_parent_otel_span"] = span
+            # The place in the trace without the pen: LiteLLM writes the whole request on a parent span when a call fails.
+            metadata["litellm_parent_otel_span"] = NonRecordingSpan(span.get_span_context())
         return await proxy_server.llm_router.acompletion(  # looked up per call: LiteLLM replaces its router when models change
             model=alias,
             messages=self._call.messages,
