@@ -122,6 +122,12 @@ class Journey:
         return self._sink is not None or self.trace.route.is_recording()
 
     @property
+    def has_failed(self) -> bool:
+        """True when every rung was asked and none answered: asking one of them again would only cost the client more time."""
+        attempts = self.run.outcome().attempts if self.run is not None else ()
+        return len(attempts) == len(self.decided_plan.decision.ladder) and all(attempt.error is not None for attempt in attempts)
+
+    @property
     def is_over(self) -> bool:
         """True once ``ended``."""
         return self._outcome is not None

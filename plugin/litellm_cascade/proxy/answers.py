@@ -56,7 +56,7 @@ def dressed(response: Any, *, keep_logprobs: bool) -> ModelResponse:
     """The served answer as the virtual model's own.
 
     A fresh object with its own hidden parameters and without the provider's ``usage.cost``: LiteLLM has billed the inner call already,
-    and would bill what it finds here a second time.
+    and would bill what it finds here a second time. The cost of nothing is said, so that LiteLLM does not go looking for a price.
     """
     fresh = ModelResponse(
         id=response.id,
@@ -64,6 +64,7 @@ def dressed(response: Any, *, keep_logprobs: bool) -> ModelResponse:
         model=response.model,
         system_fingerprint=getattr(response, "system_fingerprint", None),
         choices=[_dressed_choice(choice, keep_logprobs=keep_logprobs) for choice in response.choices],
+        hidden_params={"response_cost": 0.0},
     )
     usage = getattr(response, "usage", None)
     if usage is not None:

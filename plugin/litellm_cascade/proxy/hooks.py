@@ -18,6 +18,18 @@ class CascadeCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not typ
         """Before the call: plan it."""
         await runtime().plan(data, call_type, user_api_key_dict)
 
+    async def async_filter_deployments(
+        self,
+        model: str,
+        healthy_deployments: list[Any],
+        messages: Any,
+        request_kwargs: dict[str, Any] | None = None,
+        parent_otel_span: Any = None,
+    ) -> list[Any]:
+        """Before a deployment is chosen. The one hook that may raise: the error the cascade has ended with."""
+        runtime().refuse_a_second_round(request_kwargs)
+        return healthy_deployments
+
     @guarded
     async def async_post_call_response_headers_hook(
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, request_headers: dict[str, str] | None = None

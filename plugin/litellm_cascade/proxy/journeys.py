@@ -34,6 +34,7 @@ class Underway:
     journey: Journey
     wants_logprobs: bool
     stream: StreamedCascade | None = None
+    failure: Exception | None = None  # what the cascade raised
     since: float = field(default_factory=time.monotonic)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from litellm.proxy import proxy_server
 from litellm_cascade.audit import Tracing, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
+from litellm_cascade.errors import LateError
 from litellm_cascade.pipeline import Journey, Pipeline
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
@@ -72,7 +73,11 @@ class Runtime:
     async def answer(self, call: Call) -> Any:
         """The served rung's whole answer."""
         underway = await self._underway(call)
-        return await underway.journey.settle(_upstream(underway, call))
+        try:
+            return await underway.journey.settle(_upstream(underway, call))
+        except Exception as error:
+            underway.failure = error
+            raise
 
     def stream(self, call: Call) -> Any:
         """The served rung's chunks; known to ``headers`` from now on."""
@@ -97,6 +102,12 @@ class Runtime:
         request = to_request(data, "acompletion", Caller(), policy=call.model)
         return Underway(await self._decide(request, call.metadata.get("litellm_parent_otel_span")), request.wants_logprobs)
 
+    def refuse_a_second_round(self, request: Mapping[str, Any] | None) -> None:
+        """Once every rung has failed, LiteLLM's fallback from the virtual model would only ask one of them again, without a deadline."""
+        underway = self.journeys.find(request)
+        if underway is not None and underway.journey.has_failed:
+            raise underway.failure or LateError
+
     # --- after it ------------------------------------------------------------------------------------------------------------------
 
     async def headers(self, data: Mapping[str, Any]) -> dict[str, str] | None:
@@ -105,8 +116,10 @@ class Runtime:
         if underway is None:
             return None
         if underway.stream is not None:
-            with suppress(Exception):  # what it raises, the stream itself will raise to the client
+            try:
                 await underway.stream.settle()
+            except Exception as error:  # noqa: BLE001 - the stream itself will raise it to the client
+                underway.failure = error
         return headers_of(underway.journey, everything=self.settings.debug_headers)
 
     def logged(self, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
