@@ -71,7 +71,7 @@ def test_a_document_cannot_be_changed():
         ("name: example", 'name: "\\ud800"', "2:7: $.name: holds half a character (a lone surrogate); remove it"),
         ("description: An example.", "description: [a]", "3:14: $.description: must be text, not a list"),
         ("description:", "descripton:", "3:1: $.descripton: unknown key; did you mean 'description'?"),
-        ("description:", "zzz:", "3:1: $.zzz: unknown key; known are description, gates, models, name, routes, version"),
+        ("description:", "zzz:", "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, routes, version"),
         ("tier: budget", "tier: cheap", "5:17: $.models.small.tier: is 'cheap'; write 'budget', 'standard' or 'premium'"),
         ("tier: budget, ", "", "5:10: $.models.small.tier: is missing; add it"),
         ("strengths: [general]", "strengths: general", "5:36: $.models.small.strengths: must be a list, not text"),
@@ -107,10 +107,18 @@ def test_a_document_cannot_be_changed():
         ),
         ("send: large", "send: 4", "10:11: $.routes[0].send: must be text, not a number"),
         ("send: large", "sned: large", "10:5: $.routes[0].sned: unknown key; did you mean 'send'?"),
-        ("    send: large\n", "", "8:5: $.routes[0]: does nothing; add `send: alias`, or `cascade: [alias, alias]` with a `gate`"),
+        (
+            "    send: large\n",
+            "",
+            "8:5: $.routes[0]: does nothing; add `send: alias`, `cascade: [alias, alias]` with a `gate`, or `choose`",
+        ),
         ("send: large", "send: large\n    gate: careful", "11:5: $.routes[0].gate: goes with `cascade` only; remove it"),
-        ("send: large", "send: large\n    cascade: [small, large]", "8:5: $.routes[0]: does two things; keep one of `send` and `cascade`"),
-        ("send: large", "choose: {strategy: utility}", "10:5: $.routes[0].choose: unknown key; known are cascade, gate, name, send, when"),
+        (
+            "send: large",
+            "send: large\n    cascade: [small, large]",
+            "8:5: $.routes[0]: does two things; keep one of `send`, `cascade` and `choose`",
+        ),
+        ("send: large", "chose: {strategy: utility}", "10:5: $.routes[0].chose: unknown key; did you mean 'choose'?"),
         ("send: large", "send: large\n    wehn: x", "11:5: $.routes[0].wehn: unknown key; did you mean 'when'?"),
         ("[small, large]", "[small]", "12:14: $.routes[1].cascade: needs at least 2, has 1; to ask one alias alone write `send`"),
         ("[small, large]", "[small, small]", "12:14: $.routes[1].cascade: asks 'small' twice; keep one"),
@@ -175,7 +183,7 @@ def test_a_cascade_without_any_gates_is_told_to_add_one():
 def test_a_missing_pool_is_one_problem():
     assert problems("models:", "pool:") == [
         "p:1:1: $.models: is missing; add it",
-        "p:4:1: $.pool: unknown key; known are description, gates, models, name, routes, version",
+        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, routes, version",
     ]
 
 

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from litellm_cascade.policy import load_policy
 from litellm_cascade.policy.schema import policy_schema
 from litellm_cascade.policy.source import open_source
+from litellm_cascade.policy.testing import policy_files
 
 POLICIES = Path(__file__).parents[2] / "policies"
 SHIPPED = POLICIES / "policy.schema.json"
@@ -20,12 +21,11 @@ def test_the_shipped_schema_is_the_generated_one():
     assert SHIPPED.read_text(encoding="utf-8") == policy_schema(), f"write {SHIPPED.name} again: it is what policy_schema() returns"
 
 
-@pytest.mark.parametrize("name", ["balanced", "max_savings", "max_quality"])
-def test_the_schema_accepts_what_the_loader_accepts(name):
-    path = POLICIES / f"{name}.yaml"
+@pytest.mark.parametrize("path", policy_files(POLICIES), ids=lambda path: path.stem)
+def test_the_schema_accepts_what_the_loader_accepts(path):
     schema = json.loads(policy_schema())
 
-    assert load_policy(path).name == name
+    assert load_policy(path).name == path.stem
     assert list(Draft202012Validator(schema).iter_errors(open_source(path).raw)) == []
 
 
@@ -38,6 +38,10 @@ def test_the_schema_accepts_what_the_loader_accepts(name):
         {"routes": []},
         {"routes": [{"name": "a"}]},
         {"routes": [{"name": "a", "send": "small", "gate": "careful"}]},
+        {"routes": [{"name": "a", "choose": {"strategy": "best"}}]},
+        {"routes": [{"name": "a", "choose": {"strategy": "utility", "candidates": ["small"]}}]},
+        {"routes": [{"name": "a", "choose": {"strategy": "thresholds", "cuts": [0.5], "by": "tokens", "candidates": ["small", "large"]}}]},
+        {"constraints": {"relax": ["price"]}},
         {"gates": {"careful": {"accept_at": 0.7}}},
         {"gates": {"careful": {"accept_at": -1, "confidence": {"score": "entropy"}}}},
     ],

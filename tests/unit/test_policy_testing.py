@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy.testing import run_policy_tests
+from litellm_cascade.policy.testing import case_files, policy_files, run_policy_tests
 
 POLICY = """
 version: 1
@@ -95,3 +95,22 @@ def test_a_broken_policy_is_told_as_itself(tmp_path):
 
     with pytest.raises(PolicyError, match=r"gone\.yaml:1:1: \$: cannot be read"):
         run_policy_tests(tmp_path)
+
+
+def test_a_policy_may_be_called_a_test(tmp_path):
+    run(tmp_path, "  - {name: one, expect: {route: rest}}\n")
+    (tmp_path / "ab_test.yaml").write_text(POLICY)
+    (tmp_path / "broken_test.yaml").write_text("{")
+    (tmp_path / "list_test.yaml").write_text("[]")
+
+    assert [path.name for path in policy_files(tmp_path)] == ["ab_test.yaml", "example.yaml"]
+    assert [path.name for path in case_files(tmp_path)] == ["broken_test.yaml", "example_test.yaml", "list_test.yaml"]
+
+
+def test_a_case_may_have_constraints_and_expect_what_is_degraded(tmp_path):
+    cases = """
+  - {name: a, given: {constraints: {max_latency_ms: 5}}, expect: {route: rest, degraded: ["constraint_relaxed:latency"]}}
+  - {name: b, expect: {degraded: [something]}}
+"""
+
+    assert [result.differences for result in run(tmp_path, cases)] == [(), ("degraded: expected ['something'], got []",)]

@@ -23,7 +23,7 @@ MODULE = "litellm_cascade.offline.bench_overhead"
 def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = print) -> None:
     """Measure, then say what came out."""
     given = _parser().parse_args(argv)
-    extent = Extent(rounds=given.rounds, requests=given.requests, starts=given.starts, warm_up=given.warm_up, seed=given.seed)
+    extent = Extent(starts=given.starts, rounds=given.rounds, requests=given.requests, warm_up=given.warm_up, seed=given.seed)
     with TemporaryDirectory(prefix="bench-overhead-") as folder:
         measured = Bench(extent, Path(folder), _tell).measure()
     facts = about()
@@ -35,10 +35,12 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = prin
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     usual = Extent()
-    parser.add_argument("--rounds", type=int, default=usual.rounds, help="rounds; each loads every setup once, whole and streamed")
-    parser.add_argument("--requests", type=int, default=usual.requests, help="requests of one setup in one round")
-    parser.add_argument("--starts", type=int, default=usual.starts, help="pairs of fresh starts, for start-up time and memory")
-    parser.add_argument("--warm-up", type=int, default=usual.warm_up, help="requests of each setup before anything counts")
+    parser.add_argument("--starts", type=int, default=usual.starts, help="how often every proxy is started")
+    parser.add_argument("--rounds", type=int, default=usual.rounds, help="rounds after each start; each loads every setup once")
+    parser.add_argument(
+        "--requests", type=int, default=usual.requests, help="requests of one setup in one round; a quarter as many streams"
+    )
+    parser.add_argument("--warm-up", type=int, default=usual.warm_up, help="requests of each proxy before anything counts")
     parser.add_argument("--seed", type=int, default=usual.seed, help="of the order, the prompts and the bootstrap")
     parser.add_argument("--json", type=Path, help="write every reading and the results to this file")
     parser.add_argument("--markdown", action="store_true", help='print the whole section "Overhead" instead of the tables alone')

@@ -1,9 +1,12 @@
-"""The order of a measurement: all proxies alive at once, loaded one at a time in rotating order; then pairs of fresh starts."""
+"""The order of a measurement: start every proxy, load one at a time in rotating order, round after round; then all that once more.
+
+Starting again matters as much as another round: two processes of the same program differ by several per cent for as long as they live.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
@@ -11,21 +14,28 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from litellm_cascade.offline.bench.load import Client, resident_mb
+from litellm_cascade.offline.bench.load import SETTLE_S, Client, resident_mb
 from litellm_cascade.offline.bench.model_server import ModelServer
-from litellm_cascade.offline.bench.setups import CONFIDENT, PLAIN, SETUPS, Setup
+from litellm_cascade.offline.bench.setups import SETUPS, Setup
 
 Tell = Callable[[str], object]
 Item = TypeVar("Item")
+ANSWERS_PER_STREAM = 4
+"""A stream of 20 tokens costs about as much as four whole answers, so that batches of either take the same time."""
+FEWEST_STREAMS = 5
+"""Linux counts processor time in steps of 10 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """How much is measured. ``warm_up`` requests are asked of each setup, whole and streamed, before anything counts."""
+    """How much is measured: ``starts`` of every proxy, ``rounds`` after each, ``requests`` (and a quarter as many streams) in a round.
 
-    rounds: int = 9
-    requests: int = 100
+    ``warm_up`` requests are asked of each proxy before anything counts.
+    """
+
     starts: int = 5
+    rounds: int = 3
+    requests: int = 100
     warm_up: int = 50
     seed: int = 0
 
@@ -34,6 +44,7 @@ class Extent:
 class Reading:
     """One batch: processor milliseconds per request, and the median milliseconds until an answer's last byte."""
 
+    start: int
     round: int
     setup: str
     stream: bool
@@ -43,20 +54,20 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """One start of a proxy: seconds until it was ready, and its resident memory (millions of bytes) after a load of ``warm_up``."""
+    """One start of one proxy: seconds until it was ready, and its resident memory (millions of bytes) after all its rounds."""
 
-    pair: int
+    start: int
     setup: str
     ready_s: float
     rss_mb: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """Everything that was read."""
 
-    readings: tuple[Reading, ...]
-    starts: tuple[Start, ...]
+    readings: list[Reading]
+    starts: list[Start]
 
 
 class Bench:
@@ -69,47 +80,50 @@ class Bench:
         self._random = Random(extent.seed)
         self._models = ModelServer()
         self._collector = ModelServer()  # it takes in spans just as well
+        self._measured = Measured([], [])
 
     def measure(self) -> Measured:
-        """Rounds, then starts."""
+        """All starts with all their rounds."""
         with self._models, self._collector:
-            return Measured(readings=tuple(self._rounds()), starts=tuple(self._starts()))
+            for start in range(self._extent.starts):
+                with ExitStack() as running:
+                    self._measure_once(running, start)
+        return self._measured
 
-    def _rounds(self) -> Iterator[Reading]:
-        with ExitStack() as running:
-            clients = [self._client(running, setup) for setup in SETUPS]
-            for client in clients:
-                self._warm_up(client)
-            batches = list(product(clients, (False, True)))
-            self._random.shuffle(batches)
-            for number in range(self._extent.rounds):
-                self._tell(f"round {number + 1} of {self._extent.rounds}")
-                for client, stream in _rotated(batches, number):
-                    cost = client.batch(self._extent.requests, stream=stream)
-                    yield Reading(round=number, setup=client.setup.name, stream=stream, cpu_ms=cost.cpu_ms, p50_ms=cost.p50_ms)
-
-    def _starts(self) -> Iterator[Start]:
-        for pair in range(self._extent.starts):
-            self._tell(f"start {pair + 1} of {self._extent.starts}")
-            for setup in _rotated((PLAIN, CONFIDENT), pair):
-                yield self._start(setup, pair)
-
-    def _start(self, setup: Setup, pair: int) -> Start:
-        with ExitStack() as running:
-            began = time.monotonic()
-            client = self._client(running, setup, f"start-{pair}-{setup.name}")
-            ready_s = time.monotonic() - began
+    def _measure_once(self, running: ExitStack, start: int) -> None:
+        self._tell(f"start {start + 1} of {self._extent.starts}: {len(SETUPS)} proxies")
+        started = [self._started(running, setup, start) for setup in _rotated(SETUPS, start)]
+        for client, _ in started:
             self._warm_up(client)
-            return Start(pair=pair, setup=setup.name, ready_s=ready_s, rss_mb=resident_mb(client.proxy.pid))
+        time.sleep(SETTLE_S)
+        batches = list(product([client for client, _ in started], (False, True)))
+        self._random.shuffle(batches)
+        for number in range(self._extent.rounds):
+            self._tell(f"  round {number + 1} of {self._extent.rounds}")
+            for client, stream in _rotated(batches, number * len(batches) // self._extent.rounds):
+                cost = client.batch(_requests(self._extent.requests, stream=stream), stream=stream)
+                reading = Reading(start=start, round=number, setup=client.setup.name, stream=stream, cpu_ms=cost.cpu_ms, p50_ms=cost.p50_ms)
+                self._measured.readings.append(reading)
+        for client, ready_s in started:
+            memory = resident_mb(client.proxy.pid)
+            self._measured.starts.append(Start(start=start, setup=client.setup.name, ready_s=ready_s, rss_mb=memory))
 
-    def _client(self, running: ExitStack, setup: Setup, folder: str | None = None) -> Client:
-        self._tell(f"starting: {setup.label}")
-        proxy = setup.proxy(self._folder / (folder or setup.name), model_url=self._models.url, collector_url=self._collector.url)
-        return Client(setup, running.enter_context(proxy), self._random)
+    def _started(self, running: ExitStack, setup: Setup, start: int) -> tuple[Client, float]:
+        """A proxy that runs, and the seconds until it was ready."""
+        folder = self._folder / f"{start}-{setup.name}"
+        proxy = setup.proxy(folder, model_url=self._models.url, collector_url=self._collector.url)
+        began = time.monotonic()
+        running.enter_context(proxy)
+        return Client(setup, proxy, self._random), time.monotonic() - began
 
     def _warm_up(self, client: Client) -> None:
         for stream in (False, True):
-            client.batch(self._extent.warm_up, stream=stream)
+            for _ in range(_requests(self._extent.warm_up, stream=stream)):
+                client.ask(stream=stream)
+
+
+def _requests(answers: int, *, stream: bool) -> int:
+    return max(FEWEST_STREAMS, answers // ANSWERS_PER_STREAM) if stream else answers
 
 
 def _rotated(items: Sequence[Item], by: int) -> list[Item]:

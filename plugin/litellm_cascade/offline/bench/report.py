@@ -19,13 +19,14 @@ BARS: Mapping[str, float] = {"direct": 1.10, "confident": 1.5, "escalated": 2.2}
 """The most a setup may cost, as a multiple of plain LiteLLM, whole and streamed."""
 READY_BAR_S = 3.0
 MEMORY_BAR_MB = 80.0
-RESAMPLES = 10_000
+RESAMPLES = 2_000
 INTERVAL = (0.025, 0.975)
+When = tuple[int, int]  # the start and the round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One setup, whole or streamed: medians over the rounds. ``ratio`` is taken within each round; ``low`` and ``high`` bound its median."""
+    """One setup, whole or streamed: medians over the rounds. ``ratio`` is taken within rounds; ``low`` and ``high`` bound its median."""
 
     setup: str
     stream: bool
@@ -39,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Ours over plain LiteLLM, pair by pair; ``plain`` and ``ours`` are medians, and so is ``over``."""
+    """A cascade's proxy over plain LiteLLM's, start by start; ``plain`` and ``ours`` are medians, and so is ``over``."""
 
     what: str
     unit: str
@@ -57,11 +58,9 @@ def lines(measured: Measured, seed: int = 0) -> list[Line]:
 
 
 def differences(measured: Measured) -> list[Difference]:
-    """Start-up and memory; nothing when no starts were measured."""
-    ready = {(start.setup, start.pair): start.ready_s for start in measured.starts}
-    memory = {(start.setup, start.pair): start.rss_mb for start in measured.starts}
-    if not measured.starts:
-        return []
+    """Start-up and memory."""
+    ready = {(start.setup, start.start): start.ready_s for start in measured.starts}
+    memory = {(start.setup, start.start): start.rss_mb for start in measured.starts}
     return [_difference("start-up", "s", ready, READY_BAR_S), _difference("resident memory", "MB", memory, MEMORY_BAR_MB)]
 
 
@@ -84,54 +83,55 @@ def tables(measured: Measured, seed: int = 0) -> str:
         "| --- | --- | ---: | ---: | --- | ---: |",
         *(_row(line, labels[line.setup]) for line in lines(measured, seed)),
     ]
-    over = differences(measured)
-    if over:
-        rows += [
-            "",
-            "| one worker | plain LiteLLM | ours | over plain (least to most) | bar |",
-            "| --- | ---: | ---: | ---: | --- |",
-            *(_difference_row(difference) for difference in over),
-        ]
+    rows += [
+        "",
+        "| one worker | plain LiteLLM | ours | over plain (least to most) | bar |",
+        "| --- | ---: | ---: | ---: | --- |",
+        *(_difference_row(difference) for difference in differences(measured)),
+    ]
     return "\n".join(rows)
 
 
 def section(measured: Measured, command: str, facts: Mapping[str, str], seed: int = 0) -> str:
     """What stands in docs/benchmarks.md."""
-    return SECTION.format(command=command, tables=tables(measured, seed), **{key.replace("-", "_"): value for key, value in facts.items()})
+    starts = len({start.start for start in measured.starts})
+    named = {key.replace("-", "_"): value for key, value in facts.items()}
+    return SECTION.format(command=command, tables=tables(measured, seed), starts=starts, **named)
 
 
 def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) -> Line:
     mine = _by_round(readings, setup.name, stream=stream)
     base = _by_round(readings, COMPARED_WITH[setup.telemetry], stream=stream)
-    ratios = [reading.cpu_ms / base[number].cpu_ms for number, reading in mine.items()]
+    ratios = {when: reading.cpu_ms / base[when].cpu_ms for when, reading in mine.items()}
     low, high = _interval_of_the_median(ratios, seed)
     return Line(
         setup=setup.name,
         stream=stream,
         cpu_ms=median(reading.cpu_ms for reading in mine.values()),
         p50_ms=median(reading.p50_ms for reading in mine.values()),
-        ratio=median(ratios),
+        ratio=median(ratios.values()),
         low=low,
         high=high,
         bar=BARS.get(setup.name),
     )
 
 
-def _by_round(readings: Sequence[Reading], setup: str, *, stream: bool) -> dict[int, Reading]:
-    return {reading.round: reading for reading in readings if reading.setup == setup and reading.stream is stream}
+def _by_round(readings: Sequence[Reading], setup: str, *, stream: bool) -> dict[When, Reading]:
+    return {(one.start, one.round): one for one in readings if one.setup == setup and one.stream is stream}
 
 
-def _interval_of_the_median(values: Sequence[float], seed: int) -> tuple[float, float]:
-    """Percentile bootstrap over rounds."""
-    drawn = np.random.default_rng(seed).choice(np.array(values), (RESAMPLES, len(values)))
-    low, high = np.quantile(np.median(drawn, axis=1), INTERVAL)
+def _interval_of_the_median(ratios: Mapping[When, float], seed: int) -> tuple[float, float]:
+    """Percentile bootstrap that draws starts with all their rounds: rounds after the same start resemble each other."""
+    by_start = {start: [ratio for (its_start, _), ratio in ratios.items() if its_start == start] for start, _ in ratios}
+    drawn = np.random.default_rng(seed).choice(sorted(by_start), (RESAMPLES, len(by_start)))
+    medians = [median(ratio for start in starts for ratio in by_start[start]) for starts in drawn.tolist()]
+    low, high = np.quantile(medians, INTERVAL)
     return float(low), float(high)
 
 
 def _difference(what: str, unit: str, values: Mapping[tuple[str, int], float], bar: float) -> Difference:
-    pairs = sorted({pair for _, pair in values})
-    plain = [values[PLAIN.name, pair] for pair in pairs]
-    ours = [values[CONFIDENT.name, pair] for pair in pairs]
+    starts = sorted({start for _, start in values})
+    plain, ours = ([values[setup.name, start] for start in starts] for setup in (PLAIN, CONFIDENT))
     over = [mine - base for mine, base in zip(ours, plain, strict=True)]
     return Difference(
         what=what, unit=unit, plain=median(plain), ours=median(ours), over=median(over), least=min(over), most=max(over), bar=bar
@@ -151,7 +151,8 @@ def _row(line: Line, label: str) -> str:
 def _difference_row(one: Difference) -> str:
     digits = 1 if one.unit == "s" else 0
     over = f"{one.over:.{digits}f} ({one.least:.{digits}f} to {one.most:.{digits}f})"
-    return f"| {one.what}, {one.unit} | {one.plain:.{digits}f} | {one.ours:.{digits}f} | {over} | {_held(one.over, one.bar, ' ' + one.unit, digits)} |"
+    bar = _held(one.over, one.bar, f" {one.unit}", digits)
+    return f"| {one.what}, {one.unit} | {one.plain:.{digits}f} | {one.ours:.{digits}f} | {over} | {bar} |"
 
 
 def _held(value: float, bar: float, unit: str, digits: int) -> str:
@@ -162,16 +163,20 @@ def _held(value: float, bar: float, unit: str, digits: int) -> str:
 SECTION = """\
 ## Overhead
 
-What the cascade costs the proxy itself: processor time (user and system) of the proxy's process for one request, one client asking one
+What the cascade costs the proxy itself: processor time (user and system) of the proxy's process per request, for one client that asks one
 request after the other, telemetry off except where the table says otherwise. Each setup is a proxy of its own. All are alive at once and
-loaded one at a time, in rotating order, round after round. *Times plain LiteLLM* is taken within each round; its median and the median's
-95 % interval (bootstrap over rounds) stand in the table. The setups with telemetry export spans to a collector in another process, and are
-compared with plain LiteLLM that does the same. Answers have 20 tokens, from a model server that is a process of its own; streams come at a
-token every 2 ms. Cascades judge a stream on its first 16 tokens. *Escalated* means two calls: the small model's and the large one's.
+loaded one at a time, in rotating order, round after round; then all are started anew, {starts} times altogether, because two processes of
+the same program differ by several per cent. *Times plain LiteLLM* is taken within each round; the table has the median over all rounds
+and its 95 % interval (bootstrap over starts). The setups with telemetry export spans to a collector in another process, and are compared
+with plain LiteLLM that does the same.
+
+Answers have 20 tokens and come from a model server in another process; streams bring a token every 2 ms. Cascades judge a stream on its
+first 16 tokens, with the default classifier before the call. *Escalated* means two calls, the small model's and the large one's. Memory
+is that of the proxy with the confident cascade, after all its rounds.
 
 Measured on {date}: {machine}, Python {python}, LiteLLM {litellm}, litellm-cascade {litellm_cascade}.
 
-```
+```sh
 {command}
 ```
 

@@ -1,0 +1,67 @@
+"""Commands that are imported when they are asked for, so that ``--help`` costs nothing, and errors told as sentences."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from litellm_cascade.errors import CascadeError
+
+
+class _LazyGroup(TyperGroup):
+    package: ClassVar[str]
+    summaries: ClassVar[Mapping[str, str]]
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.help = _laid_out(self.help)
+        # What the help and the spelling suggestions need.
+        self.commands = {name: TyperCommand(name, help=summary) for name, summary in self.summaries.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, _imported(self.package, name) if listed is not None and name else listed, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. What an operator can mend is told without a traceback, on standard error."""
+        _never_fail_to_print()
+        try:
+            return super().invoke(ctx)
+        except CascadeError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+
+def lazy_group(package: str, summaries: Mapping[str, str]) -> type[TyperGroup]:
+    """A group with a command for each name: the function of that name in the package's module of that name."""
+    return type("LazyGroup", (_LazyGroup,), {"package": package, "summaries": summaries})
+
+
+def _imported(package: str, name: str) -> Any:
+    word = name.replace("-", "_")
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(name)(getattr(import_module(f"{package}.{word}"), word))
+    command = get_command(alone)
+    command.help = _laid_out(command.help)
+    return command
+
+
+def _laid_out(text: str | None) -> str | None:
+    """Paragraphs may be wrapped, examples may not: Typer's mark for that is a backspace, which no docstring should hold."""
+    return re.sub(r"^(?=For example:$)", "\b\n", text, flags=re.MULTILINE) if text else text
+
+
+def _never_fail_to_print() -> None:
+    """What a terminal's encoding lacks is shown as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

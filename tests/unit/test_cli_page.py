@@ -1,0 +1,45 @@
+"""docs/cli.md tells the truth."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from doctest import ELLIPSIS, OutputChecker
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from litellm_cascade.offline.cli import COMMANDS, app
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+FILES = re.findall(r"```yaml title=(\S+)\n(.*?)```", TEXT, re.DOTALL)
+EXAMPLES = re.findall(r"```console\n\$ cascade (.*?)\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    for name, content in FILES:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
+def test_an_example_gives_what_it_shows(folder, command, expected):
+    output = CliRunner().invoke(app, shlex.split(command)).stdout
+
+    assert OutputChecker().check_output(expected, output, ELLIPSIS), output
+
+
+def test_every_command_has_a_heading_and_an_example():
+    assert [name for name in COMMANDS if f"\n## {name}\n" not in TEXT] == []
+    assert {command.split()[0] for command, _ in EXAMPLES} == set(COMMANDS)
+
+
+def test_every_option_of_explain_is_documented():
+    options = re.findall(r"^  (--[a-z-]+)", CliRunner().invoke(app, ["explain", "--help"]).stdout, re.MULTILINE)
+
+    assert [option for option in options if option != "--help" and f"`{option}" not in TEXT] == []
