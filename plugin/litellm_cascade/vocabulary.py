@@ -339,6 +339,7 @@ class Attempt:
     error: str | None = None  # the exception's class name, never its message
     usage: Usage | None = None
     cost_usd: float | None = None
+    dropped: tuple[str, ...] = ()  # parameters of the request that the alias's deployments refuse
     served: bool = False
 
 

@@ -7,8 +7,6 @@ import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
 
-from litellm_cascade.testing.upstream import Reply
-
 POLICY = """
 version: 1
 name: {name}

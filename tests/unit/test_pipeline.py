@@ -16,17 +16,20 @@ from litellm_cascade.policy import parse_policy
 from litellm_cascade.testing import FakeClassifier, RememberingSink
 from litellm_cascade.vocabulary import (
     UNCLASSIFIED,
+    Attempt,
     Band,
     Caller,
     Classification,
     Completion,
     Endpoint,
     Envelope,
+    Judgement,
     Reason,
     Request,
     TokenLogprob,
     Turn,
     Usage,
+    Verdict,
 )
 
 CANARY = "the-secret-canary-sings"
@@ -403,6 +406,9 @@ async def test_the_record_tells_plan_outcome_and_trace(proxy):
     assert 0 < record.took_ms < 60_000
 
 
+SENT = Attempt(rung=0, alias="large", judgement=Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT), served=True)
+
+
 async def test_a_journey_that_has_ended_stays_as_it_ended(proxy):
     journey = await proxy.planned()
     assert not journey.is_over
@@ -411,7 +417,7 @@ async def test_a_journey_that_has_ended_stays_as_it_ended(proxy):
     journey.ended(Reason.CLIENT_GONE)
     journey.ended()
     journey.attempt_ended(0, None, None)
-    journey.answered_directly(started_ns=1, ended_ns=2, usage=None, cost_usd=None)
+    journey.answered_directly(SENT, started_ns=1, ended_ns=2)
     assert (journey.is_over, journey.outcome(), len(proxy.sink.records)) == (True, before, 1)
     assert proxy.tracing.started == started
     assert sorted(span.name for span in proxy.tracing.exporter.get_finished_spans()) == sorted(started)
@@ -421,7 +427,7 @@ async def test_a_request_sent_straight_to_an_alias_has_one_attempt_with_the_time
     proxy = Proxy(HARD)
     journey = await proxy.planned()
     ended_ns = time.time_ns()
-    journey.answered_directly(started_ns=ended_ns - 1000, ended_ns=ended_ns, usage=Usage(output_tokens=3), cost_usd=None)
+    journey.answered_directly(replace(SENT, usage=Usage(output_tokens=3)), started_ns=ended_ns - 1000, ended_ns=ended_ns)
     span = proxy.spans["cascade.attempt large"]
     assert (span.start_time, span.end_time, span.kind) == (ended_ns - 1000, ended_ns, SpanKind.CLIENT)
     assert (span.attributes["cascade.reason"], span.attributes["cascade.served"]) == ("direct", True)

@@ -177,7 +177,8 @@ def test_an_unknown_setting():
         read_settings({"polices": "elsewhere", "classifier": {"within_ms": 0}})
     assert caught.value.problems == (
         "callback_settings.cascade.classifier.within_ms: input should be greater than 0; it is 0 now",
-        "callback_settings.cascade.polices: there is no such setting; the settings are classifier, debug_headers, policies, reload_seconds, seed",
+        "callback_settings.cascade.polices: there is no such setting; the settings are "
+        "classifier, debug_headers, policies, reload_seconds, seed",
     )
 
 

@@ -46,6 +46,7 @@ THRESHOLD = "cascade.confidence.threshold"
 CONFIDENCE_BAND = "cascade.confidence.band"
 CONFIDENCE_TOKENS = "cascade.confidence.tokens"
 COST_USD = "cascade.cost_usd"
+DROPPED = "cascade.dropped_parameters"
 
 FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"

@@ -134,6 +134,7 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
         name.GEN_AI_INPUT_TOKENS: usage.input_tokens if usage is not None else None,
         name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens if usage is not None else None,
         name.COST_USD: attempt.cost_usd,
+        name.DROPPED: attempt.dropped,
     }
     confidence = judgement.confidence if judgement is not None else None
     if confidence is not None:

@@ -102,9 +102,9 @@ class CascadeRun:
         answered = [a for a in self._attempts if a.error is None and a.judgement is not None and a.rung not in self._empty]
         return answered[-1].rung if answered else None
 
-    def billed(self, rung: int, usage: Usage | None, cost_usd: float | None) -> None:
-        """Note what a rung consumed, once that is known."""
-        self._amend(rung, usage=usage, cost_usd=cost_usd)
+    def billed(self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = ()) -> None:
+        """Note what a rung consumed, once that is known, and which parameters it was asked without."""
+        self._amend(rung, usage=usage, cost_usd=cost_usd, dropped=dropped)
 
     def outcome(self) -> Outcome:
         """What has happened so far."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterator
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
+from litellm_cascade.policy.places import members, place_of
 from litellm_cascade.policy.problems import Path, Problem, did_you_mean
 from litellm_cascade.policy.routes import ACTIONS, ROUTES
 
@@ -24,12 +25,16 @@ _SENTENCES = {
     "bool_type": "must be true or false, not {kind}",
     "dict_type": "must be a mapping (key: value), not {kind}",
     "model_type": "must be a mapping (key: value), not {kind}",
+    "model_attributes_type": "must be a mapping (key: value), not {kind}",
     "tuple_type": "must be a list, not {kind}",
     "greater_than": "must be above {gt}, not {input}",
     "greater_than_equal": "must be at least {ge}, not {input}",
+    "less_than": "must be below {lt}, not {input}",
     "less_than_equal": "must be at most {le}, not {input}",
     "finite_number": "must be a finite number, not {input}",
     "too_short": "needs at least {min_length}, has {actual_length}",
+    "too_long": "has more than {max_length} entries; keep the newest",
+    "json_invalid": "is no JSON ({error})",
     "string_too_short": "must not be empty; give it a name",
     "string_too_long": "is longer than {max_length} characters; shorten it",
     "string_unicode": "holds half a character (a lone surrogate); remove it",
@@ -38,9 +43,13 @@ _SENTENCES = {
 _HINTS = {
     ("string_type", "when"): "; write a condition in quotes, or leave `when` out to take every request",
     ("too_short", "cascade"): "; to ask one alias alone write `send`",
+    ("too_short", "candidates"): "; to ask one alias alone write `send`",
+    ("too_short", "arms"): "; to ask one alias alone write `send`",
+    ("too_short", "map"): "; say who gets what, or use another strategy",
     ("too_short", "models"): "; add the aliases that requests may go to",
     ("too_short", "routes"): "; add one that sends everything to an alias",
 }
+_IN_A_ROUTE = len(("routes", 0, "key"))
 _KINDS = {NoneType: "nothing", bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
 
 
@@ -51,49 +60,33 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[Prob
         if kind == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
             continue  # pydantic counts only the entries that are right; each wrong one has its own problem
         if kind == "extra_forbidden":
-            yield _unknown_key(_path(detail), known_keys(model, detail["loc"][:-1]))
-        elif kind == "union_tag_not_found":
-            yield from _no_action(_path(detail), detail["input"])
+            path, owner = place_of(model, detail["loc"][:-1])
+            yield _unknown_key((*path, detail["loc"][-1]), set(owner.model_fields))
+        elif kind.startswith("union_tag"):
+            yield from _no_member(*place_of(model, detail["loc"]), detail["input"])
         else:
-            yield Problem(path=_path(detail), message=_sentence(detail), on_key=detail["loc"][-1:] == ("[key]",))
-
-
-def known_keys(model: type[BaseModel], loc: Path) -> set[str]:
-    """The keys a document may have at a place pydantic points to."""
-    here: Any = model
-    for part in loc:
-        here = _inside(here, part)
-    return set(here.model_fields)
-
-
-def _inside(here: Any, part: str | int) -> Any:
-    if hasattr(here, "model_fields"):
-        return _bare(here.model_fields[part].annotation)
-    if get_origin(here) in (dict, tuple):
-        return _bare(get_args(here)[get_origin(here) is dict])
-    return ROUTES[str(part)]  # the one union there is; pydantic names the member in the place
-
-
-def _bare(annotation: Any) -> Any:
-    """An annotation without ``Annotated`` and without ``| None``."""
-    if get_origin(annotation) is Annotated:
-        return _bare(get_args(annotation)[0])
-    arguments = [argument for argument in get_args(annotation) if argument is not NoneType]
-    return arguments[0] if NoneType in get_args(annotation) else annotation
-
-
-def _path(detail: ErrorDetails) -> Path:
-    loc = detail["loc"]
-    if loc[:1] == ("routes",) and loc[2:3] and loc[2] in ACTIONS:  # the member's name is no key of the file
-        loc = (*loc[:2], *loc[3:])
-    return tuple(part for part in loc if part != "[key]")
+            yield Problem(path=place_of(model, detail["loc"])[0], message=_sentence(detail), on_key=detail["loc"][-1:] == ("[key]",))
 
 
 def _unknown_key(path: Path, known: set[str]) -> Problem:
     owner = next((action for action, route in ROUTES.items() if path[-1] in route.model_fields), None)
-    if path[0] == "routes" and owner is not None:
+    if path[0] == "routes" and len(path) == _IN_A_ROUTE and owner is not None:
         return Problem(path=path, message=f"goes with `{owner}` only; remove it", on_key=True)
     return Problem(path=path, message=f"unknown key; {did_you_mean(str(path[-1]), known)}", on_key=True)
+
+
+def _no_member(path: Path, union: Any, given: Any) -> Iterator[Problem]:
+    """A route without a single action, a choice without a known strategy, or a target that is none."""
+    tags = members(union)
+    if "send" in tags:
+        yield from _no_action(path, given)
+    elif "alias" in tags:
+        yield Problem(path=path, message="must be an alias, or {cascade: [alias, alias], gate: name}, or {route: name}")
+    elif "strategy" not in given:
+        yield Problem(path=path, message=f"has no strategy; add one of {', '.join(tags)}")
+    else:
+        asked = given["strategy"]
+        yield Problem(path=(*path, "strategy"), message=f"is {_written(asked)}; {did_you_mean(str(asked), tags)}")
 
 
 def _no_action(path: Path, route: Any) -> Iterator[Problem]:
@@ -104,9 +97,9 @@ def _no_action(path: Path, route: Any) -> Iterator[Problem]:
     unknown = sorted(route.keys() - known)
     yield from (_unknown_key((*path, key), known) for key in unknown)
     if any(action in route for action in ACTIONS):
-        yield Problem(path=path, message="does two things; keep one of `send` and `cascade`")
+        yield Problem(path=path, message="does two things; keep one of `send`, `cascade` and `choose`")
     elif not unknown:
-        yield Problem(path=path, message="does nothing; add `send: alias`, or `cascade: [alias, alias]` with a `gate`")
+        yield Problem(path=path, message="does nothing; add `send: alias`, `cascade: [alias, alias]` with a `gate`, or `choose`")
 
 
 def _sentence(detail: ErrorDetails) -> str:

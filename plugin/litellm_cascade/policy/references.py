@@ -6,68 +6,71 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from litellm_cascade.policy.problems import Path, Problem, did_you_mean
+from litellm_cascade.policy.reach import Routes, reach_problems
+from litellm_cascade.policy.written import choice_in, list_in, mapping_in, routes_in
 
 
 def reference_problems(raw: Any) -> Iterator[Problem]:
-    """Every alias, gate and order of routes that cannot work. What has the wrong shape is skipped: pydantic speaks of that."""
-    routes = list(_routes(raw))
-    aliases, gates = _mapping(raw, "models"), _mapping(raw, "gates")
-    for path, route in routes:
-        yield from _unknown_aliases(path, route, aliases) if aliases else ()  # a pool that is missing is one problem, not many
-        yield from _unknown_gate(path, route, gates)
+    """Every alias, gate, route and order of routes that cannot work. What has the wrong shape is skipped: pydantic speaks of that."""
+    routes = list(routes_in(raw))
+    aliases, gates = mapping_in(raw, "models"), mapping_in(raw, "gates")
+    leads = {place: target for path, route in routes for place, target in targets_of(path, route)}
+    for place, target in leads.items():
+        yield from _unknown_alias(place, target, aliases) if aliases else ()  # a pool that is missing is one problem, not many
+        yield from _target_problems(place, target, aliases, gates)
     yield from _repeated_names(routes)
-    yield from _unreachable(routes)
-    yield from _open_end(raw, routes)
+    yield from reach_problems(raw, routes, {place: target["route"] for place, target in leads.items() if _names_a_route(target)})
 
 
-def _mapping(raw: Any, key: str) -> Mapping[str, Any]:
-    value = raw.get(key) if isinstance(raw, dict) else None
-    return value if isinstance(value, dict) else {}
+def targets_of(path: Path, route: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """What a route may lead to, each with its place: aliases as text, cascades and other routes as mappings."""
+    if "send" in route:
+        yield (*path, "send"), route["send"]
+    if "cascade" in route:
+        yield path, route
+    chosen = choice_in(route)
+    for keys in chosen[0].targets if chosen else ():
+        yield from _below((*path, "choose"), route["choose"], keys)
 
 
-def _routes(raw: Any) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    written = raw.get("routes") if isinstance(raw, dict) else None
-    for index, route in enumerate(written if isinstance(written, list) else ()):
-        if isinstance(route, dict):
-            yield ("routes", index), route
+def _below(path: Path, value: Any, keys: tuple[str, ...]) -> Iterator[tuple[Path, Any]]:
+    if not keys:
+        yield path, value
+        return
+    for key, entry in _entries(value):
+        if keys[0] in ("*", key):
+            yield from _below((*path, key), entry, keys[1:])
 
 
-def _unknown_aliases(path: Path, route: Mapping[str, Any], aliases: Mapping[str, Any]) -> Iterator[Problem]:
-    rungs = route.get("cascade")
-    asked = [((*path, "send"), route.get("send"))]
-    asked += [((*path, "cascade", index), rung) for index, rung in enumerate(rungs if isinstance(rungs, list) else ())]
-    for place, alias in asked:
-        if isinstance(alias, str) and alias and alias not in aliases:
-            yield Problem(path=place, message=f"no alias {alias!r} in models; {did_you_mean(alias, aliases)}")
+def _entries(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from enumerate(value)
 
 
-def _unknown_gate(path: Path, route: Mapping[str, Any], gates: Mapping[str, Any]) -> Iterator[Problem]:
-    gate = route.get("gate")
-    if "cascade" in route and isinstance(gate, str) and gate and gate not in gates:
-        yield Problem(path=(*path, "gate"), message=f"no gate {gate!r} in gates; {did_you_mean(gate, gates) or 'add it there'}")
+def _target_problems(place: Path, target: Any, aliases: Mapping[str, Any], gates: Mapping[str, Any]) -> Iterator[Problem]:
+    if not isinstance(target, dict):
+        return
+    for index, rung in enumerate(list_in(target, "cascade")):
+        yield from _unknown_alias((*place, "cascade", index), rung, aliases) if aliases else ()
+    gate = target.get("gate")
+    if "cascade" in target and isinstance(gate, str) and gate and gate not in gates:
+        yield Problem(path=(*place, "gate"), message=f"no gate {gate!r} in gates; {did_you_mean(gate, gates) or 'add it there'}")
 
 
-def _repeated_names(routes: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Problem]:
+def _unknown_alias(place: Path, alias: Any, aliases: Mapping[str, Any]) -> Iterator[Problem]:
+    if isinstance(alias, str) and alias and alias not in aliases:
+        yield Problem(path=place, message=f"no alias {alias!r} in models; {did_you_mean(alias, aliases)}")
+
+
+def _names_a_route(target: Any) -> bool:
+    return isinstance(target, dict) and isinstance(target.get("route"), str)
+
+
+def _repeated_names(routes: Routes) -> Iterator[Problem]:
     first: dict[str, Path] = {}
     for path, route in routes:
         name = route.get("name")
         if isinstance(name, str) and first.setdefault(name, path) != path:
             yield Problem(path=(*path, "name"), message=f"{name!r} names routes[{first[name][1]}] too; give each route its own name")
-
-
-def _unreachable(routes: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Problem]:
-    taken_by = next((path for path, route in routes if _takes_everything(route)), None)
-    for path, _ in routes:
-        if taken_by is not None and path > taken_by:
-            message = f"unreachable: routes[{taken_by[1]}] takes every request; move this route up, or give that one a `when`"
-            yield Problem(path=path, message=message)
-
-
-def _open_end(raw: Any, routes: list[tuple[Path, Mapping[str, Any]]]) -> Iterator[Problem]:
-    if routes and routes[-1][0] == ("routes", len(raw["routes"]) - 1) and not any(_takes_everything(route) for _, route in routes):
-        message = "the last route has a condition, so some requests match none; add a route without `when` after it"
-        yield Problem(path=routes[-1][0], message=message)
-
-
-def _takes_everything(route: Mapping[str, Any]) -> bool:
-    return route.get("when") is None

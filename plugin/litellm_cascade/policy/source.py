@@ -121,14 +121,15 @@ def open_source(path: str | FilePath) -> Source:
         with FilePath(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise PolicyError([f"{path}:1:1: $: cannot be read ({_reason(error)}); check the path and its permissions"]) from None
+        raise PolicyError([f"{path}:1:1: $: cannot be read ({reason_of(error)}); check the path and its permissions"]) from None
     if len(data) > MAX_BYTES:
         raise PolicyError([f"{path}:1:1: $: is larger than {MAX_BYTES // 1024} KiB; a policy is a short text, check the path"])
     return Source(str(path), _decode(str(path), data))
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+def reason_of(error: OSError | ValueError) -> str:
+    """Why a file cannot be opened."""
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()
 
 
 def _decode(name: str, data: bytes) -> str:

@@ -20,13 +20,25 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from litellm_cascade.policy.compiler import Policy
+from litellm_cascade.errors import PolicyError
+from litellm_cascade.policy.deciding import Policy
 from litellm_cascade.policy.loader import load_policy
 from litellm_cascade.policy.problems import policy_error
 from litellm_cascade.policy.source import open_source
 from litellm_cascade.policy.strict import Label, Strict
 from litellm_cascade.policy.validation import shaped
-from litellm_cascade.vocabulary import UNCLASSIFIED, Band, Caller, Classification, Decision, Endpoint, Envelope, Evidence, Signals
+from litellm_cascade.vocabulary import (
+    UNCLASSIFIED,
+    Band,
+    Caller,
+    Classification,
+    Constraints,
+    Decision,
+    Endpoint,
+    Envelope,
+    Evidence,
+    Signals,
+)
 
 
 class GivenRequest(Strict):
@@ -51,6 +63,7 @@ class Given(Strict):
     caller: _given(Caller) | None = None  # type: ignore[valid-type]
     signals: _given(Signals) | None = None  # type: ignore[valid-type]
     classification: _given(Classification) | None = None  # type: ignore[valid-type]
+    constraints: _given(Constraints) | None = None  # type: ignore[valid-type]
     direct_only: str | None = Field(default=None, description="Why the request cannot pass through a cascade.")
 
     def evidence(self, case: str) -> Evidence:
@@ -61,6 +74,7 @@ class Given(Strict):
             caller=Caller(**_written(self.caller)),
             signals=Signals(**_written(self.signals)),
             classification=Classification(**_written(self.classification)) if self.classification is not None else UNCLASSIFIED,
+            constraints=Constraints(**_written(self.constraints)),
             direct_only=self.direct_only,
         )
 
@@ -72,6 +86,7 @@ class Expected(Strict):
     band: Annotated[Band | None, Field(strict=False)] = None
     ladder: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
     gate: str | None = None
+    degraded: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
 
 
 class Case(Strict):
@@ -109,8 +124,29 @@ def run_policy_tests(path: str | Path) -> list[CaseResult]:
 
     Raises PolicyError when a test file or the policy it names cannot be used.
     """
-    files = sorted(Path(path).glob("*_test.yaml")) if Path(path).is_dir() else [Path(path)]
+    files = case_files(path) if Path(path).is_dir() else [Path(path)]
     return [result for file in files for result in _run(file)]
+
+
+def case_files(folder: str | Path) -> list[Path]:
+    """The files of a folder that hold cases."""
+    return [path for path in sorted(Path(folder).glob("*.yaml")) if holds_cases(path)]
+
+
+def policy_files(folder: str | Path) -> list[Path]:
+    """The files of a folder that hold policies: all the others."""
+    return [path for path in sorted(Path(folder).glob("*.yaml")) if not holds_cases(path)]
+
+
+def holds_cases(path: Path) -> bool:
+    """Whether a file is a ``*_test.yaml`` of cases. A policy may be called ``ab_test``, so the name alone does not tell."""
+    if not path.name.endswith("_test.yaml"):
+        return False
+    try:
+        raw = open_source(path).raw
+    except PolicyError:
+        return True  # whoever runs it is told what is wrong
+    return not isinstance(raw, dict) or "routes" not in raw
 
 
 def _run(file: Path) -> list[CaseResult]:
@@ -133,6 +169,7 @@ def _differences(expected: Expected, decision: Decision) -> tuple[str, ...]:
         "band": decision.band,
         "ladder": decision.ladder,
         "gate": decision.gate.name if decision.gate else None,
+        "degraded": decision.degraded,
     }
     asked = {name: getattr(expected, name) for name in got if name in expected.model_fields_set}
     return tuple(f"{name}: expected {_shown(want)}, got {_shown(got[name])}" for name, want in asked.items() if want != got[name])

@@ -8,10 +8,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from litellm_cascade.policy.document import Document
+from litellm_cascade.policy.knowledge import knowledge_problems
 from litellm_cascade.policy.messages import problems_of
+from litellm_cascade.policy.pool import Prices
 from litellm_cascade.policy.problems import Problem
 from litellm_cascade.policy.references import reference_problems
 from litellm_cascade.policy.trial import checked
+from litellm_cascade.policy.written import routes_in
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -24,16 +27,15 @@ def shaped(raw: Any, model: type[AnyModel]) -> tuple[AnyModel | None, list[Probl
         return None, list(problems_of(error, model))
 
 
-def validated(raw: Any) -> tuple[Document | None, list[Problem]]:
+def validated(raw: Any, prices: Prices | None = None) -> tuple[Document | None, list[Problem]]:
     """The raw data as a document whose parts fit together, or everything that is wrong with it."""
     document, problems = shaped(raw, Document)
-    problems += [*reference_problems(raw), *_condition_problems(raw)]
+    problems += [*reference_problems(raw), *knowledge_problems(raw, prices), *_condition_problems(raw)]
     return (None, problems) if problems else (document, [])
 
 
 def _condition_problems(raw: Any) -> Iterator[Problem]:
-    routes = raw.get("routes") if isinstance(raw, dict) else None
-    for index, route in enumerate(routes if isinstance(routes, list) else ()):
-        text = route.get("when") if isinstance(route, dict) else None
+    for path, route in routes_in(raw):
+        text = route.get("when")
         for fault in checked(text)[1] if isinstance(text, str) else ():
-            yield Problem(path=("routes", index, "when"), message=fault.message, offset=fault.offset)
+            yield Problem(path=(*path, "when"), message=fault.message, offset=fault.offset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litellm_cascade.pipeline import Journey
+from litellm_cascade.journey import Journey
 from litellm_cascade.vocabulary import Confidence, Outcome
 
 PREFIX = "x-cascade-"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from litellm_cascade.escalation import StreamedCascade
-from litellm_cascade.pipeline import Journey
+from litellm_cascade.journey import Journey
 from litellm_cascade.vocabulary import Reason
 
 TOKEN = "cascade_journey"  # noqa: S105 - a key in the metadata, not a secret
@@ -34,6 +34,7 @@ class Underway:
     journey: Journey
     wants_logprobs: bool
     stream: StreamedCascade | None = None
+    dropped: tuple[str, ...] = ()  # parameters of a request that is sent straight to an alias which refuses them
     failure: Exception | None = None  # what the cascade raised
     since: float = field(default_factory=time.monotonic)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import litellm
 from litellm.proxy import proxy_server
@@ -13,6 +13,7 @@ from litellm.proxy import proxy_server
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.models import PROVIDER
+from litellm_cascade.proxy.prices import prices_of
 from litellm_cascade.proxy.runtime import Runtime
 from litellm_cascade.proxy.settings import policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
@@ -39,7 +40,7 @@ def runtime() -> Runtime:
 def _started() -> Runtime:
     settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
     config_file = proxy_server.user_config_file_path
-    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections)
+    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: prices_of(_deployments()))
     started = Runtime(settings, shelf)
     check_configuration(proxy_server.proxy_config.config, config_file, shelf.policy)
     _warm_up(started)
@@ -49,8 +50,14 @@ def _started() -> Runtime:
 
 def _objections(policy: Policy) -> Sequence[str]:
     """What speaks against a changed policy in front of the deployments LiteLLM has now."""
-    models = proxy_server.llm_router.model_list if proxy_server.llm_router is not None else ()
-    return policy_findings(policy.name, policy, proxy_server.proxy_config.config, models).problems
+    return policy_findings(policy.name, policy, proxy_server.proxy_config.config, _deployments()).problems
+
+
+def _deployments() -> Sequence[Mapping[str, Any]]:
+    """LiteLLM's, as its router has them; before there is a router, as they are configured."""
+    router = proxy_server.llm_router
+    models = router.model_list if router is not None else proxy_server.proxy_config.config.get("model_list")
+    return list(models or ())
 
 
 def _warm_up(started: Runtime) -> None:

@@ -14,19 +14,23 @@ from litellm_cascade.audit import Tracing, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.errors import LateError
-from litellm_cascade.pipeline import Journey, Pipeline
+from litellm_cascade.journey import Journey
+from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.models import VirtualModels
+from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import Settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
-from litellm_cascade.vocabulary import Caller, Reason, Request, Usage
+from litellm_cascade.vocabulary import Attempt, Caller, Judgement, Reason, Request, Usage, Verdict
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
 """Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
 NANOSECONDS = 1e9
+SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
+"""What there is to say of an answer that nobody judged because the policy sent the request straight to its alias."""
 
 
 class Runtime:
@@ -51,12 +55,13 @@ class Runtime:
         self._watch_policies()
         request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
         journey = await self._decide(request, _parent_span(data, auth))
-        self.journeys.add(data, Underway(journey, request.wants_logprobs))
+        underway = Underway(journey, request.wants_logprobs)
+        self.journeys.add(data, underway)
         _note_for_spend_logs(data, journey)
         if journey.cascades:
             data["allowed_openai_params"] = sorted(PASSED_ON.union(data.get("allowed_openai_params") or ()))
         else:
-            data["model"] = journey.decided_plan.decision.alias
+            _send(data, underway)
 
     async def _decide(self, request: Request, parent: Any) -> Journey:
         journey = self._pipeline.begin(request.envelope, parent)
@@ -127,12 +132,17 @@ class Runtime:
         underway = self.journeys.find(kwargs.get("litellm_params"))
         if underway is None or underway.journey.cascades:
             return
-        underway.journey.answered_directly(
-            started_ns=int(started.timestamp() * NANOSECONDS),
-            ended_ns=int(ended.timestamp() * NANOSECONDS),
+        attempt = Attempt(
+            rung=0,
+            alias=underway.journey.decided_plan.decision.alias,
+            judgement=SENT,
             usage=_logged_usage(kwargs.get("standard_logging_object") or {}),
             cost_usd=kwargs.get("response_cost"),
+            dropped=underway.dropped,
+            served=True,
         )
+        span_ns = {"started_ns": int(started.timestamp() * NANOSECONDS), "ended_ns": int(ended.timestamp() * NANOSECONDS)}
+        underway.journey.answered_directly(attempt, **span_ns)
 
     def failed(self, data: Mapping[str, Any], error: Exception) -> None:
         """The proxy is about to answer with an error."""
@@ -144,6 +154,14 @@ class Runtime:
 
 def _upstream(underway: Underway, call: Call) -> RouterUpstream:
     return RouterUpstream(underway.journey, call, keep_logprobs=underway.wants_logprobs)
+
+
+def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
+    """Straight to the alias, without the parameters it refuses."""
+    data["model"] = underway.journey.decided_plan.decision.alias
+    underway.dropped = refused_parameters(proxy_server.llm_router, data["model"], data)
+    if underway.dropped:
+        data["drop_params"] = True
 
 
 def _parent_span(data: Mapping[str, Any], auth: Any) -> Any:

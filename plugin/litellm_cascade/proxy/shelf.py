@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from litellm._logging import verbose_proxy_logger
 
 from litellm_cascade.audit import metrics
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy import Policy, load_policy
+from litellm_cascade.policy import Policy, Price, load_policy
 
-Signature = tuple[int, int, int]
+Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Watched:
 
     path: Path
     policy: Policy
-    signature: Signature | None
+    signature: Signature
     loaded_at: float = field(default_factory=time.time)
     problems: tuple[str, ...] = ()
     refused: int = 0
@@ -33,17 +33,20 @@ class Watched:
 class Shelf:
     """Policies by name. ``objections`` says what speaks against a policy in front of the present deployments."""
 
-    def __init__(self, path_of: Callable[[str], Path], objections: Callable[[Policy], Sequence[str]]) -> None:
+    def __init__(
+        self, path_of: Callable[[str], Path], objections: Callable[[Policy], Sequence[str]], prices: Callable[[], Mapping[str, Price]]
+    ) -> None:
         self._path_of = path_of
         self._objections = objections
+        self._prices = prices
         self._watched: dict[str, Watched] = {}
 
     def policy(self, name: str) -> Policy:
         """The policy in use. Its file is read at the first call, which raises PolicyError when it cannot be used."""
         if name not in self._watched:
             path = self._path_of(name)
-            signature = _signature(path)
-            self._watched[name] = Watched(path, load_policy(path), signature)
+            policy = load_policy(path, prices=self._prices())
+            self._watched[name] = Watched(path, policy, _signature(path, policy.files))
             metrics.policy_in_use(name, self._watched[name].policy.short_digest, None)
         return self._watched[name].policy
 
@@ -56,7 +59,7 @@ class Shelf:
     def refresh(self) -> None:
         """Look at every file once."""
         for name, watched in list(self._watched.items()):
-            signature = _signature(watched.path)
+            signature = _signature(watched.path, watched.policy.files)
             if signature != watched.signature:
                 watched.signature = signature
                 self._reload(name, watched)
@@ -75,7 +78,7 @@ class Shelf:
 
     def _reload(self, name: str, watched: Watched) -> None:
         try:
-            policy = load_policy(watched.path)
+            policy = load_policy(watched.path, prices=self._prices())
             watched.problems = tuple(self._objections(policy))
         except PolicyError as error:
             watched.problems = error.problems
@@ -96,8 +99,12 @@ class Shelf:
         verbose_proxy_logger.error("cascade: the changed policy %r is refused, %s stays in use:\n%s", name, digest, problems)
 
 
-def _signature(path: Path) -> Signature | None:
-    """Changes whenever the file does, also when it is replaced behind a symbolic link; None while there is no file."""
+def _signature(policy: Path, files: Iterable[str]) -> Signature:
+    """Changes whenever the policy or a file it names does, also when one is replaced behind a symbolic link or goes away."""
+    return tuple(_state(path) for path in (policy, *(policy.parent / name for name in files)))
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
     try:
         found = path.stat()
     except OSError:

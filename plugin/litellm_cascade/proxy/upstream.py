@@ -11,9 +11,10 @@ from litellm.proxy import proxy_server
 from opentelemetry.trace import NonRecordingSpan
 
 from litellm_cascade.escalation import Answer
-from litellm_cascade.pipeline import Journey
+from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
 from litellm_cascade.proxy.journeys import METADATA, TOKEN
+from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.streams import Consumption, RungStream
 
 ORIGIN = "cascade_attempt"
@@ -51,6 +52,7 @@ class RouterUpstream:
         self._keep_logprobs = keep_logprobs
         self._consumed: dict[int, Consumption] = {}
         self._streams: dict[int, RungStream] = {}
+        self._dropped: dict[int, tuple[str, ...]] = {}
 
     async def ask(self, rung: int, alias: str) -> Answer:
         """A whole answer."""
@@ -70,11 +72,12 @@ class RouterUpstream:
         if rung in self._streams and self._journey.is_watched:
             self._streams[rung].price()
         consumed = self._consumed.get(rung) or Consumption()
-        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd)
+        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()))
 
     async def _asked(self, rung: int, alias: str, *, stream: bool) -> Any:
         span = self._journey.attempt_started(rung, alias)
         metadata = self._metadata()
+        self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, self._parameters)
         if span.is_recording():
             # The place in the trace without the pen: LiteLLM writes the whole request on a parent span when a call fails.
             metadata["litellm_parent_otel_span"] = NonRecordingSpan(span.get_span_context())
@@ -86,6 +89,7 @@ class RouterUpstream:
             **_streaming(stream=stream),
             **self._logprobs(),
             **({"timeout": self._call.timeout} if self._call.timeout is not None else {}),
+            **({"drop_params": True} if self._dropped[rung] else {}),
             **self._parameters,
         )
 

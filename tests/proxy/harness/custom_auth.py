@@ -9,7 +9,7 @@ from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth, hash_token
 async def user_api_key_auth(request, api_key):
     if api_key == os.environ["LITELLM_MASTER_KEY"]:
         return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.PROXY_ADMIN)
-    if not api_key.startswith("sk-team-7"):
+    if not (api_key or "").startswith("sk-team-7"):
         raise HTTPException(status_code=401, detail="no such key")
     return UserAPIKeyAuth(
         api_key=hash_token(api_key),

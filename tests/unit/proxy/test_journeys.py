@@ -1,7 +1,7 @@
 """The requests under way are bounded, and found by nothing but their token."""
 
 from litellm_cascade.audit import RequestTrace, Tracing
-from litellm_cascade.pipeline import Journey
+from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.journeys import ENDED_SECONDS, LONGEST_SECONDS, MOST, TOKEN, Journeys, Underway, metadata_of
 from litellm_cascade.vocabulary import Endpoint, Envelope, Reason
 

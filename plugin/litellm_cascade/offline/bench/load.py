@@ -19,6 +19,7 @@ from litellm_cascade.testing.proxy import ProxyProcess
 
 SETTLE_S = 0.3
 """LiteLLM logs and bills after it has answered; that is part of what a request costs."""
+LOG_CHARACTERS = 6000
 PROMPTS = (
     "Summarise the plot of a well-known play in three sentences, and name the character who changes most.",
     "What is the difference between a process and a thread, and when would you choose one over the other?",
@@ -63,7 +64,8 @@ class Client:
         answer = self._connection.getresponse().read()
         waited = time.perf_counter() - started
         if marker(self.setup.served).encode() not in answer:
-            raise AssertionError(f"{self.setup.label}: {self.setup.served} was to answer, but this came: {answer[:500]!r}")
+            log = self.proxy.log()[-LOG_CHARACTERS:]
+            raise AssertionError(f"{self.setup.label}: {self.setup.served} was to answer, but this came: {answer[:500]!r}. The log:\n{log}")
         return waited
 
 

@@ -1,6 +1,7 @@
 """What a route may do. One action, one file, one line here.
 
-An action is named by the key that only its routes have: ``send`` or ``cascade``. To add one: write its file and add it to ``Route``.
+An action is named by the key that only its routes have: ``send``, ``cascade`` or ``choose``. To add one: write its file and add it to
+``Route``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Tag
 
 from litellm_cascade.policy.routes.cascade import CascadeRoute
+from litellm_cascade.policy.routes.choose import ChooseRoute
 from litellm_cascade.policy.routes.send import SendRoute
 
-ROUTES: dict[str, type[SendRoute | CascadeRoute]] = {route.action: route for route in (SendRoute, CascadeRoute)}
+ROUTES: dict[str, type[SendRoute | CascadeRoute | ChooseRoute]] = {route.action: route for route in (SendRoute, CascadeRoute, ChooseRoute)}
 ACTIONS = tuple(ROUTES)
 
 
@@ -25,6 +27,6 @@ def _action(route: Any) -> str | None:
 
 
 Route = Annotated[
-    Annotated[SendRoute, Tag("send")] | Annotated[CascadeRoute, Tag("cascade")],
+    Annotated[SendRoute, Tag("send")] | Annotated[CascadeRoute, Tag("cascade")] | Annotated[ChooseRoute, Tag("choose")],
     Discriminator(_action),
 ]

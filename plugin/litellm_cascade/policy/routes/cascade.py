@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, field_validator
-from pydantic_core import PydanticCustomError
-
+from litellm_cascade.policy.options import Chooser, InOrder, Kit, Option
 from litellm_cascade.policy.routes.base import RouteBase
-from litellm_cascade.policy.strict import Label
+from litellm_cascade.policy.targets import Ladder, option_of
 
 
-class CascadeRoute(RouteBase):
-    """Ask the rungs in order until one's answer passes the gate; the last one's is served whatever it is."""
+class CascadeRoute(Ladder, RouteBase):
+    """Ask the rungs in order until one's answer passes the gate; the last one's is served whatever it is.
+
+    When a request's constraints leave no room for the whole ladder, its last rung answers alone, or the one before it, and so on.
+    """
 
     action: ClassVar[str] = "cascade"
 
-    cascade: Annotated[tuple[Label, ...], Field(strict=False, min_length=2)] = Field(description="Aliases, cheapest first.")
-    gate: Label = Field(description="What an answer must pass to be served; a key of gates.")
-
-    @field_validator("cascade")
-    @classmethod
-    def _each_rung_once(cls, rungs: tuple[str, ...]) -> tuple[str, ...]:
-        repeated = next((alias for alias in rungs if rungs.count(alias) > 1), None)
-        if repeated is not None:
-            raise PydanticCustomError("repeated_rung", "asks {alias} twice; keep one", {"alias": repr(repeated)})
-        return rungs
-
-    @property
-    def ladder(self) -> tuple[str, ...]:
-        """The aliases this route may ask, in order."""
-        return self.cascade
+    def chooser(self, kit: Kit) -> Chooser:
+        """Ready to run."""
+        alone = (Option(ladder=(alias,)) for alias in reversed(self.cascade))
+        return InOrder(options=(option_of(self, kit), *alone))

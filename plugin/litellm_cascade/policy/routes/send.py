@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from litellm_cascade.policy.options import Chooser, InOrder, Kit, Option
 from litellm_cascade.policy.routes.base import RouteBase
 from litellm_cascade.policy.strict import Label
 
@@ -14,11 +15,10 @@ class SendRoute(RouteBase):
     """Send the request to one alias."""
 
     action: ClassVar[str] = "send"
-    gate: ClassVar[None] = None
 
     send: Label = Field(description="The alias that answers; a key of models.")
 
-    @property
-    def ladder(self) -> tuple[str, ...]:
-        """The aliases this route may ask, in order."""
-        return (self.send,)
+    def chooser(self, kit: Kit) -> Chooser:
+        """Ready to run."""
+        del kit
+        return InOrder(options=(Option(ladder=(self.send,)),))

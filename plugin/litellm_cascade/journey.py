@@ -1,0 +1,128 @@
+"""One request between its plan and its outcome. ``pipeline.py`` opens it; the edge drives it through the call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from litellm_cascade.audit import RequestTrace
+from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
+from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+
+Sink = Callable[[AuditRecord], None]
+
+
+class Journey:
+    """One request between its plan and its outcome: the run, the trace and the record that grow along the way."""
+
+    def __init__(self, trace: RequestTrace, sink: Sink | None = None) -> None:
+        self.trace = trace
+        self.plan: Plan | None = None
+        self.run: CascadeRun | None = None
+        self._sink = sink
+        self._started = time.monotonic()
+        self._outcome: Outcome | None = None
+        self._attempts_ended_ns: dict[int, int] = {}
+
+    # --- before the call -----------------------------------------------------------------------------------------------------------
+
+    def decided(self, plan: Plan) -> None:
+        """The policy chose."""
+        self.plan = plan
+        self.trace.decided(plan)
+
+    @property
+    def decided_plan(self) -> Plan:
+        """The plan of a journey that has one."""
+        if self.plan is None:
+            raise RuntimeError("this request was not planned: call Pipeline.plan first")
+        return self.plan
+
+    @property
+    def cascades(self) -> bool:
+        """True when the answer is to be judged; else the request goes straight to ``decision.alias``."""
+        return self.plan is not None and self.plan.decision.band is Band.CASCADE
+
+    @property
+    def is_watched(self) -> bool:
+        """True when somebody will read how it went: what only they need is worked out only then."""
+        return self._sink is not None or self.trace.route.is_recording()
+
+    @property
+    def has_failed(self) -> bool:
+        """True when every rung was asked and none answered: asking one of them again would only cost the client more time."""
+        attempts = self.run.outcome().attempts if self.run is not None else ()
+        return len(attempts) == len(self.decided_plan.decision.ladder) and all(attempt.error is not None for attempt in attempts)
+
+    @property
+    def is_over(self) -> bool:
+        """True once ``ended``."""
+        return self._outcome is not None
+
+    # --- after it ------------------------------------------------------------------------------------------------------------------
+
+    async def settle(self, upstream: WholeUpstream) -> Any:
+        """Climb the ladder over whole answers; the served rung's payload."""
+        run = self.run = CascadeRun(self.decided_plan.decision)
+        try:
+            return await settle_whole(run, upstream)
+        except asyncio.CancelledError:
+            self.ended(Reason.CLIENT_GONE)
+            raise
+        finally:
+            self.ended()
+
+    def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
+        """Climb the ladder over streams; iterate the result for the payloads to show."""
+        self.run = CascadeRun(self.decided_plan.decision)
+        return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
+
+    def attempt_started(self, rung: int, alias: str) -> Span:
+        """A rung is being asked; the span to nest its calls under."""
+        return self.trace.attempt_started(rung, alias)
+
+    def attempt_ended(self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = ()) -> None:
+        """A rung is done with, having consumed this much (None: not known), asked without the ``dropped`` parameters."""
+        self._attempts_ended_ns[rung] = time.time_ns()
+        if self.run is not None:
+            self.run.billed(rung, usage, cost_usd, dropped)
+
+    def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
+        """A request that was sent straight to one alias has been answered."""
+        if self.is_over:
+            return
+        alias = self.decided_plan.decision.alias
+        self.trace.attempt_started(0, alias, started_ns=started_ns)
+        self._attempts_ended_ns[0] = ended_ns
+        self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
+
+    def outcome(self) -> Outcome:
+        """How it stands, or how it ended."""
+        if self._outcome is not None:
+            return self._outcome
+        if self.run is not None:
+            return self.run.outcome()
+        return Outcome(alias=None, reason=Reason.DIRECT, degraded=self.plan.decision.degraded if self.plan is not None else ())
+
+    def ended(self, reason: Reason | None = None) -> None:
+        """The request is over; later calls change nothing. ``reason`` replaces the run's own, when it never got to one."""
+        outcome = self.outcome()
+        if reason is not None:
+            outcome = replace(outcome, reason=reason)
+        self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        if self._outcome is not None:
+            return
+        self._outcome = outcome
+        for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
+            self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
+        self.trace.ended(outcome)
+        if self._sink is not None and self.plan is not None:
+            took_ms = (time.monotonic() - self._started) * 1e3
+            self._sink(AuditRecord(plan=self.plan, outcome=outcome, took_ms=took_ms, trace_id=self.trace.trace_id))

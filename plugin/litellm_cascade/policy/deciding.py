@@ -1,0 +1,155 @@
+"""A policy, ready to decide: the first route that takes the request chooses, and the decision says all there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, context_of
+from litellm_cascade.policy.constraints import asked_of
+from litellm_cascade.policy.document import Document
+from litellm_cascade.policy.estimates import Estimator
+from litellm_cascade.policy.options import Choice, Chooser, Option, Situation
+from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledRoute:
+    """A route with its condition and its action ready to run. ``condition`` is None where it takes every request."""
+
+    name: str
+    condition: Condition | None
+    chooser: Chooser
+    reason: str
+    trace: tuple[Step, ...]
+
+    def takes(self, context: object) -> bool | None:
+        """Whether this route takes the request; None when its condition failed."""
+        return True if self.condition is None else self.condition.holds(context)
+
+    def choose(self, situation: Situation) -> Choice:
+        """What its action chooses. On evidence that no signal or classifier gives, the last option."""
+        try:
+            return self.chooser.choose(situation)
+        except EVALUATION_ERRORS:
+            return Choice(option=self.chooser.options[-1], confidence=0.5, degraded=(f"choice_failed:{self.name}",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Policy:
+    """What the operator wants, as a function of the evidence. Immutable; equal evidence gets an equal decision.
+
+    ``files`` are those the policy names, relative to its folder: a change in one of them makes another policy.
+    """
+
+    document: Document
+    digest: str
+    routes: tuple[CompiledRoute, ...]
+    gates: Mapping[str, Gate]
+    estimator: Estimator
+    names: frozenset[str]
+    files: tuple[str, ...] = ()
+    _by_name: Mapping[str, CompiledRoute] = field(init=False)
+    _largest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {route.name: route for route in self.routes})
+        object.__setattr__(self, "_largest", self.document.largest)
+
+    @property
+    def name(self) -> str:
+        """What the policy calls itself."""
+        return self.document.name
+
+    @property
+    def short_digest(self) -> str:
+        """The digest as people compare it: ``sha256:`` and its first 16 hexadecimal digits."""
+        return self.digest[: len("sha256:") + 16]
+
+    @property
+    def ladders(self) -> tuple[tuple[str, ...], ...]:
+        """The aliases of every cascade, cheapest first; each ladder once."""
+        return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Every alias that some route may ask, once, in the order of the routes."""
+        return tuple(dict.fromkeys(alias for option in self._options for alias in option.ladder))
+
+    @property
+    def _options(self) -> Sequence[Option]:
+        return [option for route in self.routes for option in route.chooser.options]
+
+    def decide(self, evidence: Evidence, rng: Random) -> Decision:
+        """What to do with a request. There always is an answer: some route takes every request. Never raises.
+
+        A condition that fails on this request counts as false and is named in ``degraded``. ``rng`` is for actions that choose by
+        chance: the same seed gives the same choice.
+        """
+        del rng  # no action of this version rolls dice; a split is decided by the caller's hash
+        first, failed = self._first_match(evidence)
+        situation = self._situation(evidence)
+        route, choice = first, first.choose(situation)
+        while choice.option.route is not None:  # ends: detours lead to later routes only
+            route = self._by_name[choice.option.route]
+            choice = choice.then(route.name, route.choose(situation))
+        return self._decision(first, route, choice, situation, failed)
+
+    def _first_match(self, evidence: Evidence) -> tuple[CompiledRoute, tuple[str, ...]]:
+        failed: list[str] = []
+        context = self._context(evidence)
+        for route in self.routes[:-1]:
+            taken = route.takes(context)
+            if taken:
+                return route, tuple(failed)
+            if taken is None:
+                failed.append(route.name)
+        return self.routes[-1], tuple(failed)  # validation saw to it that one of them has no condition
+
+    def _context(self, evidence: Evidence) -> object:
+        """What conditions see. Evidence that CEL cannot hold leaves them nothing, so that each fails and is named."""
+        try:
+            return context_of(evidence, self.names)
+        except EVALUATION_ERRORS:
+            return None
+
+    def _situation(self, evidence: Evidence) -> Situation:
+        asked = asked_of(evidence.constraints, self.document.constraints.relax)
+        try:
+            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked)
+        except EVALUATION_ERRORS:
+            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked)
+
+    def _decision(
+        self, first: CompiledRoute, route: CompiledRoute, choice: Choice, situation: Situation, failed: tuple[str, ...]
+    ) -> Decision:
+        option, band, reasons = choice.option, self._band(choice.option.ladder), (first.reason, *choice.reasons)
+        why_direct = situation.evidence.direct_only
+        if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
+            option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
+        trace = _with_failures(first.trace, failed) if failed else first.trace
+        return Decision(
+            policy=self.document.name,
+            digest=self.digest,
+            route=route.name,
+            band=band,
+            ladder=option.ladder,
+            gate=option.gate,
+            reasons=reasons,
+            alternatives=tuple(alias for alias in situation.estimates if alias not in option.ladder),
+            propensity=choice.propensity,
+            confidence=choice.confidence,
+            estimates=tuple((choice.estimates or situation.estimates).values()),
+            trace=(*trace, *choice.steps),
+            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded),
+        )
+
+    def _band(self, ladder: Sequence[str]) -> Band:
+        if len(ladder) > 1:
+            return Band.CASCADE
+        return Band.LARGE if ladder[0] == self._largest else Band.SMALL
+
+
+def _with_failures(trace: tuple[Step, ...], failed: Sequence[str]) -> tuple[Step, ...]:
+    return tuple(replace(step, outcome="failed") if step.name in failed else step for step in trace)

@@ -1,0 +1,134 @@
+"""What a route may decide: the options it has, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from litellm_cascade.policy.constraints import Limit, admitted
+from litellm_cascade.vocabulary import Estimate, Evidence, Gate, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One alias, a ladder with its gate, or another route that decides instead."""
+
+    ladder: tuple[str, ...] = ()
+    gate: Gate | None = None
+    route: str | None = None
+
+    @property
+    def label(self) -> str:
+        """As a trace shows it."""
+        return " > ".join(self.ladder) if self.route is None else f"route {self.route}"
+
+    def expected(self, estimates: Mapping[str, Estimate]) -> Estimate | None:
+        """What this option costs and takes at worst, and how good it is at best; None when another route will say.
+
+        At worst every rung of a ladder is asked, one after the other.
+        """
+        if len(self.ladder) == 1:
+            return estimates[self.ladder[0]]
+        if self.route is not None:
+            return None
+        rungs = [estimates[alias] for alias in self.ladder]
+        qualities = [rung.quality for rung in rungs if rung.quality is not None]
+        return Estimate(
+            alias=self.label,
+            quality=max(qualities, default=None),
+            cost_usd=_sum([rung.cost_usd for rung in rungs]),
+            latency_ms=_sum([rung.latency_ms for rung in rungs]),
+        )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One request as a route sees it. ``asked`` are its constraints, beginning with the one that gives way first."""
+
+    evidence: Evidence
+    estimates: Mapping[str, Estimate]
+    asked: tuple[tuple[Limit, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was chosen, how sure that is, and why. ``estimates`` replaces the situation's where the strategy knows better."""
+
+    option: Option
+    confidence: float = 1.0
+    propensity: float = 1.0
+    reasons: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    degraded: tuple[str, ...] = ()
+    estimates: Mapping[str, Estimate] | None = None
+
+    def then(self, route: str, later: Choice) -> Choice:
+        """What another route chose, to which this choice led."""
+        taken = Step(name=route, outcome="taken", detail="chosen by an earlier route")
+        return Choice(
+            option=later.option,
+            confidence=min(self.confidence, later.confidence),
+            propensity=self.propensity * later.propensity,
+            reasons=self.reasons + later.reasons,
+            steps=(*self.steps, taken, *later.steps),
+            degraded=self.degraded + later.degraded,
+            estimates=later.estimates,
+        )
+
+
+class Chooser(Protocol):
+    """The action of a route, ready to run. ``options`` are all that it may ever choose."""
+
+    @property
+    def options(self) -> tuple[Option, ...]: ...
+
+    def choose(self, situation: Situation) -> Choice: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What an action needs to get ready: the policy's gates, the name of its route, and the file that it names, read."""
+
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    route: str = ""
+    content: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """The places of the options that a request's constraints leave."""
+
+    places: Sequence[int]
+    steps: tuple[Step, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+def narrow(options: Sequence[Option], situation: Situation, estimates: Mapping[str, Estimate] | None = None) -> Narrowed:
+    """The options that keep to the request's constraints; when there is none, some constraints give way, and are named."""
+    if not situation.asked:
+        return Narrowed(places=range(len(options)))
+    places, relaxed = admitted([option.expected(estimates or situation.estimates) for option in options], situation.asked)
+    left = ", ".join(options[place].label for place in places)
+    return Narrowed(
+        places=places,
+        steps=(Step(name="constraints", outcome=", ".join(name for name, _ in situation.asked), detail=f"leave {left}"),),
+        degraded=tuple(f"constraint_relaxed:{name}" for name in relaxed),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InOrder:
+    """The first option that keeps to the request's constraints."""
+
+    options: tuple[Option, ...]
+
+    def choose(self, situation: Situation) -> Choice:
+        """A rule is sure of itself."""
+        narrowed = narrow(self.options, situation)
+        return Choice(option=self.options[narrowed.places[0]], steps=narrowed.steps, degraded=narrowed.degraded)

@@ -1,0 +1,58 @@
+"""Parameters that one deployment refuses (temperature on reasoning models, for one) are dropped for that deployment alone, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import litellm
+from litellm.constants import DEFAULT_CHAT_COMPLETION_PARAM_VALUES
+
+CANDIDATES = frozenset(DEFAULT_CHAT_COMPLETION_PARAM_VALUES) - {
+    *("messages", "model", "stream", "stream_options", "logprobs", "top_logprobs"),  # ours to set
+    *("metadata", "user", "extra_headers", "extra_body"),  # LiteLLM's to use
+}
+"""OpenAI's parameters, as LiteLLM knows them; what else a client sends is the provider's own and passes as it is."""
+Scalar = str | int | float | bool | None
+
+
+def refused_parameters(router: Any, alias: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of the ``given`` parameters some deployment of the alias refuses. LiteLLM drops them there, when told to."""
+    asked = {name: given[name] for name in CANDIDATES.intersection(given) if given[name] is not None}
+    if not asked or router is None:
+        return ()
+    deployments = [m["litellm_params"] for m in router.get_model_list(model_name=alias) or ()]
+    return tuple(sorted(name for name, value in asked.items() if any(_refuses(one, name, value) for one in deployments)))
+
+
+def _refuses(litellm_params: Mapping[str, Any], name: str, value: Any) -> bool:
+    if name in (litellm_params.get("allowed_openai_params") or ()):
+        return False
+    model, provider = str(litellm_params["model"]), litellm_params.get("custom_llm_provider")
+    if name not in _supported(model, provider):
+        return True
+    return isinstance(value, Scalar) and _refuses_value(model, provider, name, value)
+
+
+@lru_cache(maxsize=512)
+def _supported(model: str, provider: str | None) -> frozenset[str]:
+    try:
+        name, found, *_ = litellm.get_llm_provider(model=model, custom_llm_provider=provider)
+        supported = litellm.get_supported_openai_params(model=name, custom_llm_provider=found)
+    except Exception:  # noqa: BLE001 - a provider LiteLLM does not know: nothing can be said, so nothing is dropped
+        return CANDIDATES
+    return CANDIDATES if supported is None else frozenset(supported)
+
+
+@lru_cache(maxsize=4096)
+def _refuses_value(model: str, provider: str | None, name: str, value: Scalar) -> bool:
+    """Some models take a parameter with one value only: o3-mini a temperature of 1."""
+    try:
+        bare, found, *_ = litellm.get_llm_provider(model=model, custom_llm_provider=provider)
+        litellm.get_optional_params(model=bare, custom_llm_provider=found, drop_params=False, **{name: value})
+    except litellm.UnsupportedParamsError:
+        return True
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return False

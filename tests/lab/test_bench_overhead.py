@@ -1,0 +1,82 @@
+"""The overhead benchmark on its smallest scale: does it run, and does it say what it should? Its numbers mean nothing here."""
+
+import json
+
+import pytest
+
+from litellm_cascade.offline.bench.measuring import Measured, Reading, Start
+from litellm_cascade.offline.bench.report import differences, lines, tables
+from litellm_cascade.offline.bench.setups import SETUPS
+from litellm_cascade.offline.bench_overhead import main
+
+NAMES = {"plain", "complexity_router", "direct", "confident", "escalated", "plain_otel", "confident_otel"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """What one start with one round of five requests printed and wrote."""
+    path = tmp_path_factory.mktemp("bench") / "overhead.json"
+    shown = []
+    main(["--starts", "1", "--rounds", "1", "--requests", "5", "--warm-up", "2", "--markdown", "--json", str(path)], show=shown.append)
+    return "\n".join(shown), json.loads(path.read_text())
+
+
+def test_every_setup_is_read_whole_and_streamed(run):
+    _, document = run
+    assert {(one["setup"], one["stream"]) for one in document["readings"]} == {(name, stream) for name in NAMES for stream in (False, True)}
+    assert {(one["setup"], one["stream"]) for one in document["lines"]} == {(name, stream) for name in NAMES for stream in (False, True)}
+    assert {one["setup"] for one in document["starts"]} == NAMES
+
+
+def test_every_reading_is_a_positive_number(run):
+    _, document = run
+    assert min(one["p50_ms"] for one in document["readings"]) > 0
+    assert min(one["cpu_ms"] for one in document["lines"]) > 0
+    assert min(one["ratio"] for one in document["lines"]) > 0
+    assert all(one["ready_s"] > 0 and one["rss_mb"] > 50 for one in document["starts"])
+
+
+def test_the_section_holds_the_command_the_versions_and_a_verdict_for_every_bar(run):
+    section, document = run
+    assert section.startswith("## Overhead\n")
+    assert "--rounds 1 --requests 5 --warm-up 2" in section
+    assert document["about"]["litellm"] in section
+    assert section.count("at most ") == 2 * 3 + 2
+
+
+def made(**ratios):
+    """Three starts of two rounds; plain LiteLLM costs 10 ms, then 20 ms, and ours as many times that as ``ratios`` says (else 1)."""
+    readings = [
+        Reading(start=start, round=number, setup=setup.name, stream=stream, cpu_ms=10 * (number + 1) * ratios.get(setup.name, 1), p50_ms=9)
+        for start in range(3)
+        for number in range(2)
+        for setup in SETUPS
+        for stream in (False, True)
+    ]
+    starts = [
+        Start(start=start, setup=name, ready_s=5 + start + extra, rss_mb=400)
+        for start in range(3)
+        for name, extra in (("plain", 0), ("confident", 4))
+    ]
+    return Measured(readings, starts)
+
+
+def test_a_ratio_is_taken_within_each_round_so_that_a_slow_round_does_not_count():
+    (line,) = [one for one in lines(made(direct=1.05)) if one.setup == "direct" and not one.stream]
+    assert line.ratio == pytest.approx(1.05)
+    assert (line.low, line.high) == pytest.approx((1.05, 1.05))
+    assert line.cpu_ms == pytest.approx(15.75)
+
+
+def test_a_bar_is_met_or_missed_by_how_much():
+    text = tables(made(direct=1.10, confident=1.5, escalated=2.35))
+    assert text.count("at most 1.10: met") == 2
+    assert text.count("at most 1.50: met") == 2
+    assert text.count("at most 2.20: missed by 0.15") == 2
+    assert "at most 3.0 s: missed by 1.0 s" in text
+
+
+def test_start_up_is_compared_start_by_start():
+    ready, memory = differences(made())
+    assert (ready.plain, ready.ours, ready.over) == (6, 10, 4)
+    assert memory.over == 0

@@ -1,0 +1,55 @@
+"""What LiteLLM knows of an alias: its price, and the parameters it refuses."""
+
+import pytest
+
+from litellm_cascade.proxy.prices import prices_of
+from litellm_cascade.proxy.refused import refused_parameters
+
+
+class Router:
+    def __init__(self, *models):
+        self.models = [{"model_name": "m", "litellm_params": {"model": model}} for model in models]
+
+    def get_model_list(self, model_name):
+        return [m for m in self.models if m["model_name"] == model_name]
+
+
+def deployment(model, **more):
+    return {"model_name": "m", "litellm_params": {"model": model}, **more}
+
+
+def price(*deployments):
+    found = prices_of(deployments)["m"]
+    return found.input_usd_per_million, found.output_usd_per_million
+
+
+def test_a_configured_price_comes_before_the_tables():
+    configured = {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}
+    assert price(deployment("openai/gpt-4o-mini", model_info=configured)) == pytest.approx((1.0, 2.0))
+    assert price(deployment("openai/gpt-4o-mini")) == pytest.approx((0.15, 0.6))
+
+
+def test_of_several_deployments_the_dearest_counts():
+    assert price(deployment("openai/gpt-4o-mini"), deployment("openai/gpt-4o")) == pytest.approx((2.5, 10.0))
+
+
+def test_what_has_no_price_is_left_out():
+    assert prices_of([deployment("hosted_vllm/mine"), deployment("cascade/balanced")]) == {}
+
+
+@pytest.mark.parametrize(
+    ("models", "refused"),
+    [
+        (["openai/o3-mini"], ("temperature",)),
+        (["openai/gpt-4o"], ()),
+        (["openai/gpt-4o", "openai/o3-mini"], ("temperature",)),
+        (["nobody-knows/this"], ()),
+        ([], ()),
+    ],
+)
+def test_parameters_that_a_deployment_refuses_are_named(models, refused):
+    assert refused_parameters(Router(*models), "m", {"temperature": 0.2, "messages": [], "metadata": {}, "top_k": 3}) == refused
+
+
+def test_without_a_router_nothing_is_refused():
+    assert refused_parameters(None, "m", {"temperature": 0.2}) == ()
