@@ -127,22 +127,17 @@ class Runtime:
                 underway.failure = error
         return headers_of(underway.journey, everything=self.settings.debug_headers)
 
-    def logged(self, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
+    async def logged(self, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
         """LiteLLM has logged a call that succeeded: for a request sent straight to an alias, that is its end."""
         underway = self.journeys.find(kwargs.get("litellm_params"))
-        if underway is None or underway.journey.cascades:
+        if underway is None:
             return
-        attempt = Attempt(
-            rung=0,
-            alias=underway.journey.decided_plan.decision.alias,
-            judgement=SENT,
-            usage=_logged_usage(kwargs.get("standard_logging_object") or {}),
-            cost_usd=kwargs.get("response_cost"),
-            dropped=underway.dropped,
-            served=True,
-        )
-        span_ns = {"started_ns": int(started.timestamp() * NANOSECONDS), "ended_ns": int(ended.timestamp() * NANOSECONDS)}
-        underway.journey.answered_directly(attempt, **span_ns)
+        if underway.journey.is_over:
+            underway.stream = None  # it holds the conversation, and nobody needs it any more
+        elif underway.journey.cascades:
+            await _close_what_was_left(underway)
+        else:
+            _answered_directly(underway, kwargs, started, ended)
 
     def failed(self, data: Mapping[str, Any], error: Exception) -> None:
         """The proxy is about to answer with an error."""
@@ -154,6 +149,29 @@ class Runtime:
 
 def _upstream(underway: Underway, call: Call) -> RouterUpstream:
     return RouterUpstream(underway.journey, call, keep_logprobs=underway.wants_logprobs)
+
+
+async def _close_what_was_left(underway: Underway) -> None:
+    """A stream that LiteLLM has logged before its end is one whose client has left.
+
+    On /v1/messages nothing else says so: LiteLLM's translation lets go of the stream without closing it.
+    """
+    if underway.stream is not None:
+        await underway.stream.aclose()
+
+
+def _answered_directly(underway: Underway, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
+    attempt = Attempt(
+        rung=0,
+        alias=underway.journey.decided_plan.decision.alias,
+        judgement=SENT,
+        usage=_logged_usage(kwargs.get("standard_logging_object") or {}),
+        cost_usd=kwargs.get("response_cost"),
+        dropped=underway.dropped,
+        served=True,
+    )
+    started_ns, ended_ns = (int(time.timestamp() * NANOSECONDS) for time in (started, ended))
+    underway.journey.answered_directly(attempt, started_ns=started_ns, ended_ns=ended_ns)
 
 
 def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
