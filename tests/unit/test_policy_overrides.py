@@ -123,6 +123,12 @@ def test_a_condition_that_cannot_be_evaluated_admits_nobody():
     assert decide(Caller(team="a", tags=("t",) * 7), text, alias="sql").ignored_overrides == ("alias",)
 
 
+def test_a_caller_that_cel_cannot_hold_is_not_admitted():
+    text = POLICY.replace('caller.team == "a"', "size(caller.tags) == 0")
+
+    assert decide(Caller(tags=7), text, alias="sql").ignored_overrides == ("alias",)  # type: ignore[arg-type]
+
+
 def test_every_alias_of_the_pool_may_be_asked_where_clients_choose():
     text = POLICY.replace("{cascade: [sql, large], gate: careful}", "large")
 
