@@ -4,6 +4,7 @@ CascadeError
 ├── ConfigurationError   something an operator wrote cannot be used; the message says what, where, and how to mend it
 │   ├── PolicyError      a policy document; carries every problem with its position
 │   └── StartupError     the proxy's configuration; carries every problem found
+├── AccessError          the caller may call no alias that was chosen; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
@@ -31,6 +32,17 @@ class PolicyError(ConfigurationError):
 
 class StartupError(ConfigurationError):
     """A proxy configuration with which going on would be unsafe."""
+
+
+class AccessError(CascadeError):
+    """The caller may call no alias that was chosen. ``status_code``, ``type`` and ``param`` are what LiteLLM's own refusals have."""
+
+    status_code = 403
+    type = "key_model_access_denied"
+    param = "model"
+
+    def __init__(self, aliases: Sequence[str]) -> None:
+        super().__init__(f"this key may not call {' or '.join(aliases)}, which this request would go to; ask for access to it")
 
 
 class ClassifierError(CascadeError):

@@ -10,6 +10,7 @@ The edge (``proxy/``, or the lab) translates a request into ``Request`` and prov
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
 from typing import Protocol
@@ -17,10 +18,14 @@ from typing import Protocol
 from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace, Tracing
+from litellm_cascade.errors import AccessError
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import read_signals
-from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Plan, Request
+from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Plan, Reason, Request
+
+MayCall = Callable[[str], Awaitable[bool]]
+"""Whether the caller may call an alias."""
 
 
 class PromptClassifier(Protocol):
@@ -42,8 +47,11 @@ class Pipeline:
         """A request has arrived: open its trace."""
         return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
 
-    async def plan(self, request: Request, policy: Policy, journey: Journey) -> Plan:
-        """Decide what to do with a request before any model is asked."""
+    async def plan(self, request: Request, policy: Policy, journey: Journey, may_call: MayCall | None = None) -> Plan:
+        """Decide what to do with a request before any model is asked.
+
+        ``may_call`` leaves out the rungs that the caller may not call; AccessError when none is left. None: it may call all.
+        """
         signals = read_signals(request)
         classification = await self._classify(request, journey)
         evidence = Evidence(
@@ -52,13 +60,18 @@ class Pipeline:
             signals=signals,
             classification=classification,
             direct_only=request.direct_only,
+            overrides=request.overrides,
         )
         # Seeded by the request, so that a replay of the record makes the same choice.
         decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
         if classification.degraded:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
-        plan = Plan(evidence=evidence, decision=decision)
+        left = [alias for alias in decision.ladder if may_call is None or await may_call(alias)]
+        plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if left else decision)
         journey.decided(plan)
+        if not left:
+            journey.ended(Reason.NO_ACCESS)
+            raise AccessError(decision.ladder)
         return plan
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:

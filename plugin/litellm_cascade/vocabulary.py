@@ -67,6 +67,21 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """What a client asks for itself, by header or metadata. None: it does not ask.
+
+    ``ignored`` names what it asked in vain: at first what could not be understood, later also what the policy does not allow it.
+    """
+
+    max_cost_usd: float | None = None
+    max_latency_ms: float | None = None
+    min_quality: float | None = None  # 0..1
+    alias: str | None = None
+    band: Band | None = None
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request in one dialect-free form. The only type that holds prompt text."""
 
@@ -80,6 +95,7 @@ class Request:
     choices: int = 1
     wants_logprobs: bool = False
     direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
+    overrides: Overrides = Overrides()
 
 
 # --- 1. signals --------------------------------------------------------------------------------------------------------------------
@@ -153,6 +169,7 @@ class Evidence:
     classification: Classification = UNCLASSIFIED
     constraints: Constraints = Constraints()
     direct_only: str | None = None
+    overrides: Overrides = Overrides()
 
 
 class Band(StrEnum):
@@ -227,6 +244,7 @@ class Decision:
     estimates: tuple[Estimate, ...] = ()
     trace: tuple[Step, ...] = ()
     degraded: tuple[str, ...] = ()
+    ignored_overrides: tuple[str, ...] = ()  # the names of what the client asked for itself in vain
 
     @property
     def alias(self) -> str:
@@ -318,6 +336,7 @@ class Reason(StrEnum):
     DIRECT = "direct"
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
+    NO_ACCESS = "no_access"  # the caller's key may call no alias that was chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from litellm_cascade.audit import Tracing
+from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Answer, Piece
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import parse_policy
@@ -24,6 +25,7 @@ from litellm_cascade.vocabulary import (
     Endpoint,
     Envelope,
     Judgement,
+    Overrides,
     Reason,
     Request,
     TokenLogprob,
@@ -135,7 +137,7 @@ class Proxy:
         self.classifier = FakeClassifier(answer=belief)
         self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, **settings)
 
-    async def planned(self, text=f"Say {CANARY}", parent=None, **changes):
+    async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, **changes):
         asked = Request(
             envelope=Envelope(request_id="r-1", endpoint=Endpoint.CHAT, requested_model="cascade-auto", policy="test", stream=False),
             caller=Caller(key_hash="k-1", team="t-1"),
@@ -143,7 +145,7 @@ class Proxy:
             **changes,
         )
         journey = self.pipeline.begin(asked.envelope, parent)
-        await self.pipeline.plan(asked, POLICY, journey)
+        await self.pipeline.plan(asked, POLICY, journey, may_call)
         return journey
 
     @property
@@ -159,6 +161,13 @@ def proxy():
 def typed(attributes):
     """With each value its type, because 1, 1.0 and True are equal, and a collector keeps them apart."""
     return {key: (type(value), value) for key, value in attributes.items()}
+
+
+def only(*aliases):
+    async def may_call(alias):
+        return alias in aliases
+
+    return may_call
 
 
 # --- planning -------------------------------------------------------------------------------------------------------------------------
@@ -268,6 +277,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.route": "the rest",
             "cascade.band": "cascade",
             "cascade.ladder": ("small", "large"),
+            "cascade.reasons": ("otherwise",),
             "cascade.propensity": 1.0,
             "cascade.caller.key_hash": "k-1",
             "cascade.caller.team": "t-1",
@@ -388,6 +398,31 @@ async def test_a_journey_is_watched_when_there_is_a_sink_or_a_collector(proxy):
     ):
         proxy.pipeline = pipeline
         assert (await proxy.planned()).is_watched is watched
+
+
+# --- access ---------------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_ladder_loses_the_rungs_that_the_caller_may_not_call(proxy):
+    journey = await proxy.planned(may_call=only("small", "sql"))
+    decision = journey.decided_plan.decision
+    assert (decision.ladder, decision.band, decision.gate) == (("small",), Band.SMALL, None)
+    journey.ended()
+    assert proxy.spans["cascade.route"].attributes["cascade.reasons"] == ("otherwise", "no_access:large")
+
+
+async def test_a_caller_that_may_call_nothing_is_refused_and_the_trace_says_what_was_wanted(proxy):
+    with pytest.raises(AccessError):
+        await proxy.planned(may_call=only("sql"))
+    route = proxy.spans["cascade.route"]
+    assert (route.attributes["cascade.ladder"], route.attributes["cascade.reason"]) == (("small", "large"), "no_access")
+    assert (proxy.sink.last.outcome.alias, proxy.sink.last.outcome.reason) == (None, Reason.NO_ACCESS)
+
+
+async def test_what_a_client_asks_for_itself_reaches_the_policy(proxy):
+    journey = await proxy.planned(overrides=Overrides(alias="sql"))
+    assert journey.decided_plan.evidence.overrides.alias == "sql"
+    assert journey.decided_plan.decision.reasons == ("otherwise", "override_ignored:alias")
 
 
 # --- the record and the end -----------------------------------------------------------------------------------------------------------

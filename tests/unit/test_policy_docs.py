@@ -13,6 +13,8 @@ from litellm_cascade.policy import parse_policy
 from litellm_cascade.policy.constraints import RELAXED
 from litellm_cascade.policy.estimates import LOGITS_PER_COMPLEXITY, OUTPUT_TOKENS
 from litellm_cascade.policy.features import FEATURES
+from litellm_cascade.policy.overrides import CHOICES as WISHES
+from litellm_cascade.policy.overrides import LIMITS
 from litellm_cascade.policy.strategies import STRATEGIES
 from litellm_cascade.policy.strategies.neighbours import MOST_OUTCOMES
 from litellm_cascade.policy.strategies.scoring import CLEAR_LEAD
@@ -32,7 +34,7 @@ EXAMPLE = POLICIES[1]
 
 
 def test_every_yaml_block_is_a_policy_its_tests_or_a_part_of_one():
-    assert len(POLICIES) == 2
+    assert len(POLICIES) == 3
     assert len(POOLS) == 1
     assert sorted([*POLICIES, *TESTS, *POOLS, *CHOICES]) == sorted(BLOCKS)
 
@@ -65,6 +67,12 @@ def test_every_key_of_a_strategy_is_documented(strategy):
     keys = STRATEGIES[strategy].model_fields.keys() - {"strategy", "candidates", "unsure"}
 
     assert [key for key in keys if not re.search(rf"\b{key}\b", section(f"### {strategy}"))] == []
+
+
+def test_every_override_is_documented_with_its_header():
+    rows = section("## Overrides")
+
+    assert [name for name in (*LIMITS, *WISHES) if f"| `{name}` | `x-cascade-{name.replace('_', '-')}: " not in rows] == []
 
 
 def test_every_feature_is_documented():

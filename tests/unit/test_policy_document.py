@@ -71,7 +71,11 @@ def test_a_document_cannot_be_changed():
         ("name: example", 'name: "\\ud800"', "2:7: $.name: holds half a character (a lone surrogate); remove it"),
         ("description: An example.", "description: [a]", "3:14: $.description: must be text, not a list"),
         ("description:", "descripton:", "3:1: $.descripton: unknown key; did you mean 'description'?"),
-        ("description:", "zzz:", "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, routes, version"),
+        (
+            "description:",
+            "zzz:",
+            "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, overrides, routes, version",
+        ),
         ("tier: budget", "tier: cheap", "5:17: $.models.small.tier: is 'cheap'; write 'budget', 'standard' or 'premium'"),
         ("tier: budget, ", "", "5:10: $.models.small.tier: is missing; add it"),
         ("strengths: [general]", "strengths: general", "5:36: $.models.small.strengths: must be a list, not text"),
@@ -183,7 +187,7 @@ def test_a_cascade_without_any_gates_is_told_to_add_one():
 def test_a_missing_pool_is_one_problem():
     assert problems("models:", "pool:") == [
         "p:1:1: $.models: is missing; add it",
-        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, routes, version",
+        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, overrides, routes, version",
     ]
 
 

@@ -114,3 +114,16 @@ def test_a_case_may_have_constraints_and_expect_what_is_degraded(tmp_path):
 """
 
     assert [result.differences for result in run(tmp_path, cases)] == [(), ("degraded: expected ['something'], got []",)]
+
+
+def test_a_case_may_ask_for_overrides(tmp_path):
+    policy = POLICY + "overrides: {allow: [alias, band]}\n"
+    (tmp_path / "example.yaml").write_text(policy)
+    (tmp_path / "wishes_test.yaml").write_text("""
+policy: example.yaml
+cases:
+  - {name: an alias, given: {overrides: {alias: small}}, expect: {ladder: [small]}}
+  - {name: a band, given: {overrides: {band: large}}, expect: {band: large}}
+""")
+
+    assert [result.differences for result in run_policy_tests(tmp_path)] == [(), ()]

@@ -33,6 +33,7 @@ POLICY_DIGEST = "cascade.policy.digest"
 ROUTE = "cascade.route"
 BAND = "cascade.band"
 LADDER = "cascade.ladder"
+REASONS = "cascade.reasons"
 PROPENSITY = "cascade.propensity"
 
 DECISION = "cascade.decision"  # on an attempt: accept | escalate

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge
 
 POLICY = Gauge("cascade_policy_info", "1 for the policy version in use", ["policy", "digest"], multiprocess_mode="mostrecent")
 RELOAD_FAILURES = Counter(
     "cascade_policy_reload_failures", "Changed policy files that were refused; the policy before them stays", ["policy"]
+)
+
+OVERRIDES_IGNORED = Counter(
+    "cascade_overrides_ignored",
+    "What clients asked for themselves without being allowed to, or without being understood",
+    ["policy", "name"],
 )
 
 
@@ -20,3 +28,9 @@ def policy_in_use(policy: str, digest: str, before: str | None) -> None:
 def reload_refused(policy: str) -> None:
     """A changed policy file was refused."""
     RELOAD_FAILURES.labels(policy).inc()
+
+
+def overrides_ignored(policy: str, names: Iterable[str]) -> None:
+    """A client asked for something in vain. ``names`` come from a closed list."""
+    for name in names:
+        OVERRIDES_IGNORED.labels(policy, name).inc()

@@ -111,6 +111,7 @@ def _plan_attributes(plan: Plan) -> dict[str, Value]:
         name.ROUTE: decision.route,
         name.BAND: decision.band.value,
         name.LADDER: decision.ladder,
+        name.REASONS: decision.reasons,
         name.PROPENSITY: decision.propensity,
         name.KEY_HASH: evidence.caller.key_hash,
         name.TEAM: evidence.caller.team,

@@ -12,6 +12,7 @@ from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
 from litellm_cascade.policy.files import NamedFile
 from litellm_cascade.policy.options import Kit
+from litellm_cascade.policy.overrides import Admission, OverrideRule
 from litellm_cascade.policy.pool import Prices
 from litellm_cascade.vocabulary import Step
 
@@ -43,7 +44,12 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
         estimator=Estimator(document.models, prices),
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
+        admission=_admission(document.overrides),
     )
+
+
+def _admission(rule: OverrideRule) -> Admission:
+    return Admission(allow=rule.allow, condition=compiled(rule.when)[0] if rule.when is not None else None)
 
 
 def digest_of(document: Document, files: Mapping[int, NamedFile] | None = None) -> str:
@@ -51,10 +57,12 @@ def digest_of(document: Document, files: Mapping[int, NamedFile] | None = None) 
     names.
 
     Comments, layout and the order of keys do not change it. The largest alias is part of it, because among aliases of one tier the
-    order decides which that is. LiteLLM's prices are not: they belong to the world, like the load, and a decision says what it made of
-    them.
+    order decides which that is; so is the smallest where clients may ask for a band. LiteLLM's prices are not: they belong to the
+    world, like the load, and a decision says what it made of them.
     """
     named = {file.name: file.digest for file in (files or {}).values()}
     canonical = {**document.model_dump(mode="json"), "largest": document.largest, "files": named}
+    if "band" in document.overrides.allow:
+        canonical["smallest"] = document.smallest
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -10,7 +10,8 @@ from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, cont
 from litellm_cascade.policy.constraints import asked_of
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
-from litellm_cascade.policy.options import Choice, Chooser, Option, Situation
+from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
+from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
 from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
 
 
@@ -49,6 +50,7 @@ class Policy:
     gates: Mapping[str, Gate]
     estimator: Estimator
     names: frozenset[str]
+    admission: Admission
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)
@@ -74,8 +76,9 @@ class Policy:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Every alias that some route may ask, once, in the order of the routes."""
-        return tuple(dict.fromkeys(alias for option in self._options for alias in option.ladder))
+        """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
+        clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
+        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *clients]))
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -88,13 +91,50 @@ class Policy:
         chance: the same seed gives the same choice.
         """
         del rng  # no action of this version rolls dice; a split is decided by the caller's hash
+        evidence = self.admission.heed(evidence)
         first, failed = self._first_match(evidence)
         situation = self._situation(evidence)
-        route, choice = first, first.choose(situation)
+        route, choice = first, self._asked_for(first, situation) or first.choose(situation)
         while choice.option.route is not None:  # ends: detours lead to later routes only
             route = self._by_name[choice.option.route]
             choice = choice.then(route.name, route.choose(situation))
         return self._decision(first, route, choice, situation, failed)
+
+    def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
+        """The decision without the rungs that are not among ``aliases``; one of them must be."""
+        left = tuple(alias for alias in decision.ladder if alias in aliases)
+        lost = tuple(alias for alias in decision.ladder if alias not in aliases)
+        if not lost:
+            return decision
+        return replace(
+            decision,
+            ladder=left,
+            band=self._band(left),
+            gate=decision.gate if len(left) > 1 else None,
+            reasons=(*decision.reasons, *(f"no_access:{alias}" for alias in lost)),
+            alternatives=tuple(sorted((*decision.alternatives, *lost))),
+        )
+
+    def _asked_for(self, first: CompiledRoute, situation: Situation) -> Choice | None:
+        """What the client chose itself, where it may and there is such a thing."""
+        asked = situation.evidence.overrides
+        for name, option in (("alias", self._option_of_alias(asked.alias)), ("band", self._option_of_band(asked.band, first))):
+            if option is not None:
+                choice = InOrder(options=(option,)).choose(situation)
+                step = Step(name="override", outcome=name, detail=option.label)
+                return replace(choice, reasons=(f"override:{name}",), steps=(step, *choice.steps))
+        return None
+
+    def _option_of_alias(self, alias: str | None) -> Option | None:
+        return Option(ladder=(alias,)) if alias in self.document.models else None
+
+    def _option_of_band(self, band: Band | None, first: CompiledRoute) -> Option | None:
+        """The largest alias, or the smallest; of the cascades one that the request's route has, else one of the first route with any."""
+        if band is Band.CASCADE:
+            found = (_cascades(route.chooser) for route in (first, *self.routes))
+            return next((cascades[0] for cascades in found if cascades), None)
+        alias = {Band.LARGE: self._largest, Band.SMALL: self.document.smallest}.get(band) if band is not None else None
+        return Option(ladder=(alias,)) if alias is not None and self._band((alias,)) is band else None
 
     def _first_match(self, evidence: Evidence) -> tuple[CompiledRoute, tuple[str, ...]]:
         failed: list[str] = []
@@ -129,6 +169,8 @@ class Policy:
         if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
             option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
         trace = _with_failures(first.trace, failed) if failed else first.trace
+        overrides = situation.evidence.overrides
+        ignored = in_vain(overrides, next((name for name in CHOICES if f"override:{name}" in choice.reasons), None))
         return Decision(
             policy=self.document.name,
             digest=self.digest,
@@ -136,19 +178,26 @@ class Policy:
             band=band,
             ladder=option.ladder,
             gate=option.gate,
-            reasons=reasons,
+            reasons=(*reasons, *override_reasons(overrides, ignored)),
             alternatives=tuple(alias for alias in situation.estimates if alias not in option.ladder),
             propensity=choice.propensity,
             confidence=choice.confidence,
             estimates=tuple((choice.estimates or situation.estimates).values()),
             trace=(*trace, *choice.steps),
             degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded),
+            ignored_overrides=ignored,
         )
 
     def _band(self, ladder: Sequence[str]) -> Band:
         if len(ladder) > 1:
             return Band.CASCADE
         return Band.LARGE if ladder[0] == self._largest else Band.SMALL
+
+
+def _cascades(chooser: Chooser) -> list[Option]:
+    """In an order that does not depend on how a table of the policy is written."""
+    cascades = [option for option in chooser.options if option.gate is not None]
+    return sorted(cascades, key=lambda option: (option.label, option.gate.name if option.gate else ""))
 
 
 def _with_failures(trace: tuple[Step, ...], failed: Sequence[str]) -> tuple[Step, ...]:

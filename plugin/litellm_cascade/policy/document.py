@@ -9,6 +9,7 @@ from pydantic_core import PydanticKnownError
 
 from litellm_cascade.policy.constraints import ConstraintRule
 from litellm_cascade.policy.gates import GateRule
+from litellm_cascade.policy.overrides import OverrideRule
 from litellm_cascade.policy.pool import TIERS, ModelCard
 from litellm_cascade.policy.routes import Route
 from litellm_cascade.policy.strict import Label, Strict
@@ -26,6 +27,7 @@ class Document(Strict):
     )
     gates: dict[Label, GateRule] = Field(default_factory=dict, description="When an answer of a cascade is good enough.")
     constraints: ConstraintRule = Field(default=ConstraintRule(), description="When nothing keeps to all that a request asks.")
+    overrides: OverrideRule = Field(default=OverrideRule(), description="What clients may ask for themselves; nothing, unless it is said.")
 
     @field_validator("version", mode="before")
     @classmethod
@@ -38,3 +40,8 @@ class Document(Strict):
     def largest(self) -> str:
         """The alias of the highest tier; among equals the one written last."""
         return max(enumerate(self.models), key=lambda entry: (TIERS.index(self.models[entry[1]].tier), entry[0]))[1]
+
+    @property
+    def smallest(self) -> str:
+        """The alias of the lowest tier; among equals the one written first."""
+        return min(self.models, key=lambda alias: TIERS.index(self.models[alias].tier))

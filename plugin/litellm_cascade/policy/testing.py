@@ -37,6 +37,7 @@ from litellm_cascade.vocabulary import (
     Endpoint,
     Envelope,
     Evidence,
+    Overrides,
     Signals,
 )
 
@@ -64,6 +65,7 @@ class Given(Strict):
     signals: _given(Signals) | None = None  # type: ignore[valid-type]
     classification: _given(Classification) | None = None  # type: ignore[valid-type]
     constraints: _given(Constraints) | None = None  # type: ignore[valid-type]
+    overrides: _given(Overrides) | None = None  # type: ignore[valid-type]
     direct_only: str | None = Field(default=None, description="Why the request cannot pass through a cascade.")
 
     def evidence(self, case: str) -> Evidence:
@@ -76,6 +78,7 @@ class Given(Strict):
             classification=Classification(**_written(self.classification)) if self.classification is not None else UNCLASSIFIED,
             constraints=Constraints(**_written(self.constraints)),
             direct_only=self.direct_only,
+            overrides=Overrides(**_written(self.overrides)),
         )
 
 

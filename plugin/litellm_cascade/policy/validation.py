@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from litellm_cascade.policy.document import Document
+from litellm_cascade.policy.expression import free_names, tokens_of
 from litellm_cascade.policy.knowledge import knowledge_problems
 from litellm_cascade.policy.messages import problems_of
+from litellm_cascade.policy.overrides import ROOTS as OVERRIDE_ROOTS
 from litellm_cascade.policy.pool import Prices
-from litellm_cascade.policy.problems import Problem
+from litellm_cascade.policy.problems import Path, Problem
 from litellm_cascade.policy.references import reference_problems
 from litellm_cascade.policy.trial import checked
-from litellm_cascade.policy.written import routes_in
+from litellm_cascade.policy.written import mapping_in, routes_in
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -36,6 +38,19 @@ def validated(raw: Any, prices: Prices | None = None) -> tuple[Document | None, 
 
 def _condition_problems(raw: Any) -> Iterator[Problem]:
     for path, route in routes_in(raw):
-        text = route.get("when")
-        for fault in checked(text)[1] if isinstance(text, str) else ():
-            yield Problem(path=(*path, "when"), message=fault.message, offset=fault.offset)
+        yield from _faults((*path, "when"), route.get("when"))
+    text = mapping_in(raw, "overrides").get("when")
+    yield from _faults(("overrides", "when"), text) or _foreign_names(text)
+
+
+def _faults(path: Path, text: Any) -> list[Problem]:
+    faults = checked(text)[1] if isinstance(text, str) else ()
+    return [Problem(path=path, message=fault.message, offset=fault.offset) for fault in faults]
+
+
+def _foreign_names(text: Any) -> Iterator[Problem]:
+    """Whether somebody may override is asked before anything else is known of the request."""
+    for root, _ in free_names(tokens_of(text)) if isinstance(text, str) else ():
+        if root.text not in OVERRIDE_ROOTS:
+            message = f"{root.text!r} does not say who asks; use {' and '.join(OVERRIDE_ROOTS)}"
+            yield Problem(path=("overrides", "when"), message=message, offset=root.start)

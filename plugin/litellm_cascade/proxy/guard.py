@@ -1,4 +1,4 @@
-"""The one guard: whatever goes wrong in a hook of ours is logged and counted, and never costs the request."""
+"""The one guard: whatever goes wrong in a hook of ours is logged and counted, and never costs the request. A refusal is nothing wrong."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from typing import Any
 
 from litellm._logging import verbose_proxy_logger
 
+from litellm_cascade.errors import AccessError
+
 Hook = Callable[..., Awaitable[Any]]
 
 
 def guarded(hook: Hook) -> Hook:
-    """A hook that answers None instead of raising. LiteLLM then goes on with the request as it was."""
+    """A hook that answers None instead of raising, unless it refuses the request. LiteLLM then goes on with the request as it was."""
 
     @functools.wraps(hook)
     async def safe(*args: Any, **kwargs: Any) -> Any:
         try:
             return await hook(*args, **kwargs)
+        except AccessError:
+            raise  # the client is meant to see it
         except Exception as error:  # noqa: BLE001 - this is the one place
             # The class and the place, not the message: it may quote the prompt.
             verbose_proxy_logger.error("cascade: %s failed with %s; the request goes on without it", hook.__name__, _where(error))

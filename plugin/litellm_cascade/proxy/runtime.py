@@ -10,15 +10,17 @@ from typing import Any
 
 from litellm.proxy import proxy_server
 
-from litellm_cascade.audit import Tracing, remote_parent
+from litellm_cascade.audit import Tracing, metrics, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.errors import LateError
 from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
+from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.models import VirtualModels
+from litellm_cascade.proxy.overrides import take_overrides
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import Settings
 from litellm_cascade.proxy.shelf import Shelf
@@ -53,8 +55,8 @@ class Runtime:
         if policy is None:
             return
         self._watch_policies()
-        request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
-        journey = await self._decide(request, _parent_span(data, auth))
+        request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy, take_overrides(data))
+        journey = await self._decide(request, _parent_span(data, auth), auth)
         underway = Underway(journey, request.wants_logprobs)
         self.journeys.add(data, underway)
         _note_for_spend_logs(data, journey)
@@ -63,9 +65,11 @@ class Runtime:
         else:
             _send(data, underway)
 
-    async def _decide(self, request: Request, parent: Any) -> Journey:
+    async def _decide(self, request: Request, parent: Any, auth: Any) -> Journey:
         journey = self._pipeline.begin(request.envelope, parent)
-        await self._pipeline.plan(request, self.shelf.policy(request.envelope.policy), journey)
+        may_call = access_of(auth) if self.settings.access == "strict" and auth is not None else None
+        plan = await self._pipeline.plan(request, self.shelf.policy(request.envelope.policy), journey, may_call)
+        metrics.overrides_ignored(request.envelope.policy, plan.decision.ignored_overrides)
         return journey
 
     def _watch_policies(self) -> None:
@@ -105,7 +109,8 @@ class Runtime:
         """For a call that came past the hook: a health check, another router, a hook that failed."""
         data = {**call.parameters, "messages": call.messages, "model": call.model, "stream": stream}
         request = to_request(data, "acompletion", Caller(), policy=call.model)
-        return Underway(await self._decide(request, call.metadata.get("litellm_parent_otel_span")), request.wants_logprobs)
+        parent, auth = (call.metadata.get(name) for name in ("litellm_parent_otel_span", "user_api_key_auth"))
+        return Underway(await self._decide(request, parent, auth), request.wants_logprobs)
 
     def refuse_a_second_round(self, request: Mapping[str, Any] | None) -> None:
         """Once every rung has failed, LiteLLM's fallback from the virtual model would only ask one of them again, without a deadline."""

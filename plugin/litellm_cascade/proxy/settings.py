@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,6 +33,8 @@ class Settings(BaseModel):
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0
+    access: Literal["alias", "strict"] = "alias"
+    """Whether a key needs access to the virtual model alone, or also to the aliases that answer for it."""
 
 
 def read_settings(raw: Mapping[str, Any] | None) -> Settings:

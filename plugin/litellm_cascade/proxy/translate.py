@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Overrides, Request, Turn
 
 Json = Mapping[str, Any]
+NONE = Overrides()
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "completion": Endpoint.CHAT,
@@ -30,7 +31,7 @@ AUDIO_PARTS = frozenset({"input_audio", "audio"})
 FILE_PARTS = frozenset({"file", "input_file", "document"})
 
 
-def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Request:
+def to_request(data: Json, call_type: str, caller: Caller, policy: str, overrides: Overrides = NONE) -> Request:
     """The request behind ``data``, which no client can make so odd that this raises."""
     endpoint = ENDPOINTS.get(call_type, Endpoint.OTHER)
     return Request(
@@ -50,6 +51,7 @@ def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Reque
         choices=_whole(data.get("n")) or 1,
         wants_logprobs=wants_logprobs(data),
         direct_only=direct_only(data, endpoint),
+        overrides=overrides,
     )
 
 

@@ -1,14 +1,20 @@
-"""Keys for the tests, without a database: ``sk-team-7`` belongs to a team and has a token limit, ``sk-broke`` has spent its budget."""
+"""Keys for the tests, without a database: ``sk-team-7`` belongs to a team and has a token limit; some keys may call ``MODELS`` only."""
 
 import os
 
 from fastapi import HTTPException
 from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth, hash_token
 
+MODELS = {"sk-small-only": ["auto", "small"], "sk-auto-only": ["auto"]}
+
 
 async def user_api_key_auth(request, api_key):
     if api_key == os.environ["LITELLM_MASTER_KEY"]:
         return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.PROXY_ADMIN)
+    if api_key in MODELS:
+        return UserAPIKeyAuth(api_key=hash_token(api_key), models=MODELS[api_key])
+    if api_key == "sk-small-team":
+        return UserAPIKeyAuth(api_key=hash_token(api_key), team_id="team-8", team_models=MODELS["sk-small-only"])
     if not (api_key or "").startswith("sk-team-7"):
         raise HTTPException(status_code=401, detail="no such key")
     return UserAPIKeyAuth(

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from litellm_cascade.errors import AccessError
 from litellm_cascade.proxy.guard import guarded
 
 
@@ -29,3 +30,8 @@ async def test_a_hook_that_raises_answers_nothing_and_tells_where_but_not_what(c
 async def test_a_client_that_leaves_is_not_caught():
     with pytest.raises(asyncio.CancelledError):
         await hook(asyncio.CancelledError())
+
+
+async def test_a_refusal_reaches_the_client():
+    with pytest.raises(AccessError, match="this key may not call small or large, which this request would go to; ask for access to it"):
+        await hook(AccessError(["small", "large"]))
