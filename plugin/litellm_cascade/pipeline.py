@@ -10,6 +10,7 @@ The edge (``proxy/``, or the lab) translates a request into ``Request`` and prov
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 from typing import Protocol
@@ -20,7 +21,7 @@ from litellm_cascade.audit import RequestTrace, Tracing
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import read_signals
-from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Plan, Request
+from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Load, Plan, Request
 
 
 class PromptClassifier(Protocol):
@@ -42,8 +43,8 @@ class Pipeline:
         """A request has arrived: open its trace."""
         return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
 
-    async def plan(self, request: Request, policy: Policy, journey: Journey) -> Plan:
-        """Decide what to do with a request before any model is asked."""
+    async def plan(self, request: Request, policy: Policy, journey: Journey, load: Mapping[str, Load] | None = None) -> Plan:
+        """Decide what to do with a request before any model is asked. ``load``: how busy the aliases of the pool are, where known."""
         signals = read_signals(request)
         classification = await self._classify(request, journey)
         evidence = Evidence(
@@ -51,6 +52,7 @@ class Pipeline:
             caller=request.caller,
             signals=signals,
             classification=classification,
+            load=load or {},
             direct_only=request.direct_only,
         )
         # Seeded by the request, so that a replay of the record makes the same choice.

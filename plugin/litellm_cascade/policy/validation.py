@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from litellm_cascade.policy.document import Document
+from litellm_cascade.policy.expression import tokens_of
 from litellm_cascade.policy.knowledge import knowledge_problems
+from litellm_cascade.policy.loads import readings
 from litellm_cascade.policy.messages import problems_of
 from litellm_cascade.policy.pool import Prices
-from litellm_cascade.policy.problems import Problem
+from litellm_cascade.policy.problems import Problem, did_you_mean
 from litellm_cascade.policy.references import reference_problems
+from litellm_cascade.policy.terms import Fault
 from litellm_cascade.policy.trial import checked
-from litellm_cascade.policy.written import routes_in
+from litellm_cascade.policy.written import mapping_in, routes_in
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
@@ -37,5 +40,12 @@ def validated(raw: Any, prices: Prices | None = None) -> tuple[Document | None, 
 def _condition_problems(raw: Any) -> Iterator[Problem]:
     for path, route in routes_in(raw):
         text = route.get("when")
-        for fault in checked(text)[1] if isinstance(text, str) else ():
+        for fault in (*checked(text)[1], *_load_faults(text, mapping_in(raw, "models"))) if isinstance(text, str) else ():
             yield Problem(path=(*path, "when"), message=fault.message, offset=fault.offset)
+
+
+def _load_faults(text: str, pool: Mapping[str, Any]) -> Iterator[Fault]:
+    """Whoever reads the load of an alias that is not in the pool would always find it idle."""
+    for reading in readings(tokens_of(text)):
+        if reading.alias is not None and pool and reading.alias not in pool:
+            yield Fault(reading.start, f"no alias {reading.alias!r} in models; {did_you_mean(reading.alias, pool)}")

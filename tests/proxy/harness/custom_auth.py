@@ -1,4 +1,4 @@
-"""Keys for the tests, without a database: ``sk-team-7`` belongs to a team and has a token limit, ``sk-broke`` has spent its budget."""
+"""Keys for the tests, without a database: ``sk-team-7`` has a team and a token limit, ``sk-nearly-broke`` half a dollar left."""
 
 import os
 
@@ -9,6 +9,8 @@ from litellm.proxy._types import LitellmUserRoles, UserAPIKeyAuth, hash_token
 async def user_api_key_auth(request, api_key):
     if api_key == os.environ["LITELLM_MASTER_KEY"]:
         return UserAPIKeyAuth(api_key=api_key, user_role=LitellmUserRoles.PROXY_ADMIN)
+    if api_key == "sk-nearly-broke":
+        return UserAPIKeyAuth(api_key=hash_token(api_key), user_id="user-8", max_budget=10.0, spend=9.5)
     if not (api_key or "").startswith("sk-team-7"):
         raise HTTPException(status_code=401, detail="no such key")
     return UserAPIKeyAuth(
