@@ -68,11 +68,12 @@ def test_a_deployment_in_a_cooldown_is_seen_until_it_ends(client, upstream):
     becomes("small", client)
 
 
-def test_a_call_under_way_is_seen_until_it_ends(client, upstream):
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_under_way_is_seen_until_it_ends(client, upstream, stream):
     becomes("small", client)
     upstream.clear()
     upstream.script("small", Reply("at last", delay_s=2.0))
-    slow = threading.Thread(target=asked, args=(client,))
+    slow = threading.Thread(target=asked, args=(client,), kwargs={"stream": stream})
     slow.start()
     upstream.wait_for(lambda seen: seen.model == "small")
     assert asked(client) == "sql"
