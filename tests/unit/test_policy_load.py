@@ -11,6 +11,7 @@ from litellm_cascade.errors import PolicyError
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.policy.conditions import compiled, context_of
 from litellm_cascade.policy.samples import EMPTY, FULL, SAMPLES, UNKNOWN
+from litellm_cascade.policy.testing import run_policy_tests
 from litellm_cascade.policy.trial import checked
 from litellm_cascade.policy.variables import variable_of
 from litellm_cascade.vocabulary import Load
@@ -94,3 +95,10 @@ def test_the_load_of_an_alias_outside_the_pool_is_refused():
     with pytest.raises(PolicyError) as caught:
         parse_policy(POLICY.format(when="load.smal.cooling_down"), name="p")
     assert list(caught.value.problems) == ["p:7:11: $.routes[0].when: no alias 'smal' in models; did you mean 'small'?"]
+
+
+def test_a_case_beside_a_policy_may_give_a_load(tmp_path):
+    (tmp_path / "busy.yaml").write_text(POLICY.format(when="load.small.cooling_down && caller.budget_left_usd == 0.5"))
+    case = "{name: busy, given: {load: {small: {cooling_down: true}}, caller: {budget_left_usd: 0.5}}, expect: {route: rest}}"
+    (tmp_path / "busy_test.yaml").write_text(f"policy: busy.yaml\ncases: [{case}, {{name: idle, expect: {{route: all}}}}]")
+    assert [result.differences for result in run_policy_tests(tmp_path)] == [(), ()]
