@@ -10,7 +10,7 @@ The edge (``proxy/``, or the lab) translates a request into ``Request`` and prov
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Protocol
@@ -22,7 +22,7 @@ from litellm_cascade.errors import AccessError
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import read_signals
-from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Plan, Reason, Request
+from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Load, Plan, Reason, Request
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -47,10 +47,13 @@ class Pipeline:
         """A request has arrived: open its trace."""
         return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
 
-    async def plan(self, request: Request, policy: Policy, journey: Journey, may_call: MayCall | None = None) -> Plan:
+    async def plan(
+        self, request: Request, policy: Policy, journey: Journey, load: Mapping[str, Load] | None = None, may_call: MayCall | None = None
+    ) -> Plan:
         """Decide what to do with a request before any model is asked.
 
-        ``may_call`` leaves out the rungs that the caller may not call; AccessError when none is left. None: it may call all.
+        ``load``: how busy the aliases of the pool are, where known. ``may_call`` leaves out the rungs that the caller may not call;
+        AccessError when none is left. None: it may call all.
         """
         signals = read_signals(request)
         classification = await self._classify(request, journey)
@@ -59,6 +62,7 @@ class Pipeline:
             caller=request.caller,
             signals=signals,
             classification=classification,
+            load=load or {},
             direct_only=request.direct_only,
             overrides=request.overrides,
         )

@@ -24,6 +24,7 @@ class Caller:
     end_user: str | None = None
     tier: str | None = None
     tags: tuple[str, ...] = ()
+    budget_left_usd: float | None = None  # of the budget that ends first; None: no budget is known
 
 
 class Endpoint(StrEnum):
@@ -82,6 +83,15 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What a caller says outright of how a request should be answered. Signals like any other: the policy says whether they count."""
+
+    quality: str = "unspecified"  # low | normal | high
+    urgency: str = "unspecified"  # low | normal | high
+    latency_budget_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request in one dialect-free form. The only type that holds prompt text."""
 
@@ -94,6 +104,7 @@ class Request:
     max_output_tokens: int | None = None
     choices: int = 1
     wants_logprobs: bool = False
+    hints: Hints = Hints()
     direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
     overrides: Overrides = Overrides()
 
@@ -109,6 +120,7 @@ class Signals:
     turns: int = 0
     modalities: tuple[str, ...] = ("text",)
     attachments: int = 0
+    mime_types: tuple[str, ...] = ()  # of the attachments, from a closed list; sorted
     markup: tuple[str, ...] = ()  # xml | json | code | sql | markdown_table
     tools: int = 0
     tool_results: int = 0
@@ -116,7 +128,11 @@ class Signals:
     temperature: float | None = None
     language: str = "unknown"  # ISO 639-1, or "unknown"
     max_output_tokens: int | None = None
+    predicted_output_tokens: int | None = None  # of one answer
     choices: int = 1
+    quality_requirement: str = "unspecified"  # unspecified | low | normal | high
+    urgency: str = "unspecified"  # unspecified | low | normal | high
+    latency_budget_ms: float | None = None
 
 
 # --- 2. classification -------------------------------------------------------------------------------------------------------------
@@ -160,6 +176,15 @@ class Constraints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How busy one alias is, as this process sees it. The default stands for an alias nothing is known of: idle, and there."""
+
+    cooling_down: bool = False  # every deployment of the alias is in a cooldown
+    in_flight: int = 0  # calls of ours that have not ended
+    available: int = 1  # deployments that are in no cooldown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything a policy may see, and nothing it may not: no message text."""
 
@@ -168,6 +193,7 @@ class Evidence:
     signals: Signals = Signals()
     classification: Classification = UNCLASSIFIED
     constraints: Constraints = Constraints()
+    load: Mapping[str, Load] = field(default_factory=dict)  # by alias of the pool
     direct_only: str | None = None
     overrides: Overrides = Overrides()
 

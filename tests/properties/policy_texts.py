@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from litellm_cascade.policy import Policy, parse_policy
 from litellm_cascade.policy.strategies.thresholds import MEASURES
 from litellm_cascade.policy.variables import DIMENSIONS, TASKS
-from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Signals
+from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Signals
 
 # --- policies ----------------------------------------------------------------------------------------------------------------------
 
@@ -243,7 +243,14 @@ evidences = st.builds(
         stream=st.booleans(),
     ),
     caller=st.builds(
-        Caller, key_alias=texts, team=texts, user=texts, end_user=texts, tier=texts, tags=st.lists(texts.map(str), max_size=2).map(tuple)
+        Caller,
+        key_alias=texts,
+        team=texts,
+        user=texts,
+        end_user=texts,
+        tier=texts,
+        tags=st.lists(texts.map(str), max_size=2).map(tuple),
+        budget_left_usd=st.none() | some_floats,
     ),
     signals=st.builds(
         Signals,
@@ -254,6 +261,15 @@ evidences = st.builds(
         tools=st.integers(0, 10),
         temperature=st.none() | some_floats | st.integers(0, 2),
         max_output_tokens=st.none() | st.integers(-(10**20), 10**20),
+        predicted_output_tokens=st.none() | st.integers(0, 10**20),
+        mime_types=st.lists(texts.map(str), max_size=2).map(tuple),
+        urgency=texts.map(str),
+        latency_budget_ms=st.none() | some_floats,
+    ),
+    load=st.dictionaries(
+        texts.map(str),
+        st.builds(Load, cooling_down=st.booleans(), in_flight=st.integers(0, 10**20), available=st.integers(0, 9)),
+        max_size=2,
     ),
     classification=st.builds(
         Classification,

@@ -4,7 +4,9 @@ import pytest
 from litellm_cascade.signals import read_signals
 from litellm_cascade.signals.language import find_language
 from litellm_cascade.signals.markup import find_markup
-from litellm_cascade.vocabulary import Attachment, Endpoint, Envelope, Request, Signals, Turn
+from litellm_cascade.signals.mime_types import known_type
+from litellm_cascade.signals.output import USUAL
+from litellm_cascade.vocabulary import Attachment, Endpoint, Envelope, Hints, Request, Signals, Turn
 
 ENVELOPE = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="default")
 
@@ -20,7 +22,7 @@ def user(text: str, **fields) -> Turn:
 def test_a_whole_request_becomes_one_value():
     asked = request(
         Turn(role="system", text="You are terse."),
-        user("What is on this picture?", attachments=(Attachment(modality="image"),)),
+        user("What is on this picture?", attachments=(Attachment(modality="image", mime_type="image/png"),)),
         Turn(role="assistant", text="", tool_calls=1),
         Turn(role="tool", text='{"label": "cat"}'),
         tools=("look",),
@@ -28,12 +30,14 @@ def test_a_whole_request_becomes_one_value():
         temperature=0.2,
         max_output_tokens=64,
         choices=2,
+        hints=Hints(quality="high", urgency="low", latency_budget_ms=800.0),
     )
     assert read_signals(asked) == Signals(
         input_tokens=387,
         turns=4,
         modalities=("text", "image"),
         attachments=1,
+        mime_types=("image/png",),
         markup=("json",),
         tools=1,
         tool_results=1,
@@ -41,12 +45,16 @@ def test_a_whole_request_becomes_one_value():
         temperature=0.2,
         language="en",
         max_output_tokens=64,
+        predicted_output_tokens=64,
         choices=2,
+        quality_requirement="high",
+        urgency="low",
+        latency_budget_ms=800.0,
     )
 
 
 def test_an_empty_request_is_text_in_an_unknown_language():
-    assert read_signals(request()) == Signals()
+    assert read_signals(request()) == Signals(predicted_output_tokens=USUAL)
 
 
 def test_an_image_alone_is_not_text():
@@ -55,6 +63,33 @@ def test_an_image_alone_is_not_text():
 
 def test_a_modality_nobody_heard_of_is_a_file():
     assert read_signals(request(user("x", attachments=(Attachment(modality="hologram"),)))).modalities == ("text", "file")
+
+
+def test_a_level_nobody_heard_of_is_unspecified():
+    signals = read_signals(request(hints=Hints(quality="secret words", urgency="")))
+    assert (signals.quality_requirement, signals.urgency) == ("unspecified", "unspecified")
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ("application/pdf", "application/pdf"),
+        ("IMAGE/JPG; charset=binary", "image/jpeg"),
+        ("wav", "audio/wav"),
+        ("mp3", "audio/mpeg"),
+        ("image/secret words", "image/other"),
+        ("application/x-malware", "application/other"),
+        ("secret words", "other"),
+        ("", "other"),
+    ],
+)
+def test_a_mime_type_is_one_of_a_closed_list(written, known):
+    assert known_type(written) == known
+
+
+def test_each_mime_type_is_named_once_and_in_order():
+    parts = [Attachment(modality="image", mime_type=kind) for kind in ("image/png", None, "image/gif", "image/png")]
+    assert read_signals(request(user("x", attachments=tuple(parts)))).mime_types == ("image/gif", "image/png")
 
 
 def test_an_unknown_response_format_does_not_reach_a_policy():

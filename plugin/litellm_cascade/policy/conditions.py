@@ -14,7 +14,7 @@ import cel
 
 from litellm_cascade.policy.expression import tokens_of
 from litellm_cascade.policy.terms import Fault, term_faults, types_in
-from litellm_cascade.policy.variables import VARIABLES
+from litellm_cascade.policy.variables import variable_of
 from litellm_cascade.vocabulary import Evidence
 
 EVALUATION_ERRORS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
@@ -48,8 +48,10 @@ def context_of(evidence: Evidence, names: Iterable[str]) -> Any:
     """What conditions may see of a request, reduced to the names they read: converting everything costs 40 microseconds, this 3."""
     roots: dict[str, dict[str, Any]] = {}
     for name in names:
-        root, _, field = name.partition(".")
-        roots.setdefault(root, {})[field] = VARIABLES[name].read(evidence)
+        root, _, path = name.partition(".")
+        alias, _, field = path.rpartition(".")  # an alias only where the root is the load
+        place = roots.setdefault(root, {})
+        (place.setdefault(alias, {}) if alias else place)[field] = variable_of(name).read(evidence)
     return cel.Context(roots)
 
 

@@ -88,7 +88,7 @@ def domain_of(evidence: Evidence) -> str:
 
 def output_tokens(signals: Signals) -> float:
     """How many tokens all answers together will have: as predicted, else as many as the client allows, else a typical number."""
-    predicted = getattr(signals, "predicted_output_tokens", None) or signals.max_output_tokens
+    predicted = signals.predicted_output_tokens or signals.max_output_tokens
     return float(max(predicted or OUTPUT_TOKENS, 0)) * max(signals.choices, 1)
 
 

@@ -20,12 +20,15 @@ EMPTY = Evidence(
 
 FULL = Evidence(
     envelope=Envelope(request_id="", endpoint=Endpoint.RESPONSES, requested_model="auto", policy="", stream=True),
-    caller=Caller(key_alias="key", team="team", user="user", end_user="end user", tier="gold", tags=("first", "second")),
+    caller=Caller(
+        key_alias="key", team="team", user="user", end_user="end user", tier="gold", tags=("first", "second"), budget_left_usd=100.0
+    ),
     signals=Signals(
         input_tokens=1_000_000,
         turns=40,
         modalities=("text", "image", "pdf"),
         attachments=3,
+        mime_types=("application/pdf", "image/png"),
         markup=("xml", "json", "code", "sql"),
         tools=9,
         tool_results=9,
@@ -33,7 +36,11 @@ FULL = Evidence(
         temperature=1.0,
         language="en",
         max_output_tokens=100_000,
+        predicted_output_tokens=4_096,
         choices=4,
+        quality_requirement="high",
+        urgency="high",
+        latency_budget_ms=60_000.0,
     ),
     classification=Classification(
         task="Code Generation",

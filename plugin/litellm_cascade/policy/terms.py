@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from litellm_cascade.policy.expression import Token, bound_names, calls, equalities, free_names
+from litellm_cascade.policy.loads import LOAD, LOAD_FIELDS, readings
 from litellm_cascade.policy.problems import did_you_mean
-from litellm_cascade.policy.variables import ROOTS, VARIABLES, Variable
+from litellm_cascade.policy.variables import ROOTS, VARIABLES, Variable, variable_of
 
 METHODS = ("contains", "startsWith", "endsWith", "matches", "size", "all", "exists", "exists_one", "map", "filter")
 FUNCTIONS = frozenset({*METHODS, "has", "int", "uint", "double", "string"})
@@ -27,17 +28,20 @@ class Fault:
 
 def term_faults(tokens: list[Token]) -> list[Fault]:
     """Unknown names and functions, and comparisons that are false for every request."""
-    return sorted([*_name_faults(tokens), *_call_faults(tokens), *_shadow_faults(tokens), *_equality_faults(tokens)])
+    return sorted([*_name_faults(tokens), *_load_faults(tokens), *_call_faults(tokens), *_shadow_faults(tokens), *_equality_faults(tokens)])
 
 
 def types_in(tokens: list[Token]) -> dict[str, str]:
     """The names of a condition that is free of faults, each with its type."""
-    names = [f"{root.text}.{member.text}" for root, member in free_names(tokens) if member]
-    return {name: VARIABLES[name].type for name in names}
+    names = [f"{root.text}.{member.text}" for root, member in free_names(tokens) if member and root.text != LOAD]
+    names += [reading.name for reading in readings(tokens)]
+    return {name: variable_of(name).type for name in names}
 
 
 def _name_faults(tokens: list[Token]) -> Iterator[Fault]:
     for root, member in free_names(tokens):
+        if root.text == LOAD:
+            continue
         if root.text not in ROOTS:
             yield Fault(root.start, f"unknown name {root.text!r}; {_what_it_may_be(root.text)}")
         elif member is None:
@@ -45,6 +49,14 @@ def _name_faults(tokens: list[Token]) -> Iterator[Fault]:
         elif f"{root.text}.{member.text}" not in VARIABLES:
             asked = f"{root.text}.{member.text}"
             yield Fault(root.start, f"unknown name {asked!r}; {did_you_mean(member.text, _members(root.text))}")
+
+
+def _load_faults(tokens: list[Token]) -> Iterator[Fault]:
+    for reading in readings(tokens):
+        if reading.alias is None:
+            yield Fault(reading.start, f'{LOAD!r} is read alias by alias; write {LOAD}.alias.in_flight, or {LOAD}["alias"].in_flight')
+        elif reading.field not in LOAD_FIELDS:
+            yield Fault(reading.start, f"unknown name {reading.name!r}; {did_you_mean(reading.field, LOAD_FIELDS)}")
 
 
 def _what_it_may_be(word: str) -> str:

@@ -37,6 +37,7 @@ from litellm_cascade.vocabulary import (
     Endpoint,
     Envelope,
     Evidence,
+    Load,
     Overrides,
     Signals,
 )
@@ -66,6 +67,7 @@ class Given(Strict):
     classification: _given(Classification) | None = None  # type: ignore[valid-type]
     constraints: _given(Constraints) | None = None  # type: ignore[valid-type]
     overrides: _given(Overrides) | None = None  # type: ignore[valid-type]
+    load: Mapping[str, _given(Load)] = Field(default_factory=dict, description="By alias; an alias that is left out is idle.")  # type: ignore[valid-type]
     direct_only: str | None = Field(default=None, description="Why the request cannot pass through a cascade.")
 
     def evidence(self, case: str) -> Evidence:
@@ -77,6 +79,7 @@ class Given(Strict):
             signals=Signals(**_written(self.signals)),
             classification=Classification(**_written(self.classification)) if self.classification is not None else UNCLASSIFIED,
             constraints=Constraints(**_written(self.constraints)),
+            load={alias: Load(**_written(given)) for alias, given in self.load.items()},
             direct_only=self.direct_only,
             overrides=Overrides(**_written(self.overrides)),
         )

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from litellm_cascade.vocabulary import Caller, Classification, Envelope, Evidence, Signals
+from litellm_cascade.policy.loads import LOAD
+from litellm_cascade.vocabulary import Caller, Classification, Envelope, Evidence, Load, Signals
 
 TASKS = (
     "Brainstorming",
@@ -105,4 +107,23 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
 )
 """Every name, from ``request.endpoint`` to ``classification.degraded``."""
 
-ROOTS = tuple(dict.fromkeys(name.split(".")[0] for name in VARIABLES))
+ROOTS = (*dict.fromkeys(name.split(".")[0] for name in VARIABLES), LOAD)
+
+_IDLE = Load()
+
+
+def variable_of(name: str) -> Variable:
+    """The variable of a name that was found to mean something: one of ``VARIABLES``, or ``load.<alias>.<field>``."""
+    return VARIABLES[name] if name in VARIABLES else _load_variable(name)
+
+
+@cache
+def _load_variable(name: str) -> Variable:
+    path, _, field = name.rpartition(".")
+    alias = path.removeprefix(f"{LOAD}.")
+    neutral = getattr(_IDLE, field)
+
+    def read(evidence: Evidence) -> Any:
+        return getattr(evidence.load.get(alias, _IDLE), field)
+
+    return Variable(name=name, type=type(neutral).__name__, neutral=neutral, read=read)

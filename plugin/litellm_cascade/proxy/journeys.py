@@ -36,6 +36,7 @@ class Underway:
     stream: StreamedCascade | None = None
     dropped: tuple[str, ...] = ()  # parameters of a request that is sent straight to an alias which refuses them
     failure: Exception | None = None  # what the cascade raised
+    call_ended: Callable[[], None] = lambda: None  # to be told when a request that was sent straight to an alias is over
     since: float = field(default_factory=time.monotonic)
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from litellm_cascade.proxy.headers import PREFIX
+from litellm_cascade.proxy.hints import HINTS
 from litellm_cascade.proxy.journeys import METADATA
 from litellm_cascade.vocabulary import Band, Overrides
 
@@ -20,7 +21,7 @@ LONGEST_JSON = 2000
 
 def take_overrides(data: MutableMapping[str, Any]) -> Overrides:
     """What the client asks for itself; headers go before metadata. Its metadata lose it, since providers refuse what they do not know."""
-    asked = {**dict(_in_metadata(data)), **dict(_in_headers(data))}
+    asked = {name: value for name, value in (*_in_metadata(data), *_in_headers(data)) if name not in HINTS}
     read = {name: _READERS[name](value) for name, value in asked.items() if name in _READERS and value is not None}
     understood = {name: value for name, value in read.items() if value is not None}
     strange = (UNKNOWN,) if any(name not in _READERS for name in asked) else ()

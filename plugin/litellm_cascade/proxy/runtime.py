@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
+from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.overrides import take_overrides
 from litellm_cascade.proxy.refused import refused_parameters
@@ -42,6 +44,7 @@ class Runtime:
         self.settings = settings
         self.shelf = shelf
         self.journeys = Journeys()
+        self.in_flight = InFlight()
         self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
         self._models = VirtualModels()
         self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed)
@@ -55,7 +58,8 @@ class Runtime:
         if policy is None:
             return
         self._watch_policies()
-        request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy, take_overrides(data))
+        request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
+        request = replace(request, overrides=take_overrides(data))  # last, because it takes them out of the metadata
         journey = await self._decide(request, _parent_span(data, auth), auth)
         underway = Underway(journey, request.wants_logprobs)
         self.journeys.add(data, underway)
@@ -64,11 +68,14 @@ class Runtime:
             data["allowed_openai_params"] = sorted(PASSED_ON.union(data.get("allowed_openai_params") or ()))
         else:
             _send(data, underway)
+            underway.call_ended = self.in_flight.began(data["model"])
 
     async def _decide(self, request: Request, parent: Any, auth: Any) -> Journey:
         journey = self._pipeline.begin(request.envelope, parent)
         may_call = access_of(auth) if self.settings.access == "strict" and auth is not None else None
-        plan = await self._pipeline.plan(request, self.shelf.policy(request.envelope.policy), journey, may_call)
+        policy = self.shelf.policy(request.envelope.policy)
+        load = loads(proxy_server.llm_router, policy.document.models, self.in_flight)
+        plan = await self._pipeline.plan(request, policy, journey, load, may_call)
         metrics.overrides_ignored(request.envelope.policy, plan.decision.ignored_overrides)
         return journey
 
@@ -83,7 +90,7 @@ class Runtime:
         """The served rung's whole answer."""
         underway = await self._underway(call)
         try:
-            return await underway.journey.settle(_upstream(underway, call))
+            return await underway.journey.settle(self._upstream(underway, call))
         except Exception as error:
             underway.failure = error
             raise
@@ -93,14 +100,17 @@ class Runtime:
         underway = self.journeys.find(call.litellm_params)
         if underway is None:
             return self._stream_unplanned(call)
-        underway.stream = underway.journey.settle_stream(_upstream(underway, call))
+        underway.stream = underway.journey.settle_stream(self._upstream(underway, call))
         return underway.stream
 
     async def _stream_unplanned(self, call: Call) -> AsyncIterator[Any]:
         underway = await self._plan_now(call, stream=True)
-        async with aclosing(underway.journey.settle_stream(_upstream(underway, call))) as stream:
+        async with aclosing(underway.journey.settle_stream(self._upstream(underway, call))) as stream:
             async for chunk in stream:
                 yield chunk
+
+    def _upstream(self, underway: Underway, call: Call) -> RouterUpstream:
+        return RouterUpstream(underway.journey, call, self.in_flight, keep_logprobs=underway.wants_logprobs)
 
     async def _underway(self, call: Call) -> Underway:
         return self.journeys.find(call.litellm_params) or await self._plan_now(call)
@@ -137,6 +147,7 @@ class Runtime:
         underway = self.journeys.find(kwargs.get("litellm_params"))
         if underway is None:
             return
+        underway.call_ended()
         if underway.journey.is_over:
             underway.stream = None  # it holds the conversation, and nobody needs it any more
         elif underway.journey.cascades:
@@ -148,12 +159,9 @@ class Runtime:
         """The proxy is about to answer with an error."""
         underway = self.journeys.find(data)
         if underway is not None:
+            underway.call_ended()
             gone = isinstance(error, asyncio.CancelledError)
             underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
-
-
-def _upstream(underway: Underway, call: Call) -> RouterUpstream:
-    return RouterUpstream(underway.journey, call, keep_logprobs=underway.wants_logprobs)
 
 
 async def _close_what_was_left(underway: Underway) -> None:

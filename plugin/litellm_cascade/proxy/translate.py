@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import inf, isfinite
 from typing import Any
 
-from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Overrides, Request, Turn
+from litellm_cascade.proxy.hints import to_hints
+from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
 
 Json = Mapping[str, Any]
-NONE = Overrides()
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "completion": Endpoint.CHAT,
@@ -25,13 +26,15 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 """LiteLLM's ``call_type`` in the pre-call hook, with and without its leading ``a``."""
 
+_LARGEST = 10**15
+"""Whole numbers beyond this mean no more, and past 1e308 no decimal could hold them."""
 TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
 IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
 AUDIO_PARTS = frozenset({"input_audio", "audio"})
 FILE_PARTS = frozenset({"file", "input_file", "document"})
 
 
-def to_request(data: Json, call_type: str, caller: Caller, policy: str, overrides: Overrides = NONE) -> Request:
+def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Request:
     """The request behind ``data``, which no client can make so odd that this raises."""
     endpoint = ENDPOINTS.get(call_type, Endpoint.OTHER)
     return Request(
@@ -50,8 +53,8 @@ def to_request(data: Json, call_type: str, caller: Caller, policy: str, override
         max_output_tokens=_whole(data.get("max_completion_tokens") or data.get("max_output_tokens") or data.get("max_tokens")),
         choices=_whole(data.get("n")) or 1,
         wants_logprobs=wants_logprobs(data),
+        hints=to_hints(data),
         direct_only=direct_only(data, endpoint),
-        overrides=overrides,
     )
 
 
@@ -61,6 +64,18 @@ def wants_logprobs(data: Json) -> bool:
     included = data.get("include")
     asked_in_responses = isinstance(included, list) and "message.output_text.logprobs" in included
     return logprobs is True or (isinstance(logprobs, int) and logprobs is not False) or asked_in_responses
+
+
+def budget_left_usd(auth: Any) -> float | None:
+    """What is left of the key's, the team's or the user's budget, whichever is least; never below 0. None: none of them has a budget.
+
+    A key of a team does not spend its user's own budget: LiteLLM's default.
+    """
+    budgets = [("max_budget", "spend"), ("team_max_budget", "team_spend")]
+    if getattr(auth, "team_id", None) is None:
+        budgets.append(("user_max_budget", "user_spend"))
+    known = [(_number(getattr(auth, most, None)), _number(getattr(auth, spent, None)) or 0.0) for most, spent in budgets]
+    return min((max(0.0, most - spent) for most, spent in known if most is not None and most < inf), default=None)
 
 
 def to_caller(auth: Any, metadata: Json) -> Caller:
@@ -75,6 +90,7 @@ def to_caller(auth: Any, metadata: Json) -> Caller:
         end_user=_text(getattr(auth, "end_user_id", None)),
         tier=_text(own.get("tier")),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
+        budget_left_usd=budget_left_usd(auth),
     )
 
 
@@ -88,7 +104,7 @@ def _turns(data: Json) -> Iterator[Turn]:
             role=role,
             text="\n".join(part for part in parts if isinstance(part, str)),
             attachments=tuple(part for part in parts if isinstance(part, Attachment)),
-            tool_calls=sum(1 for part in _blocks(content) if part.get("type") in {"tool_use", "function_call"}),
+            tool_calls=sum(1 for part in _blocks(content) if _kind(part) in {"tool_use", "function_call"}),
         )
 
 
@@ -104,7 +120,7 @@ def _spoken(data: Json) -> Iterator[tuple[str, Any]]:
         yield from _messages(data["contents"])
     elif "prompt" in data:
         prompt = data["prompt"]
-        yield "user", prompt if isinstance(prompt, str) else "\n".join(map(str, prompt or ()))
+        yield "user", "\n".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt or "")
 
 
 def _messages(messages: Any) -> Iterator[tuple[str, Any]]:
@@ -138,7 +154,7 @@ def _parts(content: Any) -> Iterator[str | Attachment]:
 
 
 def _part(part: Json) -> Iterator[str | Attachment]:
-    kind = part.get("type")
+    kind = _kind(part)
     if kind in TEXT_PARTS or (kind is None and isinstance(part.get("text"), str)):
         yield str(part.get("text") or part.get("refusal") or "")
     elif kind == "tool_result":
@@ -218,12 +234,12 @@ def direct_only(data: Json, endpoint: Endpoint) -> str | None:
 
 
 def _bridge_loses(data: Json) -> str | None:
-    if any(tool.get("type") not in {None, "function", "custom"} for tool in _blocks(data.get("tools"))):
+    if any(_kind(tool) not in {None, "function", "custom"} for tool in _blocks(data.get("tools"))):
         return "built_in_tools"
     for block in _every_block(data):
         if "cache_control" in block:
             return "cache_control"
-        if block.get("type") in IMAGE_PARTS | FILE_PARTS:
+        if _kind(block) in IMAGE_PARTS | FILE_PARTS:
             return "attachments"
     return None
 
@@ -244,13 +260,21 @@ def _blocks(content: Any) -> list[Json]:
     return [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
 
 
+def _kind(block: Json) -> str | None:
+    kind = block.get("type")
+    return kind if isinstance(kind, str) else None
+
+
 def _text(value: Any) -> str | None:
     return str(value) if value else None
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(max(-_LARGEST, min(value, _LARGEST))) if isinstance(value, int) else value
 
 
 def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value else None  # noqa: PLR0124 - not NaN
+    number = _number(value)
+    return int(number) if number is not None and isfinite(number) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from litellm_cascade.escalation import Answer
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
 from litellm_cascade.proxy.journeys import METADATA, TOKEN
+from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.streams import Consumption, RungStream
 
@@ -44,15 +45,17 @@ class Call:
 class RouterUpstream:
     """Asks the aliases of one request, for whole answers or streams."""
 
-    def __init__(self, journey: Journey, call: Call, *, keep_logprobs: bool) -> None:
+    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, *, keep_logprobs: bool) -> None:
         self._journey = journey
         self._call = call
+        self._in_flight = in_flight
         self._parameters = {key: value for key, value in call.parameters.items() if key not in ANSWERED_HERE}
         self._alternatives = _alternatives(call.parameters)
         self._keep_logprobs = keep_logprobs
         self._consumed: dict[int, Consumption] = {}
         self._streams: dict[int, RungStream] = {}
         self._dropped: dict[int, tuple[str, ...]] = {}
+        self._call_ended: dict[int, Callable[[], None]] = {}
 
     async def ask(self, rung: int, alias: str) -> Answer:
         """A whole answer."""
@@ -69,6 +72,7 @@ class RouterUpstream:
 
     def ended(self, rung: int) -> None:
         """The rung is done with: close its span with what it consumed."""
+        self._call_ended.pop(rung, lambda: None)()
         if rung in self._streams and self._journey.is_watched:
             self._streams[rung].price()
         consumed = self._consumed.get(rung) or Consumption()
@@ -76,6 +80,7 @@ class RouterUpstream:
 
     async def _asked(self, rung: int, alias: str, *, stream: bool) -> Any:
         span = self._journey.attempt_started(rung, alias)
+        self._call_ended[rung] = self._in_flight.began(alias)
         metadata = self._metadata()
         self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, self._parameters)
         if span.is_recording():

@@ -1,4 +1,4 @@
-"""Keys for the tests, without a database: ``sk-team-7`` belongs to a team and has a token limit; some keys may call ``MODELS`` only."""
+"""Keys for the tests, without a database: a team's with a token limit, one with half a dollar left, some that may call ``MODELS`` only."""
 
 import os
 
@@ -15,6 +15,8 @@ async def user_api_key_auth(request, api_key):
         return UserAPIKeyAuth(api_key=hash_token(api_key), models=MODELS[api_key])
     if api_key == "sk-small-team":
         return UserAPIKeyAuth(api_key=hash_token(api_key), team_id="team-8", team_models=MODELS["sk-small-only"])
+    if api_key == "sk-nearly-broke":
+        return UserAPIKeyAuth(api_key=hash_token(api_key), user_id="user-8", max_budget=10.0, spend=9.5)
     if not (api_key or "").startswith("sk-team-7"):
         raise HTTPException(status_code=401, detail="no such key")
     return UserAPIKeyAuth(

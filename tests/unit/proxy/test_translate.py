@@ -1,11 +1,13 @@
 """Five dialects in, one request out; and nothing a client sends makes it raise."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_cascade.proxy.translate import ENDPOINTS, direct_only, to_caller, to_request, wants_logprobs
-from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Turn
+from litellm_cascade.proxy.translate import ENDPOINTS, budget_left_usd, direct_only, to_caller, to_request, wants_logprobs
+from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Hints, Turn
 
 keys = st.sampled_from(
     [
@@ -40,6 +42,14 @@ keys = st.sampled_from(
         "file",
         "inlineData",
         "mimeType",
+        "metadata",
+        "litellm_metadata",
+        "cascade",
+        "quality",
+        "urgency",
+        "latency_budget_ms",
+        "proxy_server_request",
+        "headers",
     ]
 )
 json_values = st.recursive(
@@ -179,6 +189,85 @@ def test_what_only_a_native_path_keeps_is_recognised(endpoint, data, why):
 )
 def test_a_wish_for_log_probabilities_is_recognised(data, wanted):
     assert wants_logprobs(data) is wanted
+
+
+@pytest.mark.parametrize("data", [{"system": {"type": []}}, {"tools": [{"type": {}}]}, {"messages": [{"content": [{"type": []}]}]}])
+@pytest.mark.parametrize("call_type", ["acompletion", "anthropic_messages", "aresponses"])
+def test_a_type_that_is_no_text_is_read_over(call_type, data):
+    assert request(call_type, **data).tools in ((), ("{}",), ("",))
+
+
+def test_a_prompt_that_is_no_text_is_read_as_text():
+    assert request("atext_completion", prompt=True).turns == (Turn(role="user", text="True"),)
+    assert request("atext_completion", prompt=None).turns == (Turn(role="user", text=""),)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [(float("inf"), None), (float("nan"), None), (10**400, 10**15), (True, None), ("5", None), (5.0, 5)]
+)
+def test_a_number_that_is_out_of_all_bounds_is_read(sent, read):
+    assert request("acompletion", max_tokens=sent, temperature=sent).max_output_tokens == read
+
+
+NOTHING_SAID = Hints()
+
+
+@pytest.mark.parametrize(
+    ("data", "hints"),
+    [
+        ({}, NOTHING_SAID),
+        (
+            {"metadata": {"cascade": {"quality": "high", "urgency": "LOW", "latency_budget_ms": 800}}},
+            Hints(quality="high", urgency="low", latency_budget_ms=800.0),
+        ),
+        ({"litellm_metadata": {"cascade": {"urgency": "normal"}}}, Hints(urgency="normal")),
+        ({"metadata": {"cascade": {"latency_budget_ms": "1500.5"}}}, Hints(latency_budget_ms=1500.5)),
+        (
+            {"proxy_server_request": {"headers": {"X-Cascade-Quality": "low", "x-cascade-latency-budget-ms": "90"}}},
+            Hints(quality="low", latency_budget_ms=90.0),
+        ),
+        (
+            {"proxy_server_request": {"headers": {"x-cascade-quality": "low"}}, "metadata": {"cascade": {"quality": "high"}}},
+            Hints(quality="high"),
+        ),
+        ({"metadata": {"cascade": {"quality": "superb", "urgency": 3, "latency_budget_ms": "soon"}}}, NOTHING_SAID),
+        ({"metadata": {"cascade": {"quality": [], "urgency": {}, "latency_budget_ms": True}}}, NOTHING_SAID),
+        ({"metadata": {"cascade": {"latency_budget_ms": -5}}}, NOTHING_SAID),
+        ({"metadata": {"cascade": {"latency_budget_ms": float("nan")}}}, NOTHING_SAID),
+        ({"metadata": {"cascade": {"latency_budget_ms": 10**400}}}, NOTHING_SAID),
+        ({"metadata": {"cascade": "high"}}, NOTHING_SAID),
+        ({"metadata": None, "proxy_server_request": {"headers": None}}, NOTHING_SAID),
+    ],
+)
+def test_what_the_caller_says_of_the_answer_wanted_is_a_hint(data, hints):
+    assert request("acompletion", **data).hints == hints
+
+
+BUDGETS = ("max_budget", "spend", "team_max_budget", "team_spend", "user_max_budget", "user_spend")
+
+
+@pytest.mark.parametrize(
+    ("known", "left"),
+    [
+        ({}, None),
+        ({"spend": 5.0}, None),
+        ({"max_budget": 10.0}, 10.0),
+        ({"max_budget": 10.0, "spend": 4.0}, 6.0),
+        ({"max_budget": 10.0, "spend": 40.0}, 0.0),
+        ({"max_budget": 10.0, "spend": 4.0, "team_max_budget": 3.0, "team_spend": 1.0}, 2.0),
+        ({"user_max_budget": 7.0, "user_spend": 1.0}, 6.0),
+        ({"team_id": "t", "user_max_budget": 7.0, "user_spend": 1.0}, None),
+        ({"max_budget": 0.0, "user_max_budget": 7.0}, 0.0),
+    ],
+)
+def test_the_budget_that_ends_first_is_what_is_left(known, left):
+    assert to_caller(SimpleNamespace(**known), {}).budget_left_usd == left
+
+
+@given(st.dictionaries(st.sampled_from(BUDGETS), st.none() | st.floats(allow_nan=False) | st.booleans() | st.text(max_size=2)))
+def test_a_budget_is_never_overdrawn(known):
+    left = budget_left_usd(SimpleNamespace(**known))
+    assert left is None or left >= 0.0
 
 
 def test_the_caller_is_who_litellm_says():

@@ -1,0 +1,94 @@
+"""What only a running proxy knows reaches the policy: cooldowns, calls under way, the caller's budget, and what the caller asks for."""
+
+import threading
+import time
+
+import pytest
+from harness.configs import cascade_config
+from harness.dialects import DIALECTS
+
+from litellm_cascade.testing.upstream import Reply
+
+POLICY = """
+version: 1
+name: seen
+models: {small: {tier: budget}, sql: {tier: standard}, large: {tier: premium}}
+routes:
+  - name: half a dollar left
+    when: caller.budget_left_usd >= 0.0 && caller.budget_left_usd < 1.0
+    send: sql
+  - name: urgent
+    when: signals.urgency == "high" && signals.latency_budget_ms == 900.0 && signals.quality_requirement == "low"
+    send: sql
+  - name: small cools down
+    when: load["small"].cooling_down
+    send: large
+  - name: small is busy
+    when: load.small.in_flight > 0
+    send: sql
+  - name: all
+    send: small
+"""
+COOLDOWN_SECONDS = 3
+HINTS = {"quality": "low", "urgency": "high", "latency_budget_ms": 900}
+IN_HEADERS = {"x-cascade-quality": "low", "x-cascade-urgency": "high", "x-cascade-latency-budget-ms": "900"}
+
+
+@pytest.fixture(scope="module")
+def proxy(start_proxy, upstream_server, tmp_path_factory):
+    """With a policy that looks at all of it."""
+    folder = tmp_path_factory.mktemp("seen")
+    (folder / "seen.yaml").write_text(POLICY)
+    config = cascade_config(
+        upstream_server.url,
+        callback_settings={"cascade": {"policies": str(folder)}},
+        router_settings={"cooldown_time": COOLDOWN_SECONDS},
+        general_settings={"custom_auth": "custom_auth.user_api_key_auth"},
+    )
+    config["model_list"][-1]["litellm_params"]["model"] = "cascade/seen"
+    return start_proxy(config)
+
+
+def asked(client, **more):
+    return DIALECTS["chat"].ask(client, "hello", **more).cascade("model")
+
+
+def becomes(wanted, client, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while (found := asked(client)) != wanted:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def test_a_deployment_in_a_cooldown_is_seen_until_it_ends(client, upstream):
+    upstream.script("small", Reply(status=404, error="no such model"))
+    client.post("/v1/chat/completions", json={"model": "auto", "messages": [{"role": "user", "content": "hello"}]})
+    becomes("large", client)
+    upstream.script("small", Reply("back again"))
+    becomes("small", client)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_under_way_is_seen_until_it_ends(client, upstream, stream):
+    becomes("small", client)
+    upstream.clear()
+    upstream.script("small", Reply("at last", delay_s=2.0))
+    slow = threading.Thread(target=asked, args=(client,), kwargs={"stream": stream})
+    slow.start()
+    upstream.wait_for(lambda seen: seen.model == "small")
+    assert asked(client) == "sql"
+    slow.join()
+    upstream.script("small", Reply("at once"))
+    becomes("small", client)
+
+
+def test_what_is_left_of_a_budget_is_seen(client, upstream):
+    assert asked(client, headers={"Authorization": "Bearer sk-nearly-broke"}) == "sql"
+
+
+@pytest.mark.parametrize("more", [{"metadata": {"cascade": HINTS}}, {"headers": IN_HEADERS}], ids=["metadata", "headers"])
+@pytest.mark.parametrize("dialect", ["chat", "messages", "responses"])
+def test_what_the_caller_asks_for_is_seen(client, upstream, dialect, more):
+    if dialect != "chat" and "metadata" in more:
+        more = {"litellm_metadata": more["metadata"]}
+    assert DIALECTS[dialect].ask(client, "hello", **more).cascade("model") == "sql"
