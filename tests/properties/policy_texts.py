@@ -141,6 +141,11 @@ def bands(draw, targets):
     return {"cuts": cuts, "candidates": [draw(targets) for _ in range(len(cuts) + 1)]}
 
 
+def two_overrides(drawn):
+    (some, others), first, second = drawn
+    return [{"tasks": some, **first}, {"tasks": others, **second}]
+
+
 @st.composite
 def choices(draw, aliases, targets):
     """What may stand below ``choose``."""
@@ -155,8 +160,9 @@ def choices(draw, aliases, targets):
     }
     strategy = draw(st.sampled_from([*scoring, "thresholds", "split", "per_caller"]))
     if strategy == "thresholds":
-        overrides = st.builds(lambda tasks, other: {"tasks": tasks, **other}, st.lists(st.sampled_from(TASKS), min_size=1), bands(targets))
-        optional = st.fixed_dictionaries({}, optional={"by": st.sampled_from(MEASURES), "overrides": st.lists(overrides, max_size=2)})
+        apart = st.lists(st.sampled_from(TASKS), min_size=2, unique=True).map(lambda tasks: (tasks[:1], tasks[1:]))
+        overrides = st.tuples(apart, bands(targets), bands(targets)).map(two_overrides)
+        optional = st.fixed_dictionaries({}, optional={"by": st.sampled_from(MEASURES), "overrides": overrides})
         return {"strategy": strategy, **draw(bands(targets)), **draw(optional)}
     if strategy == "split":
         optional = {"by": st.sampled_from(["key", "user", "end_user", "team", "request"]), "seed": st.integers(0, 9)}

@@ -145,7 +145,7 @@ class Proxy:
             **changes,
         )
         journey = self.pipeline.begin(asked.envelope, parent)
-        await self.pipeline.plan(asked, POLICY, journey, may_call)
+        await self.pipeline.plan(asked, POLICY, journey, may_call=may_call)
         return journey
 
     @property

@@ -104,6 +104,12 @@ def problems(*routes: str, **options) -> list[str]:
             "8:52: $.routes[0].choose.cuts: 0.4 before 0.4: the bands overlap; write the cuts in rising order",
         ),
         (
+            "{strategy: thresholds, cuts: [0.4], candidates: [small, large], overrides: ["
+            "{tasks: [Extraction, Rewrite], cuts: [0.9], candidates: [small, large]}, "
+            "{tasks: [Rewrite], cuts: [0.1], candidates: [small, large]}]}",
+            "8:98: $.routes[0].choose.overrides: Rewrite has bands twice; leave it in one place",
+        ),
+        (
             "{strategy: thresholds, cuts: [], candidates: [small]}",
             "8:52: $.routes[0].choose.cuts: needs at least 1, has 0",
         ),

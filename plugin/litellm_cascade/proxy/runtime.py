@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,12 +21,12 @@ from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
-from litellm_cascade.proxy.overrides import take_overrides
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import Settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
+from litellm_cascade.proxy.wishes import take_wishes
 from litellm_cascade.vocabulary import Attempt, Caller, Judgement, Reason, Request, Usage, Verdict
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
@@ -58,8 +57,7 @@ class Runtime:
         if policy is None:
             return
         self._watch_policies()
-        request = to_request(data, call_type, to_caller(auth, metadata_of(data)), policy)
-        request = replace(request, overrides=take_overrides(data))  # last, because it takes them out of the metadata
+        request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
         journey = await self._decide(request, _parent_span(data, auth), auth)
         underway = Underway(journey, request.wants_logprobs)
         self.journeys.add(data, underway)

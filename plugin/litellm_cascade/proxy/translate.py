@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf, isfinite
 from typing import Any
 
-from litellm_cascade.proxy.hints import to_hints
 from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
 
 Json = Mapping[str, Any]
@@ -53,7 +52,6 @@ def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Reque
         max_output_tokens=_whole(data.get("max_completion_tokens") or data.get("max_output_tokens") or data.get("max_tokens")),
         choices=_whole(data.get("n")) or 1,
         wants_logprobs=wants_logprobs(data),
-        hints=to_hints(data),
         direct_only=direct_only(data, endpoint),
     )
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_cascade.proxy.translate import ENDPOINTS, budget_left_usd, direct_only, to_caller, to_request, wants_logprobs
-from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Hints, Turn
+from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Turn
 
 keys = st.sampled_from(
     [
@@ -207,40 +207,6 @@ def test_a_prompt_that_is_no_text_is_read_as_text():
 )
 def test_a_number_that_is_out_of_all_bounds_is_read(sent, read):
     assert request("acompletion", max_tokens=sent, temperature=sent).max_output_tokens == read
-
-
-NOTHING_SAID = Hints()
-
-
-@pytest.mark.parametrize(
-    ("data", "hints"),
-    [
-        ({}, NOTHING_SAID),
-        (
-            {"metadata": {"cascade": {"quality": "high", "urgency": "LOW", "latency_budget_ms": 800}}},
-            Hints(quality="high", urgency="low", latency_budget_ms=800.0),
-        ),
-        ({"litellm_metadata": {"cascade": {"urgency": "normal"}}}, Hints(urgency="normal")),
-        ({"metadata": {"cascade": {"latency_budget_ms": "1500.5"}}}, Hints(latency_budget_ms=1500.5)),
-        (
-            {"proxy_server_request": {"headers": {"X-Cascade-Quality": "low", "x-cascade-latency-budget-ms": "90"}}},
-            Hints(quality="low", latency_budget_ms=90.0),
-        ),
-        (
-            {"proxy_server_request": {"headers": {"x-cascade-quality": "low"}}, "metadata": {"cascade": {"quality": "high"}}},
-            Hints(quality="high"),
-        ),
-        ({"metadata": {"cascade": {"quality": "superb", "urgency": 3, "latency_budget_ms": "soon"}}}, NOTHING_SAID),
-        ({"metadata": {"cascade": {"quality": [], "urgency": {}, "latency_budget_ms": True}}}, NOTHING_SAID),
-        ({"metadata": {"cascade": {"latency_budget_ms": -5}}}, NOTHING_SAID),
-        ({"metadata": {"cascade": {"latency_budget_ms": float("nan")}}}, NOTHING_SAID),
-        ({"metadata": {"cascade": {"latency_budget_ms": 10**400}}}, NOTHING_SAID),
-        ({"metadata": {"cascade": "high"}}, NOTHING_SAID),
-        ({"metadata": None, "proxy_server_request": {"headers": None}}, NOTHING_SAID),
-    ],
-)
-def test_what_the_caller_says_of_the_answer_wanted_is_a_hint(data, hints):
-    assert request("acompletion", **data).hints == hints
 
 
 BUDGETS = ("max_budget", "spend", "team_max_budget", "team_spend", "user_max_budget", "user_spend")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,7 +79,7 @@ class Thresholds(Bands, StrategyBase):
         description="The number that is cut.",
     )
     overrides: Annotated[tuple[Override, ...], Field(strict=False)] = Field(
-        default=(), description="Other bands for some tasks; the first that names the task counts."
+        default=(), description="Other bands for some tasks; each task in one of them at most."
     )
 
     @field_validator("by")
@@ -90,12 +91,20 @@ class Thresholds(Bands, StrategyBase):
             raise PydanticCustomError("no_number", "{sentence}", {"sentence": sentence})
         return by
 
+    @field_validator("overrides")
+    @classmethod
+    def _each_task_once(cls, overrides: tuple[Override, ...]) -> tuple[Override, ...]:
+        counted = Counter(task for override in overrides for task in override.tasks)
+        twice = [task for task, times in counted.items() if times > 1]
+        if twice:
+            raise PydanticCustomError("task_twice", "{task} has bands twice; leave it in one place", {"task": twice[0]})
+        return overrides
+
     def chooser(self, kit: Kit) -> Chooser:
         """Ready to run."""
         by_task: dict[str, _Bands] = {}
         for override in self.overrides:
-            bands = _Bands(cuts=override.cuts, options=override.options(kit))
-            by_task = dict.fromkeys(override.tasks, bands) | by_task
+            by_task |= dict.fromkeys(override.tasks, _Bands(cuts=override.cuts, options=override.options(kit)))
         return _Cut(by=self.by, read=_reader(self.by), usual=_Bands(cuts=self.cuts, options=self.options(kit)), by_task=by_task)
 
 

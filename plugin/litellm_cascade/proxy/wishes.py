@@ -1,16 +1,20 @@
-"""What a client asks for itself: ``x-cascade-*`` headers, or ``cascade`` in the metadata of its body. No client can make this raise."""
+"""What a client says of the answer it wants: ``x-cascade-*`` headers, or ``cascade`` in the metadata of its body.
+
+Hints are signals like any other; overrides count only where the policy allows that caller. No client can make this raise.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from litellm_cascade.proxy.headers import PREFIX
-from litellm_cascade.proxy.hints import HINTS
 from litellm_cascade.proxy.journeys import METADATA
-from litellm_cascade.vocabulary import Band, Overrides
+from litellm_cascade.signals import LEVELS
+from litellm_cascade.vocabulary import Band, Hints, Overrides, Request
 
 METADATA_KEY = "cascade"
 UNKNOWN = "unknown"
@@ -19,13 +23,19 @@ LONGEST_VALUE = 100
 LONGEST_JSON = 2000
 
 
-def take_overrides(data: MutableMapping[str, Any]) -> Overrides:
-    """What the client asks for itself; headers go before metadata. Its metadata lose it, since providers refuse what they do not know."""
-    asked = {name: value for name, value in (*_in_metadata(data), *_in_headers(data)) if name not in HINTS}
-    read = {name: _READERS[name](value) for name, value in asked.items() if name in _READERS and value is not None}
-    understood = {name: value for name, value in read.items() if value is not None}
-    strange = (UNKNOWN,) if any(name not in _READERS for name in asked) else ()
-    return Overrides(**understood, ignored=(*sorted(read.keys() - understood.keys()), *strange))
+def take_wishes(request: Request, data: MutableMapping[str, Any]) -> Request:
+    """The request with what its client says itself; headers go before metadata.
+
+    The metadata of ``data`` lose it, since providers refuse what they do not know. Call this last.
+    """
+    asked = {name: value for name, value in (*_in_metadata(data), *_in_headers(data)) if value is not None or name not in _READERS}
+    understood = {name: read for name, value in asked.items() if name in _READERS and (read := _READERS[name](value)) is not None}
+    ignored = sorted({name if name in _READERS else UNKNOWN for name in asked.keys() - understood.keys()})
+    return replace(
+        request,
+        hints=Hints(**{name: understood.pop(name) for name in _HINTS & understood.keys()}),
+        overrides=Overrides(**understood, ignored=tuple(ignored)),
+    )
 
 
 def _in_headers(data: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -69,6 +79,15 @@ def _share(value: Any) -> float | None:
     return number if number is not None and number <= 1 else None
 
 
+def _positive(value: Any) -> float | None:
+    return _number(value) or None
+
+
+def _level(value: Any) -> str | None:
+    level = value.strip().lower() if isinstance(value, str) else ""
+    return level if level in LEVELS else None
+
+
 def _alias(value: Any) -> str | None:
     return value.strip() if isinstance(value, str) and 0 < len(value.strip()) <= LONGEST_VALUE else None
 
@@ -77,7 +96,11 @@ def _band(value: Any) -> Band | None:
     return next((band for band in Band if isinstance(value, str) and band.value == value.strip().lower()), None)
 
 
+_HINTS = frozenset({"quality", "urgency", "latency_budget_ms"})
 _READERS: Mapping[str, Callable[[Any], Any]] = {
+    "quality": _level,
+    "urgency": _level,
+    "latency_budget_ms": _positive,
     "max_cost_usd": _number,
     "max_latency_ms": _number,
     "min_quality": _share,

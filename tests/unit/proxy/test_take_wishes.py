@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_cascade.proxy.overrides import take_overrides
-from litellm_cascade.vocabulary import Band, Overrides
+from litellm_cascade.proxy.wishes import take_wishes
+from litellm_cascade.vocabulary import Band, Endpoint, Envelope, Hints, Overrides, Request
 
+REQUEST = Request(envelope=Envelope(request_id="r-1", endpoint=Endpoint.CHAT, requested_model="auto", policy="test"))
 NAMES = ("max_cost_usd", "max_latency_ms", "min_quality", "alias", "band")
+
+
+def take_overrides(data):
+    return take_wishes(REQUEST, data).overrides
 
 
 def asked(headers=None, **metadata):
@@ -74,6 +79,48 @@ def test_a_header_of_an_unknown_name_is_named_unknown_and_nothing_is_nothing():
     assert asked({"x-cascade-price": "1"}) == Overrides(ignored=("unknown",))
     assert asked(metadata={"cascade": {"alias": None}}) == Overrides()
     assert take_overrides({}) == Overrides()
+
+
+@pytest.mark.parametrize(
+    ("data", "hints"),
+    [
+        ({}, Hints()),
+        (
+            {"metadata": {"cascade": {"quality": "high", "urgency": "LOW", "latency_budget_ms": 800}}},
+            Hints(quality="high", urgency="low", latency_budget_ms=800.0),
+        ),
+        ({"litellm_metadata": {"cascade": {"urgency": "normal"}}}, Hints(urgency="normal")),
+        ({"metadata": {"cascade": '{"latency_budget_ms": "1500.5"}'}}, Hints(latency_budget_ms=1500.5)),
+        (
+            {"proxy_server_request": {"headers": {"X-Cascade-Quality": "low", "x-cascade-latency-budget-ms": "90"}}},
+            Hints(quality="low", latency_budget_ms=90.0),
+        ),
+        (
+            {"proxy_server_request": {"headers": {"x-cascade-quality": "low"}}, "metadata": {"cascade": {"quality": "high"}}},
+            Hints(quality="low"),
+        ),
+        ({"metadata": None, "proxy_server_request": {"headers": None}}, Hints()),
+    ],
+)
+def test_hints_are_understood(data, hints):
+    request = take_wishes(REQUEST, data)
+
+    assert (request.hints, request.overrides) == (hints, Overrides())
+
+
+@pytest.mark.parametrize(
+    "cascade",
+    [
+        {"quality": "superb", "urgency": 3, "latency_budget_ms": "soon"},
+        {"quality": [], "urgency": {}, "latency_budget_ms": True},
+        *({"quality": "", "urgency": " ", "latency_budget_ms": budget} for budget in (-5, 0, float("nan"), 10**400)),
+    ],
+    ids=repr,
+)
+def test_hints_that_make_no_sense_are_none_and_are_named(cascade):
+    request = take_wishes(REQUEST, {"metadata": {"cascade": cascade}})
+
+    assert (request.hints, request.overrides) == (Hints(), Overrides(ignored=("latency_budget_ms", "quality", "urgency")))
 
 
 anything = st.recursive(
