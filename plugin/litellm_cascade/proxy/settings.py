@@ -34,6 +34,8 @@ class Settings(BaseModel):
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0
+    tokens: Literal["estimate", "tiktoken"] = "estimate"
+    """How the tokens of a request are counted: by script class, or with the tokenizer that LiteLLM counts with."""
     access: Literal["alias", "strict"] = "alias"
     """Whether a key needs access to the virtual model alone, or also to the aliases that answer for it."""
 
