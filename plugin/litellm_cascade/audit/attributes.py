@@ -36,7 +36,7 @@ LADDER = "cascade.ladder"
 REASONS = "cascade.reasons"
 PROPENSITY = "cascade.propensity"
 
-DECISION = "cascade.decision"  # on an attempt: accept | escalate
+DECISION = "cascade.decision"  # on an attempt: accept | escalate | abstain
 REASON = "cascade.reason"
 RUNG = "cascade.rung"
 ALIAS = "cascade.alias"
@@ -51,6 +51,8 @@ DROPPED = "cascade.dropped_parameters"
 
 FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
+VERDICT = "cascade.verdict"  # on the route: accept | abstain; absent when nobody answered
+ABSTAINED = "cascade.abstained"  # why
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
 

@@ -78,7 +78,9 @@ class Policy:
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
-        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *clients]))
+        beyond = (option.gate.abstain.large for option in self._options if option.gate is not None and option.gate.abstain is not None)
+        asked = [*(alias for option in self._options for alias in option.ladder), *(alias for alias in beyond if alias is not None)]
+        return tuple(dict.fromkeys([*asked, *clients]))
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -102,6 +104,7 @@ class Policy:
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be."""
+        decision = replace(decision, gate=_abstaining_within(decision.gate, aliases))
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.ladder if alias not in aliases)
         if not lost:
@@ -192,6 +195,13 @@ class Policy:
         if len(ladder) > 1:
             return Band.CASCADE
         return Band.LARGE if ladder[0] == self._largest else Band.SMALL
+
+
+def _abstaining_within(gate: Gate | None, aliases: Collection[str]) -> Gate | None:
+    """The gate, which goes on to the largest alias only when that is among ``aliases``."""
+    if gate is None or gate.abstain is None or gate.abstain.large is None or gate.abstain.large in aliases:
+        return gate
+    return replace(gate, abstain=replace(gate.abstain, large=None))
 
 
 def _cascades(chooser: Chooser) -> list[Option]:
