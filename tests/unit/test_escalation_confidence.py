@@ -54,5 +54,5 @@ def test_an_empty_and_truncated_answer_escalates_when_only_truncated_is_listed()
 
 def test_a_tool_call_is_not_an_empty_answer():
     gate = Gate(name="gate", accept_at=-1.0, also_escalate=frozenset({"empty"}))
-    called = Completion(tool_calls=("search",), tokens=(TokenLogprob("{", -0.1),), finish_reason="tool_calls")
+    called = Completion(tool_calls=(ToolCall("search"),), tokens=(TokenLogprob("{", -0.1),), finish_reason="tool_calls")
     assert judge(gate, called, complete=True).reason is Reason.CONFIDENT

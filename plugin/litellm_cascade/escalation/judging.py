@@ -8,7 +8,6 @@ from litellm_cascade.escalation.checks import Expectation, Subject, find_defect
 from litellm_cascade.escalation.confidence import measure
 from litellm_cascade.vocabulary import Abstention, Completion, Confidence, Gate, Judgement, Reason, Verdict
 
-
 NOTHING_EXPECTED = Expectation()
 
 

@@ -44,7 +44,7 @@ class AbstainRule(Strict):
 
     below: float | None = Field(
         default=None,
-        description="The last rung's answers that score less, or have a defect of also_escalate, are doubtful; accept_at unless it is said.",
+        description="The last rung's answers that score less are doubtful, and those with a defect of also_escalate. Default: accept_at.",
         json_schema_extra={"maximum": 0},
     )
     then: Literal["large", "flag", "error"] = Field(
@@ -60,7 +60,7 @@ class AbstainRule(Strict):
             )
         return below
 
-    def over(self, accept_at: float, largest: str) -> Abstention:
+    def over(self, accept_at: float, largest: str | None) -> Abstention:
         """The rule as the cascade uses it."""
         below = accept_at if self.below is None else self.below
         return Abstention(below=below, then=self.then, large=largest if self.then == "large" else None)
@@ -97,7 +97,7 @@ class GateRule(Strict):
     def _in_one_order(cls, reasons: tuple[AlsoEscalate, ...]) -> tuple[AlsoEscalate, ...]:
         return tuple(sorted(set(reasons)))
 
-    def named(self, name: str, *, largest: str) -> Gate:
+    def named(self, name: str, *, largest: str | None = None) -> Gate:
         """The gate as the cascade uses it. ``largest``: the alias of the pool that answers when even the last rung is in doubt."""
         return Gate(
             name=name,

@@ -1,4 +1,4 @@
-"""What an answer must satisfy, read from the request in the dialects of chat, responses and messages. References only: nothing is parsed."""
+"""What an answer must satisfy, read from requests of chat, responses and messages. References only: no schema is parsed."""
 
 from __future__ import annotations
 

@@ -9,7 +9,10 @@ PREFIX = "x-cascade-"
 
 
 def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
-    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated`` and ``-reason``, ``-abstained`` where the answer is doubtful; with ``everything`` also how it came about."""
+    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated``, ``-reason``, and ``-abstained`` where the answer is doubtful.
+
+    With ``everything`` also how it came about.
+    """
     decision, outcome = journey.decided_plan.decision, journey.outcome()
     told = {
         "policy": decision.policy,

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from litellm_cascade.vocabulary import AnswerContract, Completion
 
+ANYTHING = AnswerContract()
+
 
 class UncheckableError(Exception):
-    """This cannot be checked at a bounded cost, or at all."""
+    """Something that cannot be checked at a bounded cost, or at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """What a request's answers are held against. ``find_language``: the ISO 639-1 code of a text, or ``unknown``."""
 
-    contract: AnswerContract = AnswerContract()
+    contract: AnswerContract = ANYTHING
     find_language: Callable[[str], str] = lambda _: "unknown"
 
 

@@ -1,4 +1,4 @@
-"""``invalid_tool_call``: a tool that was not offered, arguments that are no JSON or break the tool's schema, or no call where one was due."""
+"""``invalid_tool_call``: a tool nobody offered, arguments that are no JSON or break the tool's schema, or no call where one was due."""
 
 from __future__ import annotations
 
