@@ -76,7 +76,7 @@ def test_it_says_what_would_happen_next(desk):
         "  small is asked, with log-probabilities. Its answer is judged at the gate 'careful'.\n"
         "  An answer is served when the mean of the log-probabilities of the tokens of reasoning and answer is at least -0.35 nats "
         "(a typical token has a probability of 0.7).\n"
-        "  An answer that is empty or truncated goes on to the next rung whatever it scores.\n"
+        "  An answer that is empty or is truncated goes on to the next rung whatever it scores.\n"
         "  An answer without log-probabilities goes on to the next rung.\n"
         "  Of a stream the first 24 tokens are held back and judged, or as many as have arrived 400 ms after the first.\n"
         "  A rung without a whole answer after 120 s, or without the first chunk of a stream after 30 s, is given up and the next one "

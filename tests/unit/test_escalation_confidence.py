@@ -3,7 +3,7 @@ import math
 import pytest
 
 from litellm_cascade.escalation import judge, measure
-from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, Verdict
+from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, ToolCall, Verdict
 
 TOKENS = tuple(TokenLogprob(*said) for said in (("<think>", -3.0), ("</think>", -0.5), ("4", -0.25), ("2", -0.75), ("", -9.0)))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from litellm_cascade.escalation import CascadeRun, Piece, StreamedCascade
+from litellm_cascade.escalation import CascadeRun, Piece, StreamedCascade, ToolPiece
 from litellm_cascade.vocabulary import Band, Decision, Gate, Reason, StreamJudging, TokenLogprob
 
 HANG = object()
@@ -282,7 +282,7 @@ async def test_a_finish_reason_makes_an_answer_whole_also_while_its_connection_s
 
 
 async def test_a_tool_call_is_an_answer():
-    script = [Piece("call", tool_calls=("search",), pieces_of_output=1), Piece("finish", finish_reason="tool_calls")]
+    script = [Piece("call", tool_calls=(ToolPiece((0, 0), "search"),), pieces_of_output=1), Piece("finish", finish_reason="tool_calls")]
     cascade = Cascade("small", "large", small=script)
     assert await cascade.shown() == ["call", "finish"]
     assert cascade.told == ("small", Reason.UNKNOWN_CONFIDENCE, ())

@@ -288,6 +288,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.final_alias": "large",
             "cascade.escalated": True,
             "cascade.reason": "low_confidence",
+            "cascade.verdict": "accept",
             "cascade.attempts": 2,
         }
     )

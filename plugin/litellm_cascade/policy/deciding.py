@@ -104,7 +104,8 @@ class Policy:
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be."""
-        decision = replace(decision, gate=_abstaining_within(decision.gate, aliases))
+        gate = _abstaining_within(decision.gate, aliases)
+        decision = decision if gate is decision.gate else replace(decision, gate=gate)
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.ladder if alias not in aliases)
         if not lost:

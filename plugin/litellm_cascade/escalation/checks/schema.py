@@ -82,11 +82,15 @@ def _bounded(draft: Any) -> Any:
 
 def _timed(keyword: Keyword) -> Keyword:
     def timed(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        if time.thread_time() > _deadline.get():
-            raise UncheckableError("takes too long")
+        _check_time()
         yield from keyword(validator, value, instance, schema) or ()
 
     return timed
+
+
+def _check_time() -> None:
+    if time.thread_time() > _deadline.get():
+        raise UncheckableError("takes too long")
 
 
 # --- keywords whose usual implementation takes exponential or quadratic time, or rounds -----------------------------------------------
@@ -96,6 +100,7 @@ def _matches(pattern: str, text: str) -> bool:
     repeats = sum(int(number) for number in re.findall(r"\d{1,9}", "".join(re.findall(r"\{[\d,]+\}", pattern))))
     if len(pattern) > MOST_PATTERN_CHARACTERS or repeats > MOST_PATTERN_REPEATS or len(text) > MOST_MATCHED_CHARACTERS:
         raise UncheckableError("a pattern too large")
+    _check_time()
     return bool(_MATCHES.execute({"text": text, "pattern": pattern}))
 
 
