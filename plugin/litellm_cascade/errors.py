@@ -52,8 +52,8 @@ class AbstainedError(CascadeError):
     ``reason`` is a word of the closed list of reasons, never a word of the answer.
     """
 
-    status_code = 422
-    """HTTP's Unprocessable Content: clients do not send such a request again by themselves, as they would after a 5xx."""
+    status_code = 400
+    """Neither clients nor LiteLLM send such a request again by themselves, as they would after a 5xx; LiteLLM makes 400 of 422."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"no model was confident enough of its answer to this request ({reason}); ask differently, or ask a larger model")

@@ -37,7 +37,8 @@ PHRASES: Final = {
     r"(?:con |in |a )?(?:questo|questa|ciò|quello|informazioni|la tua|la sua)",
     "pt": r"(?:desculpe|sinto muito|lamento)?[,.!]? *(?:mas )?(?:eu )?não posso (?:ajudar|ajudá-l[oa]|auxiliar|responder|fornecer|atender) "
     r"(?:com |a |você com )?(?:isso|isto|essa|esse|este|esta|sua|seu|informações)",
-    "nl": r"(?:het spijt me|sorry)?[,.!]? *(?:maar )?(?:ik kan|kan ik) (?:je|u)? ?(?:daar|hier|daarmee|hiermee|bij dit verzoek|met dit verzoek) "
+    "nl": r"(?:het spijt me|sorry)?[,.!]? *(?:maar )?(?:ik kan|kan ik) (?:je |u )?"
+    r"(?:daar|hier|daarmee|hiermee|bij dit verzoek|met dit verzoek) "
     r"(?:niet|helaas niet) (?:mee |bij )?helpen",
     "pl": r"(?:przepraszam|przykro mi|niestety)[,.!]? *(?:ale )?nie mogę "
     r"(?:w tym |ci w tym |z tym )?(?:pomóc|odpowiedzieć na|spełnić|udzielić)",
