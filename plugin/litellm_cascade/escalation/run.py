@@ -85,7 +85,7 @@ class CascadeRun:
             return self._ask_next()
         if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
             return self._abstain(self._abstention, judgement.reason)
-        return self._serve(self.rung, Reason.LAST_RUNG if self.on_last_rung else judgement.reason)
+        return self._serve(self.rung, judgement.reason)
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
@@ -152,7 +152,7 @@ class CascadeRun:
         self._abstained = reason
         if abstention.then == "error":
             return self._fail(AbstainedError(reason.value), reason)
-        return self._serve(self.rung, Reason.LAST_RUNG)
+        return self._serve(self.rung, reason)
 
     def _keep(self, rung: int, error: Exception, reason: Reason) -> Step:
         """Serve an earlier answer that did not pass its gate, unless it is one of those that are not to be served."""
@@ -173,7 +173,8 @@ class CascadeRun:
         self._amend(rung, served=True)
         # Why a rung was left is what an operator searches for, so the first reason to leave outlives the last rung's "nothing above".
         left = self._attempts[0].judgement
-        self._reason = left.reason if reason is Reason.LAST_RUNG and rung and left is not None else reason
+        climbed = rung > 0 and rung == len(self._ladder) - 1 and reason is not Reason.NOT_JUDGED
+        self._reason = left.reason if climbed and left is not None else reason
         return Serve(rung)
 
     def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:
