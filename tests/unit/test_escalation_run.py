@@ -1,6 +1,6 @@
-import pytest
-
 from dataclasses import replace
+
+import pytest
 
 from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation import Ask, CascadeRun, Expectation, Fail, Serve
