@@ -179,6 +179,7 @@ HARMFUL = {
     "a file": {"$ref": "file:///etc/hostname"},
     "nothing there": {"$ref": "#/$defs/none"},
     "a circle": {"$ref": "#"},
+    "a circle of all": {"allOf": [{"$ref": "#"}], "unevaluatedProperties": {"$ref": "#"}},
     "exponential": doubling(),
     "deep": nested(5000),
     "long": {"description": "x" * 70_000},
@@ -217,7 +218,7 @@ def test_a_call_or_a_refusal_takes_the_place_of_json(completion):
     assert found(completion, json="json_object", wanted=[Reason.INVALID_JSON]) == FINE
 
 
-@pytest.mark.parametrize("prefix", ["", " ", "{", '{"a', '{"a": tr', '{"a": "x\\u00', "[1.", "-"])
+@pytest.mark.parametrize("prefix", ["", " ", "{", "{} ", '{"a', '{"a": tr', '{"a": "x\\u00', "[1.", "-"])
 def test_a_beginning_of_json_may_go_on(prefix):
     assert can_become_json(prefix)
     assert found_in(prefix, json="json_object", complete=False) == FINE

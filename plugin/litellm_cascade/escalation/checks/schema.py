@@ -21,6 +21,8 @@ from litellm_cascade.escalation.checks.subject import UncheckableError
 
 MOST_SECONDS = 0.05
 """Of this thread's own time, for all that one answer is held against."""
+MOST_LEVELS = 80
+"""Keywords within keywords, each up to five frames of Python's stack: the library beneath jsonschema does not survive its end."""
 MOST_SCHEMA_CHARACTERS = 64_000
 MOST_PATTERN_CHARACTERS = 256
 MOST_PATTERN_REPEATS = 128
@@ -37,6 +39,7 @@ Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 """A keyword as jsonschema has it: validator, the keyword's value, the instance, the schema it stands in; yields errors."""
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=0.0)
+_depth: ContextVar[int] = ContextVar("depth", default=0)
 _MATCHES = cel.compile("text.matches(pattern)")
 """CEL's engine takes linear time and has no look-around or back-references: a pattern with these cannot be checked."""
 
@@ -44,6 +47,7 @@ _MATCHES = cel.compile("text.matches(pattern)")
 def begin() -> None:
     """An answer is held against schemas from now on: its time begins."""
     _deadline.set(time.thread_time() + MOST_SECONDS)
+    _depth.set(0)
 
 
 def keeps_to(schema: object, instance: Any) -> bool:
@@ -85,15 +89,22 @@ def _bounded(draft: Any) -> Any:
         "uniqueItems": _unique_items,
         "multipleOf": _multiple_of,
     }
-    return extend(draft, {name: _timed(own.get(name, keyword)) for name, keyword in draft.VALIDATORS.items()})
+    return extend(draft, {name: _bounded_keyword(own.get(name, keyword)) for name, keyword in draft.VALIDATORS.items()})
 
 
-def _timed(keyword: Keyword) -> Keyword:
-    def timed(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _bounded_keyword(keyword: Keyword) -> Keyword:
+    def bounded(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
         _check_time()
-        yield from keyword(validator, value, instance, schema) or ()
+        depth = _depth.get()
+        if depth >= MOST_LEVELS:
+            raise UncheckableError("too deep")
+        _depth.set(depth + 1)
+        try:
+            yield from keyword(validator, value, instance, schema) or ()
+        finally:
+            _depth.set(depth)
 
-    return timed
+    return bounded
 
 
 def _check_time() -> None:
