@@ -69,8 +69,8 @@ def _prepared(text: str) -> Any:
     schema = json.loads(text)
     if not isinstance(schema, dict):
         raise UncheckableError("no schema")
-    if '"patternProperties"' in text and '"unevaluatedProperties"' in text:
-        raise UncheckableError("jsonschema would match these patterns by an engine of exponential time")
+    if '"unevaluated' in text:
+        raise UncheckableError("jsonschema follows references and patterns for these keywords past every bound of ours")
     draft = validator_for(schema, default=Draft202012Validator)
     schema.pop("$schema", None)
     if '"$schema"' in json.dumps(schema):
