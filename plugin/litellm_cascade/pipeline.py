@@ -78,10 +78,11 @@ class Pipeline:
         decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
         if classification.degraded:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
-        left = [alias for alias in decision.ladder if may_call is None or await may_call(alias)]
-        plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if left else decision)
-        journey.decided(plan)
-        if not left:
+        left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
+        none_left = not any(alias in left for alias in decision.ladder)
+        plan = Plan(evidence=evidence, decision=decision if none_left else policy.limited_to(decision, left))
+        journey.decided(plan, replace(request.contract, language=signals.language))
+        if none_left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
         return plan

@@ -80,7 +80,9 @@ class Policy:
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
-        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *clients]))
+        beyond = (option.gate.abstain.large for option in self._options if option.gate is not None and option.gate.abstain is not None)
+        asked = [*(alias for option in self._options for alias in option.ladder), *(alias for alias in beyond if alias is not None)]
+        return tuple(dict.fromkeys([*asked, *clients]))
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -104,6 +106,8 @@ class Policy:
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be."""
+        gate = _abstaining_within(decision.gate, aliases)
+        decision = decision if gate is decision.gate else replace(decision, gate=gate)
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.ladder if alias not in aliases)
         if not lost:
@@ -205,6 +209,13 @@ def _able(option: Option, unfit: Mapping[str, str]) -> tuple[Option, tuple[str, 
     left = tuple(alias for alias in option.ladder if alias not in unfit) or option.ladder
     named = tuple(f"unfit:{alias}:{unfit[alias]}" for alias in out)
     return replace(option, ladder=left, gate=option.gate if len(left) > 1 else None), named
+
+
+def _abstaining_within(gate: Gate | None, aliases: Collection[str]) -> Gate | None:
+    """The gate, which goes on to the largest alias only when that is among ``aliases``."""
+    if gate is None or gate.abstain is None or gate.abstain.large is None or gate.abstain.large in aliases:
+        return gate
+    return replace(gate, abstain=replace(gate.abstain, large=None))
 
 
 def _cascades(chooser: Chooser) -> list[Option]:

@@ -104,7 +104,7 @@ class RouterUpstream:
 
     def _logprobs(self) -> dict[str, Any]:
         run = self._journey.run
-        judged = run is not None and run.gate is not None and not run.on_last_rung
+        judged = run is not None and run.judges
         # Always one alternative or more: llama.cpp sends nothing for 0, and twenty when the number is left out.
         return {"logprobs": True, "top_logprobs": self._alternatives} if judged or self._keep_logprobs else {}
 

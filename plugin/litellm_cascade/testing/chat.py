@@ -9,7 +9,8 @@ from itertools import count
 from typing import Any
 
 from litellm_cascade.testing.dialects import chunk_logprobs, whole_logprobs
-from litellm_cascade.testing.replies import Body, Reply, ToolCall, joined
+from litellm_cascade.testing.replies import Body, Reply, joined
+from litellm_cascade.vocabulary import ToolCall
 
 _NUMBERS = count(1)
 
