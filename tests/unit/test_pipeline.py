@@ -286,6 +286,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.task": "Rewrite",
             "cascade.complexity": 0.1,
             "cascade.final_alias": "large",
+            "cascade.cached": False,
             "cascade.escalated": True,
             "cascade.reason": "low_confidence",
             "cascade.attempts": 2,

@@ -27,6 +27,7 @@ TASK = "cascade.task"
 TASK_PROBABILITY = "cascade.task.probability"
 COMPLEXITY = "cascade.complexity"
 TRUNCATED = "cascade.classifier.truncated"
+CLASSIFICATION_CACHED = "cascade.classification.cached"
 
 POLICY = "cascade.policy"
 POLICY_DIGEST = "cascade.policy.digest"
@@ -35,6 +36,9 @@ BAND = "cascade.band"
 LADDER = "cascade.ladder"
 REASONS = "cascade.reasons"
 PROPENSITY = "cascade.propensity"
+SESSION_ALIAS = "cascade.session.alias"
+SESSION_TURNS = "cascade.session.turns"
+SESSION_BOUND_TO = "cascade.session.bound_to"
 
 DECISION = "cascade.decision"  # on an attempt: accept | escalate
 REASON = "cascade.reason"
@@ -51,6 +55,7 @@ DROPPED = "cascade.dropped_parameters"
 
 FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
+CACHED = "cascade.cached"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
 

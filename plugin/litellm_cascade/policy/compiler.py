@@ -14,6 +14,7 @@ from litellm_cascade.policy.files import NamedFile
 from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
 from litellm_cascade.policy.pool import Prices
+from litellm_cascade.policy.sessions import Stickiness
 from litellm_cascade.vocabulary import Step
 
 
@@ -31,6 +32,7 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
                 name=route.name,
                 condition=compiled(route.when)[0] if route.when is not None else None,
                 chooser=route.chooser(kit),
+                sticks=route.stick,
                 reason=f"when:{why}" if route.when is not None else why,
                 trace=(*looked_at, Step(name=route.name, outcome="matched", detail=why)),
             )
@@ -45,6 +47,7 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
         admission=_admission(document.overrides),
+        stickiness=Stickiness.of(document.sessions, document.models, document.largest),
     )
 
 

@@ -12,6 +12,7 @@ from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
+from litellm_cascade.policy.sessions import SESSION_NAMES, Stickiness
 from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
 
 
@@ -22,6 +23,7 @@ class CompiledRoute:
     name: str
     condition: Condition | None
     chooser: Chooser
+    sticks: bool
     reason: str
     trace: tuple[Step, ...]
 
@@ -51,6 +53,7 @@ class Policy:
     estimator: Estimator
     names: frozenset[str]
     admission: Admission
+    stickiness: Stickiness
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)
@@ -81,6 +84,11 @@ class Policy:
         return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *clients]))
 
     @property
+    def remembers(self) -> bool:
+        """Whether what happened earlier in a conversation can change a decision."""
+        return self.stickiness.stick != "never" or bool(self.names & SESSION_NAMES)
+
+    @property
     def _options(self) -> Sequence[Option]:
         return [option for route in self.routes for option in route.chooser.options]
 
@@ -94,11 +102,21 @@ class Policy:
         evidence = self.admission.heed(evidence)
         first, failed = self._first_match(evidence)
         situation = self._situation(evidence)
-        route, choice = first, self._asked_for(first, situation) or first.choose(situation)
+        asked = self._asked_for(first, situation)
+        route, choice = first, asked or first.choose(situation)
         while choice.option.route is not None:  # ends: detours lead to later routes only
             route = self._by_name[choice.option.route]
             choice = choice.then(route.name, route.choose(situation))
+        if asked is None or len(choice.option.ladder) > 1:
+            choice = self._in_session(choice, situation, sticks=asked is None and first.sticks and route.sticks)
         return self._decision(first, route, choice, situation, failed)
+
+    def _in_session(self, choice: Choice, situation: Situation, *, sticks: bool) -> Choice:
+        """What the conversation so far makes of a choice."""
+        bound = self.stickiness.bound(choice, situation)
+        if bound is not None:
+            return bound
+        return self.stickiness.kept(choice, situation) if sticks else choice
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be."""

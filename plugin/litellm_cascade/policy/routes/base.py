@@ -17,3 +17,6 @@ class RouteBase(Strict):
         json_schema_extra={"maxLength": LONGEST},
         description="A condition in CEL over signals., classification., caller. and request.; leave it out to take every request.",
     )
+    stick: bool = Field(
+        default=True, description="Whether `sessions` counts here; false where no other alias will do, e.g. for one that reads pictures."
+    )
