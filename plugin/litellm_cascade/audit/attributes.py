@@ -39,6 +39,11 @@ PROPENSITY = "cascade.propensity"
 SESSION_ALIAS = "cascade.session.alias"
 SESSION_TURNS = "cascade.session.turns"
 SESSION_BOUND_TO = "cascade.session.bound_to"
+ALTERNATIVES = "cascade.alternatives"
+DECISION_CONFIDENCE = "cascade.decision_confidence"
+ESTIMATED_COST_USD = "cascade.estimate.cost_usd"  # of the alias that is asked first, alone
+ESTIMATED_LATENCY_MS = "cascade.estimate.latency_ms"
+ESTIMATED_QUALITY = "cascade.estimate.quality"
 
 DECISION = "cascade.decision"  # on an attempt: accept | escalate
 REASON = "cascade.reason"

@@ -70,7 +70,7 @@ class RequestTrace:
         if not self.route.is_recording():
             return
         _set(self.route, _outcome_attributes(outcome))
-        if outcome.alias is None:
+        if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)
 
@@ -114,6 +114,11 @@ def _plan_attributes(plan: Plan) -> dict[str, Value]:
         name.LADDER: decision.ladder,
         name.REASONS: decision.reasons,
         name.PROPENSITY: decision.propensity,
+        name.ALTERNATIVES: decision.alternatives,
+        name.DECISION_CONFIDENCE: decision.confidence,
+        name.ESTIMATED_COST_USD: decision.estimate.cost_usd,
+        name.ESTIMATED_LATENCY_MS: decision.estimate.latency_ms,
+        name.ESTIMATED_QUALITY: decision.estimate.quality,
         name.KEY_HASH: evidence.caller.key_hash,
         name.TEAM: evidence.caller.team,
         name.INPUT_TOKENS_ESTIMATED: evidence.signals.input_tokens,

@@ -21,12 +21,12 @@ class SessionRule(Strict):
 
     stick: Literal["never", "alias", "band"] = Field(
         default="never",
-        description="alias: no later turn starts below the alias that answered; band: only the largest alias is kept; never: each turn is new.",
+        description="alias: no later turn starts below the alias that answered; band: only the largest is kept; never: each turn is new.",
     )
     minutes: float = Field(default=30.0, gt=0, le=1440, description="Minutes after its last answer for which a conversation is remembered.")
     by: Annotated[tuple[Mark, ...], Field(strict=False, min_length=1)] = Field(
         default=("beginning", "id"),
-        description="How a conversation is known again: the id that the client sends; where it sends none, its system prompt and first message.",
+        description="How a conversation is known again: by the client's id for it; where there is none, by system prompt and first message.",
     )
 
     @field_validator("by")
@@ -72,10 +72,9 @@ class Stickiness:
 
     def _to_keep(self, situation: Situation) -> str | None:
         alias = situation.evidence.session.alias
-        if alias not in self.tiers or self.stick == "never" or (self.stick == "band" and alias != self.largest):
+        if alias not in self.tiers or alias in situation.unfit or self.stick == "never":
             return None
-        load = situation.evidence.load.get(str(alias))
-        return None if load is not None and load.cooling_down else alias
+        return None if self.stick == "band" and alias != self.largest else alias
 
     def _from(self, alias: str, option: Option) -> Option | None:
         """None where nothing changes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from litellm_cascade.journey import Journey
-from litellm_cascade.vocabulary import Confidence, Outcome
+from litellm_cascade.vocabulary import Confidence, Outcome, Reason
 
 PREFIX = "x-cascade-"
 
@@ -18,12 +18,19 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         "escalated": "true" if outcome.escalated else "false",
         "reason": outcome.reason.value,
     }
+    if outcome.reason is Reason.CACHED:
+        told["cached"] = "true"
     if everything:
         told |= {
             "route": decision.route,
             "policy-digest": decision.digest,
             "confidence": _confidence(outcome),
             "attempts": ",".join(attempt.alias for attempt in outcome.attempts),
+            "decision-confidence": _number(decision.confidence),
+            "estimated-cost-usd": _number(decision.estimate.cost_usd),
+            "estimated-latency-ms": _number(decision.estimate.latency_ms),
+            "estimated-quality": _number(decision.estimate.quality),
+            "alternatives": ",".join(decision.alternatives),
             "degraded": ",".join((*decision.degraded, *outcome.degraded[len(decision.degraded) :])),
             "trace-id": journey.trace.trace_id or "",
         }
@@ -38,6 +45,10 @@ def _confidence(outcome: Outcome) -> str:
 def _shown(confidence: Confidence) -> str:
     score = "unknown" if confidence.score is None else f"{confidence.score:.4f}"
     return f"{confidence.name}={score}; accept_at={confidence.threshold}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def _ascii(value: str) -> str:
