@@ -26,7 +26,7 @@ class SessionRule(Strict):
     minutes: float = Field(default=30.0, gt=0, le=1440, description="Minutes after its last answer for which a conversation is remembered.")
     by: Annotated[tuple[Mark, ...], Field(strict=False, min_length=1)] = Field(
         default=("beginning", "id"),
-        description="How a conversation is known again: by the client's id for it; where there is none, by system prompt and first message.",
+        description="How a conversation is known again: by the client's id for it; else by system prompt and first message.",
     )
 
     @field_validator("by")

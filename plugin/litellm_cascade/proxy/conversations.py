@@ -16,6 +16,7 @@ from typing import Any
 
 from litellm.constants import SESSION_ID_GENERATED_METADATA_KEY
 from litellm.proxy import proxy_server
+from litellm.proxy.common_utils.encrypt_decrypt_utils import decrypt_value_helper
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
 from litellm_cascade.policy import Policy
@@ -28,6 +29,8 @@ CALLS_SECONDS = 6 * 3600.0
 LONGEST_ID = 500
 _RANDOM = re.compile(r"[A-Za-z0-9-]{16,}$")
 """Ids that no two conversations of a caller have in common. Some providers number their calls: ``call_0``, ``functions.weather:0``."""
+
+_INSIDE = re.compile(r"response_id:([^;]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +162,20 @@ def _state(value: Any) -> Session:
 
 
 def _alias_of_response(response_id: Any) -> str | None:
-    """Whose deployment keeps an earlier response; LiteLLM writes the deployment into its id."""
+    """Whose deployment keeps an earlier response: LiteLLM writes it into the id. Whether the caller may see it is LiteLLM's to ask."""
     router = proxy_server.llm_router
     if not isinstance(response_id, str) or router is None:
         return None
-    model_id = ResponsesAPIRequestUtils._decode_responses_api_response_id(response_id).get("model_id")  # noqa: SLF001
-    deployment = router.get_deployment(model_id=model_id) if model_id else None
+    try:
+        model_id = ResponsesAPIRequestUtils._decode_responses_api_response_id(_plain_id(response_id)).get("model_id")  # noqa: SLF001
+        deployment = router.get_deployment(model_id=model_id) if model_id else None
+    except Exception:  # noqa: BLE001 - a client may send anything as an id, and these functions are LiteLLM's
+        return None
     return deployment.model_name if deployment is not None else None
+
+
+def _plain_id(response_id: str) -> str:
+    """LiteLLM encrypts the ids it hands out, and decrypts them again after this plugin has seen them."""
+    opened = decrypt_value_helper(response_id.removeprefix("resp_"), key="response_id", return_original_value=True)
+    inside = _INSIDE.search(opened) if isinstance(opened, str) else None
+    return inside[1] if inside else response_id

@@ -18,10 +18,11 @@ Tokens = Sequence[tuple[str, float] | TokenLogprob]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool called by the model; ``arguments`` is JSON text."""
+    """One tool called by the model; ``arguments`` is JSON text. Without an ``id`` it is numbered, as some providers do."""
 
     name: str
     arguments: str = "{}"
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
