@@ -8,6 +8,7 @@ from harness.configs import cascade_config
 from harness.dialects import DIALECTS
 from harness.talking import Talk
 
+from litellm_cascade.testing.telemetry import TraceParent
 from litellm_cascade.testing.upstream import Reply, ToolCall
 
 SURE, UNSURE = -0.01, -2.0
@@ -108,6 +109,18 @@ def test_what_is_known_of_a_conversation_is_a_fact_for_conditions_and_on_the_spa
     assert (heard.cascade("route"), heard.cascade("model")) == ("second turns", "sql")
     (route,) = [span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route"]
     assert (route.attributes["cascade.session.alias"], route.attributes["cascade.session.turns"]) == ("sql", 1)
+
+
+def test_an_equal_prompt_is_classified_once_and_the_span_says_so(client, upstream, collector, small_is_sure):
+    prompt, seen = f"Write a poem about sea number {next(numbers)}", []
+    for _ in range(2):
+        trace = TraceParent()
+        DIALECTS["chat"].ask(client, prompt, headers=trace.headers)
+        spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
+        (span,) = [span for span in spans if span.name == "cascade.classify"]
+        seen.append((span.attributes["cascade.classification.cached"], span.attributes["cascade.task"]))
+    (first, task), second = seen
+    assert (first, second) == (False, (True, task))
 
 
 # --- tool calls --------------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from litellm_cascade.policy.variables import VARIABLES
 from litellm_cascade.vocabulary import Signals
 
 SIGNALS = (
-    "known are attachments, choices, continues_tool_call, input_tokens, language, latency_budget_ms, markup, max_output_tokens, mime_types, modalities, "
+    "known are attachments, choices, continues_tool_call, input_tokens, language, latency_budget_ms, markup, max_output_tokens, "
+    "mime_types, modalities, "
     "predicted_output_tokens, quality_requirement, response_format, temperature, tool_results, tools, turn, turns, urgency"
 )
 ROOTS = "names start with request, caller, signals, session, classification, load; text stands in quotes:"

@@ -15,7 +15,6 @@ from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
 from litellm_cascade.policy.pool import Table
-from litellm_cascade.policy.sessions import Stickiness
 from litellm_cascade.vocabulary import Step
 
 
@@ -49,7 +48,6 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
         admission=_admission(document.overrides),
-        stickiness=Stickiness.of(document.sessions, document.models, document.largest),
     )
 
 

@@ -55,14 +55,16 @@ class Policy:
     fitness: Fitness
     names: frozenset[str]
     admission: Admission
-    stickiness: Stickiness
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)
+    _stickiness: Stickiness = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {route.name: route for route in self.routes})
         object.__setattr__(self, "_largest", self.document.largest)
+        asked = {alias: self.document.models[alias] for alias in self.aliases}
+        object.__setattr__(self, "_stickiness", Stickiness.of(self.document.sessions, asked, self._largest))
 
     @property
     def name(self) -> str:
@@ -88,7 +90,7 @@ class Policy:
     @property
     def remembers(self) -> bool:
         """Whether what happened earlier in a conversation can change a decision."""
-        return self.stickiness.stick != "never" or bool(self.names & SESSION_NAMES)
+        return self._stickiness.stick != "never" or bool(self.names & SESSION_NAMES)
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -115,10 +117,10 @@ class Policy:
 
     def _in_session(self, choice: Choice, situation: Situation, *, sticks: bool) -> Choice:
         """What the conversation so far makes of a choice."""
-        bound = self.stickiness.bound(choice, situation)
+        bound = self._stickiness.bound(choice, situation)
         if bound is not None:
             return bound
-        return self.stickiness.kept(choice, situation) if sticks else choice
+        return self._stickiness.kept(choice, situation) if sticks else choice
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be."""

@@ -37,7 +37,7 @@ class SessionRule(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stickiness:
-    """The rule, ready to be applied. ``tiers`` numbers the tier of each alias of the pool, the cheapest 0."""
+    """The rule, ready to be applied. ``tiers`` numbers the tier of each alias that may be asked, the cheapest 0."""
 
     stick: str
     tiers: Mapping[str, int]
@@ -45,7 +45,7 @@ class Stickiness:
 
     @classmethod
     def of(cls, rule: SessionRule, pool: Mapping[str, ModelCard], largest: str) -> Stickiness:
-        """The rule for a pool."""
+        """The rule for the aliases that may be asked."""
         return cls(stick=rule.stick, tiers={alias: TIERS.index(card.tier) for alias, card in pool.items()}, largest=largest)
 
     def bound(self, choice: Choice, situation: Situation) -> Choice | None:

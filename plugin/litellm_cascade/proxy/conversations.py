@@ -74,7 +74,8 @@ class Conversations:
         keys = [*([session_key] if goes_on else ()), *call_keys, *thought_keys.values()]
         found, degraded = await self._cache.get(keys) if keys else ({}, ())
         known = _state(found.get(session_key)) if goes_on else Session()
-        caller_of = next((found[key] for key in call_keys if key in found), known.alias if results else None)
+        makers = {key: value for key, value in found.items() if isinstance(value, str)}
+        caller_of = next((makers[key] for key in call_keys if key in makers), known.alias if results else None)
         return Conversation(
             session=Session(
                 alias=known.alias,
@@ -82,7 +83,7 @@ class Conversations:
                 bound_to=_alias_of_response(data.get("previous_response_id")) or caller_of,
                 degraded=degraded,
             ),
-            makers={mark: found[key] for mark, key in thought_keys.items() if key in found},
+            makers={mark: makers[key] for mark, key in thought_keys.items() if key in makers},
             owner=owner,
             name=name,
             seconds=rule.minutes * 60 if policy.remembers or request.tools else 0.0,
