@@ -1,7 +1,9 @@
 """What a classifier believes is remembered, within bounds, and never across what would change it."""
 
+import asyncio
 from collections import OrderedDict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,3 +124,17 @@ def test_a_bounded_map_holds_the_newest_no_longer_than_asked(most, steps):
             while len(model) > most:
                 model.popitem(last=False)
         assert len(recent) == len(model) <= most
+
+
+@pytest.mark.parametrize("words", [100, 1500])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_prompt_that_is_known_is_read_in_microseconds(benchmark, words, known):
+    """Without a bar: what it saves depends on the classifier. Run with --benchmark-only."""
+    guarded, loop = Guarded(Linear(), within_ms=1000), asyncio.new_event_loop()
+    memory = Remembering(guarded, most=10, seconds=3600)
+    asked = said(("user", "Please explain the law of large numbers to a child. " * (words // 9)))
+    loop.run_until_complete(memory.warm_up())
+    loop.run_until_complete(memory.classify(asked))
+    believed = benchmark(lambda: loop.run_until_complete((memory if known else guarded).classify(asked)))
+    assert believed.cached is known
+    loop.close()
