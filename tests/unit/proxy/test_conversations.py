@@ -1,16 +1,18 @@
 """A conversation is known again by its own caller alone, and never costs more than a bound."""
 
 import asyncio
+import base64
 import json
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from litellm.proxy import proxy_server
 
 from litellm_cascade.classifiers.memory import Recent
 from litellm_cascade.policy import parse_policy
-from litellm_cascade.proxy.conversations import Conversation, Conversations
+from litellm_cascade.proxy.conversations import Conversation, Conversations, shared_secret
 from litellm_cascade.proxy.shared_cache import FAILED, LATE, SharedCache
 from litellm_cascade.proxy.translate import to_request
 from litellm_cascade.vocabulary import Caller, Session
@@ -316,3 +318,42 @@ async def test_what_is_no_record_of_ours_is_nothing(strange):
     remote.kept = dict.fromkeys(remote.kept, json.dumps(strange))
     going_on = data(user("hello"), heard(), result("call_0"))
     assert (await recall(conversations(remote=remote), going_on)).session == Session()
+
+
+def test_workers_with_one_salt_or_master_key_have_one_secret(monkeypatch):
+    monkeypatch.setattr(proxy_server, "master_key", None)
+    monkeypatch.delenv("LITELLM_SALT_KEY", raising=False)
+    own = shared_secret()
+    monkeypatch.setattr(proxy_server, "master_key", "sk-master")
+    by_key = shared_secret()
+    monkeypatch.setenv("LITELLM_SALT_KEY", "sk-salt")
+    assert len({own, by_key, shared_secret()}) == 3
+    assert by_key == shared_secret_of(monkeypatch, "sk-master")
+
+
+def shared_secret_of(monkeypatch, key):
+    monkeypatch.delenv("LITELLM_SALT_KEY")
+    monkeypatch.setattr(proxy_server, "master_key", key)
+    return shared_secret()
+
+
+class Router:
+    """LiteLLM's, as far as it is asked here."""
+
+    def get_deployment(self, model_id):
+        return SimpleNamespace(model_name="large") if model_id == "deployment-1" else None
+
+
+def response_id(model_id):
+    inside = f"litellm:custom_llm_provider:openai;model_id:{model_id};response_id:resp-9"
+    return f"resp_{base64.b64encode(inside.encode()).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("given", "alias"),
+    [(response_id("deployment-1"), "large"), (response_id("gone"), None), ("resp_abc", None), ("resp_\ud800", None), ("", None), (7, None)],
+)
+async def test_a_response_is_kept_by_the_alias_of_its_deployment(monkeypatch, given, alias):
+    monkeypatch.setattr(proxy_server, "llm_router", Router())
+    found = await recall(conversations(), {"input": "go on", "previous_response_id": given})
+    assert found.session.bound_to == alias
