@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from litellm_cascade.policy.pool import Capacity, Known, ModelCard, Table
-from litellm_cascade.vocabulary import Evidence, Load, Signals
-
-_UP = Load()
+from litellm_cascade.vocabulary import Evidence, Signals
 
 
 class Fitness:
@@ -15,17 +13,20 @@ class Fitness:
 
     def __init__(self, pool: Mapping[str, ModelCard], table: Table | None = None) -> None:
         known = table or {}
-        self._capacities = {alias: card.capacity(known.get(alias, Known()).capacity) for alias, card in pool.items()}
+        capacities = {alias: card.capacity(known.get(alias, Known()).capacity) for alias, card in pool.items()}
+        self._pool = frozenset(pool)
+        self._limited = {alias: capacity for alias, capacity in capacities.items() if capacity != Capacity()}
 
     def unfit(self, evidence: Evidence) -> dict[str, str]:
-        """The aliases that cannot answer, each with its first reason: ``context``, a modality, ``tools`` or ``cooling_down``."""
-        reasons = ((alias, self._reason(alias, capacity, evidence)) for alias, capacity in self._capacities.items())
-        return {alias: reason for alias, reason in reasons if reason is not None}
-
-    def _reason(self, alias: str, capacity: Capacity, evidence: Evidence) -> str | None:
-        if evidence.load.get(alias, _UP).cooling_down:
-            return "cooling_down"
-        return next(_lacks(capacity, evidence.signals), None)
+        """The aliases that cannot answer, each with a reason: ``cooling_down``, ``context``, a modality or ``tools``."""
+        unfit: dict[str, str] = {}
+        for alias, capacity in self._limited.items():
+            for lack in _lacks(capacity, evidence.signals):
+                unfit.setdefault(alias, lack)
+        for alias, load in evidence.load.items():
+            if load.cooling_down and alias in self._pool:
+                unfit[alias] = "cooling_down"
+        return unfit
 
 
 def _lacks(capacity: Capacity, signals: Signals) -> Iterator[str]:
