@@ -106,6 +106,12 @@ class Journey:
         self._attempts_ended_ns[0] = ended_ns
         self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
 
+    def answered_from_cache(self) -> None:
+        """Nobody was asked: an equal request's answer was kept."""
+        decision = self.decided_plan.decision
+        alias = None if self.cascades else decision.alias
+        self._end(Outcome(alias=alias, reason=Reason.CACHED, degraded=decision.degraded))
+
     def outcome(self) -> Outcome:
         """How it stands, or how it ended."""
         if self._outcome is not None:

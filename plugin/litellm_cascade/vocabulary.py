@@ -117,6 +117,16 @@ class AnswerContract:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is remembered of the conversation that a request belongs to. The default stands for one nothing is known of."""
+
+    alias: str | None = None  # the alias that answered last
+    turns: int = 0  # requests of this conversation answered so far
+    bound_to: str | None = None  # who must answer: it made the tool call whose result this is, or it keeps the earlier response
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request in one dialect-free form. The only type that holds what the client wrote."""
 
@@ -133,6 +143,7 @@ class Request:
     contract: AnswerContract = AnswerContract()
     direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
     overrides: Overrides = Overrides()
+    session: Session = Session()
 
 
 # --- 1. signals --------------------------------------------------------------------------------------------------------------------
@@ -144,12 +155,14 @@ class Signals:
 
     input_tokens: int = 0
     turns: int = 0
+    turn: int = 0  # which of the user's turns this is; 1 is the first
     modalities: tuple[str, ...] = ("text",)
     attachments: int = 0
     mime_types: tuple[str, ...] = ()  # of the attachments, from a closed list; sorted
     markup: tuple[str, ...] = ()  # xml | json | code | sql | markdown_table
     tools: int = 0
     tool_results: int = 0
+    continues_tool_call: bool = False  # the last turn brings back a tool's result
     response_format: str = "text"  # text | json_object | json_schema
     temperature: float | None = None
     language: str = "unknown"  # ISO 639-1, or "unknown"
@@ -182,6 +195,7 @@ class Classification:
     device: str = "cpu"
     took_ms: float = 0.0
     truncated: bool = False
+    cached: bool = False  # it was remembered from an equal prompt
     degraded: tuple[str, ...] = ()
 
 
@@ -222,6 +236,7 @@ class Evidence:
     load: Mapping[str, Load] = field(default_factory=dict)  # by alias of the pool
     direct_only: str | None = None
     overrides: Overrides = Overrides()
+    session: Session = Session()
 
 
 class Band(StrEnum):
@@ -347,10 +362,11 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that the model called; ``arguments`` is the text it wrote, which ought to be JSON."""
+    """A tool that the model called; ``arguments`` is the text it wrote, which ought to be JSON. ``id`` where somebody needs it."""
 
     name: str
     arguments: str = "{}"
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -418,6 +434,7 @@ class Reason(StrEnum):
     DIRECT = "direct"
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
+    CACHED = "cached"  # LiteLLM's response cache had the answer: no model was asked
     NO_ACCESS = "no_access"  # the caller's key may call no alias that was chosen
 
 
