@@ -1,8 +1,11 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
-from litellm_cascade.escalation.confidence import SCORES, measure
+from litellm_cascade.escalation import prompts
+from litellm_cascade.escalation.agreement import agreement
+from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
 from litellm_cascade.escalation.judging import judge
-from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
+from litellm_cascade.escalation.run import Ask, CascadeRun, Consult, Fail, Serve, Step
+from litellm_cascade.escalation.self_check import p_true
 from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
@@ -12,6 +15,7 @@ __all__ = [
     "AnswerStream",
     "Ask",
     "CascadeRun",
+    "Consult",
     "Fail",
     "Piece",
     "Serve",
@@ -19,7 +23,12 @@ __all__ = [
     "StreamUpstream",
     "StreamedCascade",
     "WholeUpstream",
+    "agreement",
+    "alternatives_for",
+    "features",
     "judge",
     "measure",
+    "p_true",
+    "prompts",
     "settle_whole",
 ]

@@ -14,7 +14,17 @@ def judge(gate: Gate, completion: Completion, *, complete: bool) -> Judgement:
     for defect in _defects(completion) if complete else ():
         if defect.value in gate.also_escalate:
             return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence)
-    return _by_confidence(gate, confidence)
+    return by_confidence(gate, confidence)
+
+
+def by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
+    """Accept or escalate by the score alone; without one as the gate's ``unknown`` says."""
+    if confidence.score is None:
+        verdict = Verdict.ACCEPT if gate.unknown == "accept" else Verdict.ESCALATE
+        return Judgement(verdict=verdict, reason=Reason.UNKNOWN_CONFIDENCE, confidence=confidence)
+    if confidence.score >= confidence.threshold:
+        return Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT, confidence=confidence)
+    return Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE, confidence=confidence)
 
 
 def is_empty(completion: Completion) -> bool:
@@ -27,12 +37,3 @@ def _defects(completion: Completion) -> Iterator[Reason]:
         yield Reason.EMPTY
     if completion.finish_reason == "length":
         yield Reason.TRUNCATED
-
-
-def _by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
-    if confidence.score is None:
-        verdict = Verdict.ACCEPT if gate.unknown == "accept" else Verdict.ESCALATE
-        return Judgement(verdict=verdict, reason=Reason.UNKNOWN_CONFIDENCE, confidence=confidence)
-    if confidence.score >= confidence.threshold:
-        return Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT, confidence=confidence)
-    return Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE, confidence=confidence)

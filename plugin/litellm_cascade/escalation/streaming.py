@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litellm_cascade.errors import LateError
+from litellm_cascade.escalation.consulting import Consultant, settle_consults
+from litellm_cascade.escalation.deadline import MILLISECOND
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
 from litellm_cascade.vocabulary import Completion, Gate, TokenLogprob, Usage
-
-MILLISECOND = 1e-3
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class AnswerStream(Protocol):
         """Close the stream and have the provider's part of it billed. Called at most once, and not on a stream that was read to its end."""
 
 
-class StreamUpstream(Protocol):
+class StreamUpstream(Consultant, Protocol):
     """What the edge provides."""
 
     async def open(self, rung: int, alias: str) -> AnswerStream: ...
@@ -69,6 +69,7 @@ class _Rung:
         self.rest = self._pieces(upstream, alias)
         self._stream: AnswerStream | None = None
         self._text: list[str] = []
+        self._reasoning: list[str] = []
         self._tool_calls: list[str] = []
         self._tokens: list[TokenLogprob] = []
         self._reading: asyncio.Task[None]  # set by ``hold``, the first thing that is wanted of a rung
@@ -85,6 +86,7 @@ class _Rung:
     def completion(self) -> Completion:
         return Completion(
             text="".join(self._text),
+            reasoning="".join(self._reasoning),
             tool_calls=tuple(self._tool_calls),
             tokens=tuple(self._tokens) if self._tokens else None,
             finish_reason=self.finish_reason,
@@ -127,6 +129,7 @@ class _Rung:
     def _add(self, piece: Piece) -> None:
         self.held.append(piece)
         self._text.append(piece.text)
+        self._reasoning.append(piece.reasoning)
         self._tool_calls.extend(piece.tool_calls)
         self._tokens.extend(piece.tokens)
         self.outputs += len(piece.tokens) or piece.pieces_of_output
@@ -209,7 +212,8 @@ class StreamedCascade:
             return self.run.failed(error)
         if self._judges == "off":
             return self.run.accepted_unjudged()
-        return self.run.answered(rung.completion(), complete=rung.exhausted or rung.finish_reason is not None)
+        judged = self.run.answered(rung.completion(), complete=rung.exhausted or rung.finish_reason is not None)
+        return await settle_consults(self.run, judged, self._upstream)
 
     async def _hold(self, rung: _Rung) -> None:
         gate = self.run.gate
