@@ -8,7 +8,7 @@ SELF_CHECK = "Is your answer above right? Reply with one word: True or False."
 """The user's next turn after a whole answer. P(True) of Kadavath et al. 2022, "Language Models (Mostly) Know What They Know"
 (arXiv 2207.05221), in chat form: the question and the proposed answer are the turns before it."""
 
-SELF_CHECK_OF_A_PREFIX = "Your answer above was interrupted. Is it right as far as it goes, and on the way to a right answer? Reply with one word: True or False."
+SELF_CHECK_OF_A_PREFIX = "Your answer was interrupted here. Is it right so far? Reply with one word: True or False."
 """The same after the held part of a stream."""
 
 SHORT_ANSWER = "Be brief. Write the final answer alone on the last line, after 'Answer:'."
