@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.strict import Strict
@@ -64,13 +64,23 @@ class ConsultRule(Strict):
     )
 
 
+_SCORED_BY_A_FRACTION = {"properties": {"score": {"enum": sorted(FRACTIONS)}}, "required": ["score"]}
+_RANGES = {
+    "if": {"properties": {"confidence": _SCORED_BY_A_FRACTION}, "required": ["confidence"]},
+    "then": {"properties": {"accept_at": {"minimum": 0, "maximum": 1}}},
+    "else": {"properties": {"accept_at": {"maximum": 0}}},
+}
+"""What ``accept_at`` may be, for editors."""
+
+
 class GateRule(Strict):
     """One gate: a score, the value from which it is accepted, and what else counts."""
+
+    model_config = ConfigDict(json_schema_extra=_RANGES)
 
     confidence: ConfidenceRule = ConfidenceRule()
     accept_at: float = Field(
         description="Answers scoring this or more are served; in nats at most 0, e.g. -0.35, for the other scores between 0 and 1.",
-        json_schema_extra={"maximum": 1},
     )
     unknown: Literal["accept", "escalate", Consulted] = Field(
         default="accept",
