@@ -627,7 +627,7 @@ def silent(alias, count=5):
 
 async def test_a_prefix_without_log_probabilities_is_held_until_the_model_has_said_how_sure_it_is():
     cascade = Cascade("small", "large", gate=ASKS_AGAIN, small=silent("small"), large=sure("large"), consulted=0.9)
-    assert await cascade.read() == payloads(silent("small"))
+    assert await cascade.shown() == payloads(silent("small"))
     (asked,) = cascade.upstream.asked_again
     assert (asked.alias, asked.kind, asked.complete) == ("small", "self_check", False)
     assert asked.completion.text == "".join(payloads(silent("small", 3)))
@@ -635,23 +635,22 @@ async def test_a_prefix_without_log_probabilities_is_held_until_the_model_has_sa
 
 async def test_a_stream_that_its_model_doubts_is_never_seen():
     cascade = Cascade("small", "large", gate=ASKS_AGAIN, small=silent("small"), large=sure("large"), consulted=0.1)
-    assert await cascade.read() == payloads(sure("large"))
+    assert await cascade.shown() == payloads(sure("large"))
     assert cascade.upstream.abandoned == ["small"]
 
 
 async def test_a_model_that_does_not_say_in_time_costs_the_score_and_not_the_answer():
     gate = replace(ASKS_AGAIN, consulting=replace(ASKS_AGAIN.consulting, within_ms=SHORT_MS))
     cascade = Cascade("small", "large", gate=gate, small=silent("small"), consulted=HANG)
-    assert await cascade.read() == payloads(silent("small"))
+    assert await cascade.shown() == payloads(silent("small"))
     assert cascade.run.outcome().degraded == ("small_self_check_late",)
 
 
 async def test_a_client_that_leaves_while_the_model_is_asked_leaves_nothing_running():
     cascade = Cascade("small", "large", gate=ASKS_AGAIN, small=silent("small"), consulted=HANG)
-    reading = asyncio.create_task(cascade.read())
+    reading = asyncio.create_task(cascade.shown())
     await asyncio.wait_for(cascade.upstream.reached.wait(), 1)
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     await cascade.stream.aclose()
     assert (cascade.upstream.abandoned, cascade.upstream.ends) == (["small"], {0: 1})
-    assert asyncio.all_tasks() == {asyncio.current_task()}

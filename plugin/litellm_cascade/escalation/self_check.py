@@ -29,5 +29,5 @@ def p_true(word: str, alternatives: Iterable[tuple[str, float]] = ()) -> float |
 
 
 def _verdict(text: str) -> bool | None:
-    word = re.search(r"[^\W\d_]+", text)
+    word = re.search(r"[A-Za-z]+", text)
     return WORDS.get(word.group().casefold()) if word else None
