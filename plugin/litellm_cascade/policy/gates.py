@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -65,7 +65,7 @@ class ConsultRule(Strict):
 
 
 _SCORED_BY_A_FRACTION = {"properties": {"score": {"enum": sorted(FRACTIONS)}}, "required": ["score"]}
-_RANGES = {
+_RANGES: dict[str, Any] = {
     "if": {"properties": {"confidence": _SCORED_BY_A_FRACTION}, "required": ["confidence"]},
     "then": {"properties": {"accept_at": {"minimum": 0, "maximum": 1}}},
     "else": {"properties": {"accept_at": {"maximum": 0}}},
