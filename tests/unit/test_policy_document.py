@@ -168,6 +168,12 @@ def test_a_document_cannot_be_changed():
             "20:13: $.gates.careful.stream: agreement compares whole answers, and a prefix has none yet; write stream: {judge: full} or "
             "{judge: off}",
         ),
+        (
+            "confidence: {score: mean, of: all}\n    accept_at: -0.35\n    unknown: accept",
+            "confidence: {score: self_check}\n    accept_at: 0.7\n    unknown: self_check",
+            "18:14: $.gates.careful.unknown: self_check is the score already, and this says what to do when that comes to nothing; write "
+            "accept, escalate or agreement",
+        ),
         ("unknown: accept", "consult: {samples: 0}", "18:24: $.gates.careful.consult.samples: must be at least 1, not 0"),
         ("[empty]", "[empty, refused]", "19:28: $.gates.careful.also_escalate[1]: is 'refused'; write 'empty' or 'truncated'"),
         ("judge: prefix", "judge: false", "20:21: $.gates.careful.stream.judge: is false; write 'prefix', 'full' or 'off'"),
