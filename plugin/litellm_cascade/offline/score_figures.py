@@ -1,0 +1,116 @@
+"""How well each score tells right answers from wrong ones, on recorded answers, beside what needs no score: lengths.
+
+    python -m litellm_cascade.offline.score_figures --tokens tokens.parquet --answers answers.parquet
+
+``--tokens``: one row per answer, with ``logprobs`` (nats, one per token), ``weak_correct`` (0 or 1), ``prompt`` and ``group``.
+``--answers``: several runs of each prompt: ``benchmark``, ``method``, ``pid``, ``run``, ``answer``, ``prompt``, ``weak_correct`` and
+``group``; and to compare with, where it was recorded, ``tok_mean_lp``, ``tok_min_lp`` and ``tok_sum_lp`` of the same answers.
+
+Figures are AUROC with 95 % percentile bootstraps over groups of near-duplicate prompts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from litellm_cascade.escalation import agreement, features
+from litellm_cascade.vocabulary import Completion, TokenLogprob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+WINDOWS = (4, 8, 16, 32, 64)
+RECORDED = ("tok_mean_lp", "tok_min_lp", "tok_sum_lp")
+
+Rows = list[dict[str, Any]]
+
+
+def token_scores(rows: Rows) -> dict[str, list[float]]:
+    """Every score that is read off tokens, by name."""
+    scores: defaultdict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        tokens = [TokenLogprob("x", logprob) for logprob in row["logprobs"]]
+        found = features(tokens)
+        for name in ("mean", "min", "sum", "q10", "q25", "q50"):
+            scores[name].append(found[name])
+        for window in WINDOWS:
+            scores[f"lowest_group, window {window}"].append(features(tokens, window=window)["lowest_group"])
+        scores["*fewer tokens*"].append(-found["tokens"])
+        scores["*shorter prompt*"].append(-len(row["prompt"]))
+    return dict(scores)
+
+
+def agreement_scores(rows: Rows) -> tuple[Rows, dict[str, list[float]]]:
+    """The answers of run 0 that have samples, and what the other runs of the same prompt make of each, beside recorded scores."""
+    runs: defaultdict[Any, dict[int, dict[str, Any]]] = defaultdict(dict)
+    for row in rows:
+        if row["answer"] is not None:
+            runs[row["pid"]][row["run"]] = row
+    judged = [by_run.pop(0) for by_run in runs.values() if 0 in by_run and len(by_run) > 1]
+    scores: dict[str, list[float]] = {"agreement": [], **{name: [] for name in RECORDED}, "*shorter prompt*": []}
+    for row in judged:
+        samples = [Completion(text=other["answer"]) for other in runs[row["pid"]].values()]
+        scores["agreement"].append(agreement(Completion(text=row["answer"]), samples) or 0.0)
+        scores["*shorter prompt*"].append(-len(row["prompt"]))
+        for name in RECORDED:
+            scores[name].append(row[name] if row[name] is not None else np.nan)
+    return judged, scores
+
+
+def table(title: str, rows: Rows, scores: Mapping[str, Sequence[float]], *, resamples: int, seed: int) -> Iterator[str]:
+    """A Markdown table of AUROCs, each over the rows that have the score."""
+    correct = np.array([row["weak_correct"] == 1 for row in rows])
+    _, group = np.unique([str(row["group"]) for row in rows], return_inverse=True)
+    draws = np.random.default_rng(seed).multinomial(group.max() + 1, np.full(group.max() + 1, 1 / (group.max() + 1)), size=resamples)
+    yield f"**{title}**: {len(rows):,} answers, {group.max() + 1:,} groups, {correct.mean():.1%} right"
+    yield ""
+    yield "| score | AUROC |"
+    yield "|---|---|"
+    for name, values in scores.items():
+        numbers = np.array(values, dtype=float)
+        there = ~np.isnan(numbers)
+        if not there.any():
+            continue
+        weights = [draw[group[there]] for draw in draws]
+        low, high = np.quantile([_auroc(numbers[there], correct[there], weight) for weight in weights], (0.025, 0.975))
+        yield f"| {name} | {_auroc(numbers[there], correct[there], np.ones(there.sum())):.3f} [{low:.3f}, {high:.3f}] |"
+    yield ""
+
+
+def _auroc(scores: NDArray[Any], correct: NDArray[Any], weights: NDArray[Any]) -> float:
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  # slow to import
+
+    return float(roc_auc_score(correct, scores, sample_weight=weights))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables."""
+    import polars as pl  # noqa: PLC0415  # slow to import
+
+    parser = argparse.ArgumentParser(description="AUROC of the scores on recorded answers.")
+    parser.add_argument("--tokens", type=Path, required=True, help="parquet of answers with the log-probabilities of their tokens")
+    parser.add_argument("--answers", type=Path, required=True, help="parquet of several answers to each prompt")
+    parser.add_argument("--resamples", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=7)
+    given = parser.parse_args(arguments)
+    options = {"resamples": given.resamples, "seed": given.seed}
+    for path in (given.tokens, given.answers):
+        print(f"{path.name}: SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}")  # noqa: T201
+    rows = [row for row in pl.read_parquet(given.tokens).to_dicts() if row["logprobs"]]
+    print("\n".join(["", *table("Tokens", rows, token_scores(rows), **options)]))  # noqa: T201
+    answers = pl.read_parquet(given.answers)
+    for (benchmark, method), part in sorted(answers.group_by("benchmark", "method"), key=lambda pair: str(pair[0])):
+        judged, scores = agreement_scores(part.to_dicts())
+        print("\n".join(table(f"{benchmark}, {method}", judged, scores, **options)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
