@@ -96,7 +96,7 @@ def checks(rows: Rows, *, resamples: int, seed: int) -> Iterator[str]:
     checked = [row for row in rows if row["conf_kind"] == "p_true_logprob"]
     for benchmark, model in product(sorted({row["benchmark"] for row in checked}), CHECKED):
         part = [row for row in checked if row["benchmark"] == benchmark and None not in (row[f"conf_{model}"], row[f"correct_{model}"])]
-        correct = np.array([row[f"correct_{model}"] == 1 for row in part])
+        correct = np.array([row[f"correct_{model}"] == 1 for row in part], dtype=bool)
         groups = np.array([str(row["group"]) for row in part])
         if min(correct.sum(), (~correct).sum()) < FEWEST:
             continue
