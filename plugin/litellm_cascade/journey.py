@@ -13,7 +13,7 @@ from opentelemetry.trace import Span
 from litellm_cascade.audit import RequestTrace, metrics
 from litellm_cascade.escalation import CascadeRun, Expectation, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
 from litellm_cascade.signals import find_language
-from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Consultation, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
 
@@ -96,6 +96,16 @@ class Journey:
         self._attempts_ended_ns[rung] = time.time_ns()
         if self.run is not None:
             self.run.billed(rung, usage, cost_usd, dropped)
+
+    def consult_started(self, rung: int, alias: str, kind: str) -> Span:
+        """A rung's model is being asked how sure it is; the span to nest its calls under."""
+        return self.trace.consult_started(rung, alias, kind)
+
+    def consult_ended(self, rung: int, span: Span, consultation: Consultation) -> None:
+        """It said so, or did not."""
+        self.trace.consult_ended(span, consultation)
+        if self.run is not None:
+            self.run.noted(rung, consultation)
 
     def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
         """A request that was sent straight to one alias has been answered."""

@@ -285,14 +285,32 @@ class Abstention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consulting:
+    """Further calls of a rung's own model, where its tokens do not say how sure it was.
+
+    ``kinds`` are asked in turn until one gives a score: ``self_check`` and ``agreement``. A kind that is the gate's own ``score`` is held
+    against the gate's ``accept_at``, any other against the one here; both scores lie in 0..1.
+    """
+
+    kinds: tuple[str, ...] = ()
+    accept_at: float = 0.5
+    samples: int = 5  # of agreement
+    max_tokens: int = 256  # of one sample
+    within_ms: float = 10_000.0  # for all calls of one kind together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """When an answer is good enough."""
 
     name: str
     score: str = "sum"
     of: str = "reasoning_and_answer"
+    q: float = 0.1  # of the score quantile
+    window: int = 16  # tokens, of the score lowest_group
     accept_at: float = 0.7
-    unknown: str = "accept"  # accept | escalate
+    unknown: str = "accept"  # accept | escalate: what an answer comes to that has no score in the end
+    consulting: Consulting = Consulting()
     also_escalate: frozenset[str] = frozenset()
     abstain: Abstention | None = None  # None: the last rung's answer is served unjudged
     stream: StreamJudging = StreamJudging()
@@ -449,8 +467,19 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consultation:
+    """How sure a rung's model said it was when it was asked again. ``score`` lies in 0..1; None: it did not say, or not in time."""
+
+    kind: str  # self_check | agreement
+    score: float | None = None
+    calls: int = 1
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One call to one rung, as it ended."""
+    """One rung that was asked, as it ended. ``usage`` and ``cost_usd`` are those of its answer and its consultations together."""
 
     rung: int
     alias: str
@@ -459,6 +488,7 @@ class Attempt:
     usage: Usage | None = None
     cost_usd: float | None = None
     dropped: tuple[str, ...] = ()  # parameters of the request that the alias's deployments refuse
+    consultations: tuple[Consultation, ...] = ()
     served: bool = False
 
 

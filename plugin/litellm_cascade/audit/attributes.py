@@ -9,6 +9,7 @@ from __future__ import annotations
 ROUTE_SPAN = "cascade.route"
 CLASSIFY_SPAN = "cascade.classify"
 ATTEMPT_SPAN = "cascade.attempt"  # followed by the alias
+CONSULT_SPAN = "cascade.consult"  # followed by self_check or agreement
 
 REQUEST_ID = "cascade.request_id"
 ENDPOINT = "cascade.endpoint"
@@ -55,6 +56,7 @@ SCORE = "cascade.confidence.score"
 THRESHOLD = "cascade.confidence.threshold"
 CONFIDENCE_BAND = "cascade.confidence.band"
 CONFIDENCE_TOKENS = "cascade.confidence.tokens"
+CONSULT_CALLS = "cascade.consult.calls"
 COST_USD = "cascade.cost_usd"
 DROPPED = "cascade.dropped_parameters"
 

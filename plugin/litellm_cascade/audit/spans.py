@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan, Reason, Session
+from litellm_cascade.vocabulary import Attempt, Classification, Consultation, Envelope, Outcome, Plan, Reason, Session, Usage
 
 Value = str | bool | int | float | tuple[str, ...] | None
 
@@ -54,6 +54,21 @@ class RequestTrace:
         )
         self._attempts[rung] = span
         return span
+
+    def consult_started(self, rung: int, alias: str, kind: str) -> Span:
+        """A rung's model is asked again how sure it is."""
+        attempt = self._attempts.get(rung)
+        inside = trace.set_span_in_context(attempt, self._inside) if attempt is not None else self._inside
+        span = self._tracer.start_span(f"{name.CONSULT_SPAN} {kind}", context=inside, kind=SpanKind.CLIENT)
+        _set(span, {name.GEN_AI_OPERATION: "chat", name.GEN_AI_REQUEST_MODEL: alias, name.ALIAS: alias, name.RUNG: rung})
+        return span
+
+    def consult_ended(self, span: Span, consultation: Consultation) -> None:
+        """It has said how sure it is, or not."""
+        _set(span, _consultation_attributes(consultation))
+        if consultation.score is None:
+            span.set_status(Status(StatusCode.ERROR, "unknown"))
+        span.end()
 
     def attempt_ended(self, attempt: Attempt, *, ended_ns: int | None = None) -> None:
         """A rung is done with: answered, abandoned or failed."""
@@ -145,10 +160,9 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
         name.SERVED: attempt.served,
         name.DECISION: judgement.verdict.value if judgement is not None else None,
         name.REASON: judgement.reason.value if judgement is not None else None,
-        name.GEN_AI_INPUT_TOKENS: usage.input_tokens if usage is not None else None,
-        name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens if usage is not None else None,
         name.COST_USD: attempt.cost_usd,
         name.DROPPED: attempt.dropped,
+        **_usage_attributes(usage),
     }
     confidence = judgement.confidence if judgement is not None else None
     if confidence is not None:
@@ -160,6 +174,22 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
             name.CONFIDENCE_TOKENS: confidence.tokens,
         }
     return values
+
+
+def _consultation_attributes(consultation: Consultation) -> dict[str, Value]:
+    return {
+        name.SCORE_NAME: consultation.kind,
+        name.SCORE: consultation.score,
+        name.CONSULT_CALLS: consultation.calls,
+        name.COST_USD: consultation.cost_usd,
+        **_usage_attributes(consultation.usage),
+    }
+
+
+def _usage_attributes(usage: Usage | None) -> dict[str, Value]:
+    if usage is None:
+        return {}
+    return {name.GEN_AI_INPUT_TOKENS: usage.input_tokens, name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens}
 
 
 def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:

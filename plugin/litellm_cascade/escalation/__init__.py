@@ -1,9 +1,12 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
+from litellm_cascade.escalation import prompts
+from litellm_cascade.escalation.agreement import agreement
 from litellm_cascade.escalation.checks import CHECKS, Expectation
-from litellm_cascade.escalation.confidence import SCORES, measure
+from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
 from litellm_cascade.escalation.judging import judge
-from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
+from litellm_cascade.escalation.run import Ask, CascadeRun, Consult, Fail, Serve, Step
+from litellm_cascade.escalation.self_check import p_true
 from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
 from litellm_cascade.escalation.tool_calls import ToolPiece
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
@@ -15,6 +18,7 @@ __all__ = [
     "AnswerStream",
     "Ask",
     "CascadeRun",
+    "Consult",
     "Expectation",
     "Fail",
     "Piece",
@@ -24,7 +28,12 @@ __all__ = [
     "StreamedCascade",
     "ToolPiece",
     "WholeUpstream",
+    "agreement",
+    "alternatives_for",
+    "features",
     "judge",
     "measure",
+    "p_true",
+    "prompts",
     "settle_whole",
 ]

@@ -1,7 +1,8 @@
 """One request's way up its ladder, as a state machine without input or output.
 
 Whoever drives it (the proxy, a replay, a simulation; whole answers and streams alike) asks the rung it names and reports what came
-of it: ``answered`` or ``failed``. The run says what to do next: ``Ask`` another rung, ``Serve`` one that answered, or ``Fail``.
+of it: ``answered`` or ``failed``. The run says what to do next: ``Ask`` another rung, ``Consult`` the one that answered (and report
+``consulted``), ``Serve`` one that answered, or ``Fail``.
 """
 
 from __future__ import annotations
@@ -10,8 +11,21 @@ from dataclasses import dataclass, replace
 
 from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation.checks import Expectation, is_empty
-from litellm_cascade.escalation.judging import NOTHING_EXPECTED, is_doubtful, judge
-from litellm_cascade.vocabulary import Abstention, Attempt, Completion, Decision, Judgement, Outcome, Reason, Usage, Verdict
+from litellm_cascade.escalation.judging import NOTHING_EXPECTED, by_confidence, is_doubtful, judge
+from litellm_cascade.vocabulary import (
+    Abstention,
+    Attempt,
+    Completion,
+    Confidence,
+    Consultation,
+    Decision,
+    Gate,
+    Judgement,
+    Outcome,
+    Reason,
+    Usage,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +34,18 @@ class Ask:
 
     rung: int
     alias: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consult:
+    """Ask the rung's model again how sure it is of what it said, and report the score with ``consulted``."""
+
+    rung: int
+    alias: str
+    kind: str  # self_check | agreement
+    completion: Completion
+    complete: bool  # False: the completion is the held part of a stream
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +78,7 @@ class CascadeRun:
         self._degraded = list(decision.degraded)
         self._attempts: list[Attempt] = []
         self._empty: set[int] = set()  # rungs that answered with nothing
+        self._consults: list[Consult] = []  # what may still be asked of the rung that answered last, the next one at the end
         self._served: int | None = None
         self._reason = Reason.DIRECT
 
@@ -74,18 +101,20 @@ class CascadeRun:
         """Ask the lowest rung."""
         return self._ask_next()
 
-    def answered(self, completion: Completion, *, complete: bool = True) -> Step:
-        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next one, or abstain."""
+    def answered(self, completion: Completion, *, complete: bool = True) -> Consult | Step:
+        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next, ask it how sure it is, or abstain."""
         if complete and is_empty(completion):
             self._empty.add(self.rung)
-        judgement = self._judge(completion, complete=complete)
-        self._amend(self.rung, judgement=judgement)
-        self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
-        if judgement.verdict is Verdict.ESCALATE:
-            return self._ask_next()
-        if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
-            return self._abstain(self._abstention, judgement.reason)
-        return self._serve(self.rung, judgement.reason)
+        self._consults = self._consults_about(completion, complete=complete)
+        return self._judged(self._judge(completion, complete=complete))
+
+    def consulted(self, score: float | None, error: Exception | None = None) -> Consult | Step:
+        """The model was asked again, and is this sure (0..1). None: that cannot be told, because of the ``error`` where there is one."""
+        asked = self._consults.pop()
+        if score is None:
+            self._degraded.append(f"{asked.alias}_{asked.kind}_{'unclear' if error is None else _how(error)}")
+        threshold = asked.gate.accept_at if asked.kind == asked.gate.score else asked.gate.consulting.accept_at
+        return self._judged(by_confidence(asked.gate, Confidence(name=asked.kind, score=score, threshold=threshold)))
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
@@ -119,6 +148,10 @@ class CascadeRun:
         """Note what a rung consumed, once that is known, and which parameters it was asked without."""
         self._amend(rung, usage=usage, cost_usd=cost_usd, dropped=dropped)
 
+    def noted(self, rung: int, consultation: Consultation) -> None:
+        """Note what asking a rung's model again has come to."""
+        self._amend(rung, consultations=(*self._attempts[rung].consultations, consultation))
+
     def outcome(self) -> Outcome:
         """What has happened so far."""
         served = None if self._served is None else self._ladder[self._served]
@@ -130,19 +163,46 @@ class CascadeRun:
         """Let go of what the request said: nothing will be judged any more."""
         self._expectation = NOTHING_EXPECTED
 
+    def _judged(self, judgement: Judgement) -> Consult | Step:
+        if self._abstention is not None and self.on_last_rung and judgement.verdict is Verdict.ESCALATE:
+            judgement = replace(judgement, verdict=Verdict.ABSTAIN)
+        self._amend(self.rung, judgement=judgement)
+        self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
+        if judgement.reason is Reason.UNKNOWN_CONFIDENCE and self._consults:
+            return self._consults[-1]
+        if judgement.verdict is Verdict.ESCALATE:
+            return self._ask_next()
+        if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
+            return self._abstain(self._abstention, judgement.reason)
+        return self._serve(self.rung, judgement.reason)
+
+    def _consults_about(self, completion: Completion, *, complete: bool) -> list[Consult]:
+        gate = self._gate_here
+        if gate is None or (is_empty(completion) and not completion.reasoning):
+            return []  # of nothing nobody can be sure
+        alias = self._ladder[self.rung]
+        return [
+            Consult(rung=self.rung, alias=alias, kind=kind, completion=completion, complete=complete, gate=gate)
+            for kind in reversed(gate.consulting.kinds)
+        ]
+
+    @property
+    def _gate_here(self) -> Gate | None:
+        """The gate for the rung that was asked last; the last rung is held against the line of abstention. None: it is not judged."""
+        if self.gate is None or not self.judges:
+            return None
+        return replace(self.gate, accept_at=self._abstention.below) if self.on_last_rung and self._abstention is not None else self.gate
+
     def _ask_next(self) -> Ask:
         rung = len(self._attempts)
         self._attempts.append(Attempt(rung=rung, alias=self._ladder[rung]))
         return Ask(rung, self._ladder[rung])
 
     def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
-        if self.gate is None or not self.judges:
+        gate = self._gate_here
+        if gate is None:
             return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        if not self.on_last_rung or self._abstention is None:
-            return judge(self.gate, completion, complete=complete, expectation=self._expectation)
-        last = replace(self.gate, accept_at=self._abstention.below)
-        judgement = judge(last, completion, complete=complete, expectation=self._expectation)
-        return replace(judgement, verdict=Verdict.ABSTAIN) if judgement.verdict is Verdict.ESCALATE else judgement
+        return judge(gate, completion, complete=complete, expectation=self._expectation)
 
     def _abstain(self, abstention: Abstention, reason: Reason) -> Step:
         """Even the last rung is not good enough."""
@@ -179,10 +239,14 @@ class CascadeRun:
 
     def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:
         self._amend(rung, error=type(error).__name__, **changes)
-        self._degraded.append(f"{self._ladder[rung]}_{'late' if isinstance(error, TimeoutError) else 'failed'}")
+        self._degraded.append(f"{self._ladder[rung]}_{_how(error)}")
 
     def _amend(self, rung: int, **changes: object) -> None:
         self._attempts[rung] = replace(self._attempts[rung], **changes)  # type: ignore[arg-type]
+
+
+def _how(error: Exception) -> str:
+    return "late" if isinstance(error, TimeoutError) else "failed"
 
 
 def _failure(error: Exception) -> Judgement:

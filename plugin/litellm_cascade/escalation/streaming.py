@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litellm_cascade.errors import LateError
+from litellm_cascade.escalation.consulting import Consultant, settle_consults
+from litellm_cascade.escalation.deadline import MILLISECOND
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
 from litellm_cascade.escalation.tool_calls import ToolPiece, assembled
 from litellm_cascade.vocabulary import Completion, Gate, TokenLogprob, Usage
-
-MILLISECOND = 1e-3
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class AnswerStream(Protocol):
         """Close the stream and have the provider's part of it billed. Called at most once, and not on a stream that was read to its end."""
 
 
-class StreamUpstream(Protocol):
+class StreamUpstream(Consultant, Protocol):
     """What the edge provides."""
 
     async def open(self, rung: int, alias: str) -> AnswerStream: ...
@@ -71,6 +71,7 @@ class _Rung:
         self.rest = self._pieces(upstream, alias)
         self._stream: AnswerStream | None = None
         self._text: list[str] = []
+        self._reasoning: list[str] = []
         self._tool_calls: list[ToolPiece] = []
         self._refused = False
         self._tokens: list[TokenLogprob] = []
@@ -88,6 +89,7 @@ class _Rung:
     def completion(self) -> Completion:
         return Completion(
             text="".join(self._text),
+            reasoning="".join(self._reasoning),
             tool_calls=assembled(self._tool_calls),
             refused=self._refused,
             tokens=tuple(self._tokens) if self._tokens else None,
@@ -131,6 +133,7 @@ class _Rung:
     def _add(self, piece: Piece) -> None:
         self.held.append(piece)
         self._text.append(piece.text)
+        self._reasoning.append(piece.reasoning)
         self._tool_calls.extend(piece.tool_calls)
         self._refused = self._refused or piece.refused
         self._tokens.extend(piece.tokens)
@@ -214,7 +217,8 @@ class StreamedCascade:
             return self.run.failed(error)
         if self._judges == "off":
             return self.run.accepted_unjudged()
-        return self.run.answered(rung.completion(), complete=rung.exhausted or rung.finish_reason is not None)
+        judged = self.run.answered(rung.completion(), complete=rung.exhausted or rung.finish_reason is not None)
+        return await settle_consults(self.run, judged, self._upstream)
 
     async def _hold(self, rung: _Rung) -> None:
         gate = self.run.gate

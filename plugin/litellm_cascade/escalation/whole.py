@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from litellm_cascade.errors import LateError
+from litellm_cascade.escalation.consulting import Consultant, settle_consults
+from litellm_cascade.escalation.deadline import MILLISECOND, within
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Step
 from litellm_cascade.vocabulary import Completion
-
-MILLISECOND = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +19,7 @@ class Answer:
     completion: Completion
 
 
-class WholeUpstream(Protocol):
+class WholeUpstream(Consultant, Protocol):
     """What the edge provides."""
 
     async def ask(self, rung: int, alias: str) -> Answer: ...
@@ -43,21 +41,9 @@ async def settle_whole(run: CascadeRun, upstream: WholeUpstream) -> Any:
 async def _ask(run: CascadeRun, step: Ask, upstream: WholeUpstream, answers: dict[int, Answer]) -> Step:
     within_s = run.gate.whole_within_ms * MILLISECOND if run.gate is not None else None
     try:
-        answer = answers[step.rung] = await _within(within_s, asyncio.ensure_future(upstream.ask(step.rung, step.alias)))
-        return run.answered(answer.completion)
+        answer = answers[step.rung] = await within(within_s, upstream.ask(step.rung, step.alias))
+        return await settle_consults(run, run.answered(answer.completion), upstream)
     except Exception as error:  # noqa: BLE001 - whatever a provider raises is the run's to judge
         return run.failed(error)
     finally:
         upstream.ended(step.rung)
-
-
-async def _within(seconds: float | None, asking: asyncio.Future[Answer]) -> Answer:
-    """``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with the result."""
-    try:
-        await asyncio.wait({asking}, timeout=seconds)
-        if not asking.done():
-            raise LateError
-        return asking.result()
-    finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)

@@ -82,6 +82,12 @@ class Policy:
         return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))
 
     @property
+    def judged(self) -> tuple[tuple[str, Gate], ...]:
+        """Every rung whose answers are judged, with the gate that does; each pair once."""
+        cascades = [(option.ladder, option.gate) for option in self._options if option.gate is not None]
+        return tuple(dict.fromkeys((alias, gate) for ladder, gate in cascades for alias in ladder[:-1]))
+
+    @property
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
