@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace
-from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
+from litellm_cascade.escalation import CascadeRun, RequestAllowance, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
 from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
@@ -24,6 +24,7 @@ class Journey:
         self.trace = trace
         self.plan: Plan | None = None
         self.run: CascadeRun | None = None
+        self.allowance: RequestAllowance | None = None
         self._sink = sink
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
@@ -51,7 +52,8 @@ class Journey:
     @property
     def is_watched(self) -> bool:
         """True when somebody will read how it went: what only they need is worked out only then."""
-        return self._sink is not None or self.trace.route.is_recording()
+        counts_costs = self.allowance is not None and self.allowance.counts_costs
+        return counts_costs or self._sink is not None or self.trace.route.is_recording()
 
     @property
     def has_failed(self) -> bool:
@@ -68,7 +70,7 @@ class Journey:
 
     async def settle(self, upstream: WholeUpstream) -> Any:
         """Climb the ladder over whole answers; the served rung's payload."""
-        run = self.run = CascadeRun(self.decided_plan.decision)
+        run = self.run = CascadeRun(self.decided_plan.decision, self.allowance)
         try:
             return await settle_whole(run, upstream)
         except asyncio.CancelledError:
@@ -79,18 +81,31 @@ class Journey:
 
     def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
         """Climb the ladder over streams; iterate the result for the payloads to show."""
-        self.run = CascadeRun(self.decided_plan.decision)
+        self.run = CascadeRun(self.decided_plan.decision, self.allowance)
         return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
 
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""
         return self.trace.attempt_started(rung, alias)
 
-    def attempt_ended(self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = ()) -> None:
-        """A rung is done with, having consumed this much (None: not known), asked without the ``dropped`` parameters."""
+    def attempt_ended(
+        self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = (), *, ill: bool | None = None
+    ) -> None:
+        """A rung is done with, having consumed this much (None: not known), asked without the ``dropped`` parameters.
+
+        ``ill``: whether that speaks against the rung's health; None: its error does, if it has one.
+        """
         self._attempts_ended_ns[rung] = time.time_ns()
         if self.run is not None:
             self.run.billed(rung, usage, cost_usd, dropped)
+            self._note_health(self.run.outcome().attempts[rung], ill)
+
+    def _note_health(self, attempt: Attempt, ill: bool | None) -> None:
+        if self.allowance is None:
+            return
+        nobody_waited = attempt.error is None and attempt.judgement is None
+        failed = attempt.error is not None if ill is None else ill
+        self.allowance.permits.ended(attempt.alias, failed=None if nobody_waited else failed)
 
     def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
         """A request that was sent straight to one alias has been answered."""
@@ -119,6 +134,8 @@ class Journey:
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is not None:
             return
+        if self.allowance is not None:
+            outcome = replace(outcome, budgets=self.allowance.settle(outcome.attempts))
         self._outcome = outcome
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from litellm_cascade.escalation.allowance import Allowance, Unlimited
 from litellm_cascade.escalation.judging import is_empty, judge
 from litellm_cascade.vocabulary import Attempt, Completion, Decision, Judgement, Outcome, Reason, Usage, Verdict
 
@@ -40,8 +41,10 @@ Step = Ask | Serve | Fail
 class CascadeRun:
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, allowance: Allowance | None = None) -> None:
+        """``allowance`` may keep an answer that the gate would leave; None: nothing does."""
         self._ladder = decision.ladder
+        self._allowance = allowance if allowance is not None else Unlimited()
         self.gate = decision.gate
         self._degraded = list(decision.degraded)
         self._attempts: list[Attempt] = []
@@ -69,15 +72,16 @@ class CascadeRun:
             self._empty.add(self.rung)
         judgement = self._judge(completion, complete=complete)
         self._amend(self.rung, judgement=judgement)
-        if judgement.verdict is Verdict.ESCALATE:
-            return self._ask_next()
-        return self._serve(self.rung, judgement.reason)
+        if judgement.verdict is Verdict.ACCEPT:
+            return self._serve(self.rung, judgement.reason)
+        return self._climb_or_keep(judgement)
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
         judgement = _failure(error)
         self._note_failure(self.rung, error, judgement=judgement)
         if not self.on_last_rung:
+            self._allowance.forced(self._ladder[self.rung + 1])
             return self._ask_next()
         kept = self.fallback
         if kept is not None:
@@ -110,6 +114,18 @@ class CascadeRun:
         """What has happened so far."""
         served = None if self._served is None else self._ladder[self._served]
         return Outcome(alias=served, reason=self._reason, attempts=tuple(self._attempts), degraded=tuple(self._degraded))
+
+    def _climb_or_keep(self, judgement: Judgement) -> Ask | Serve:
+        kept, above = self.fallback, self._ladder[self.rung + 1]
+        if kept is None:
+            self._allowance.forced(above)
+            return self._ask_next()
+        # Only what was left for its score is compared by it: an answer that was cut off may have any.
+        refusal = self._allowance.refusal(above, judgement.confidence if judgement.reason is Reason.LOW_CONFIDENCE else None)
+        if refusal is None:
+            return self._ask_next()
+        self._degraded.append(refusal.degraded)
+        return self._serve(kept, refusal.reason)
 
     def _ask_next(self) -> Ask:
         rung = len(self._attempts)

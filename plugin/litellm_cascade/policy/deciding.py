@@ -12,7 +12,7 @@ from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
-from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
+from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Limit, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,11 @@ class Policy:
         return self.digest[: len("sha256:") + 16]
 
     @property
+    def limits(self) -> tuple[Limit, ...]:
+        """How much escalating it allows."""
+        return self.document.limits.named() if self.document.limits is not None else ()
+
+    @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
         """The aliases of every cascade, cheapest first; each ladder once."""
         return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))
@@ -100,8 +105,8 @@ class Policy:
             choice = choice.then(route.name, route.choose(situation))
         return self._decision(first, route, choice, situation, failed)
 
-    def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
-        """The decision without the rungs that are not among ``aliases``; one of them must be."""
+    def limited_to(self, decision: Decision, aliases: Collection[str], why: str = "no_access") -> Decision:
+        """The decision without the rungs that are not among ``aliases``; one of them must be. ``why`` is given as the reason."""
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.ladder if alias not in aliases)
         if not lost:
@@ -111,7 +116,7 @@ class Policy:
             ladder=left,
             band=self._band(left),
             gate=decision.gate if len(left) > 1 else None,
-            reasons=(*decision.reasons, *(f"no_access:{alias}" for alias in lost)),
+            reasons=(*decision.reasons, *(f"{why}:{alias}" for alias in lost)),
             alternatives=tuple(sorted((*decision.alternatives, *lost))),
         )
 
