@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace
+from litellm_cascade.audit import RequestTrace, metrics
 from litellm_cascade.escalation import CascadeRun, RequestAllowance, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
 from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
 
@@ -105,7 +105,8 @@ class Journey:
             return
         nobody_waited = attempt.error is None and attempt.judgement is None
         failed = attempt.error is not None if ill is None else ill
-        self.allowance.permits.ended(attempt.alias, failed=None if nobody_waited else failed)
+        if self.allowance.permits.ended(attempt.alias, failed=None if nobody_waited else failed):
+            metrics.rung_opened(attempt.alias)
 
     def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
         """A request that was sent straight to one alias has been answered."""
@@ -121,7 +122,7 @@ class Journey:
         if self._outcome is not None:
             return self._outcome
         if self.run is not None:
-            return self.run.outcome()
+            return replace(self.run.outcome(), budgets=self.allowance.left() if self.allowance is not None else ())
         return Outcome(alias=None, reason=Reason.DIRECT, degraded=self.plan.decision.degraded if self.plan is not None else ())
 
     def ended(self, reason: Reason | None = None) -> None:
@@ -135,7 +136,9 @@ class Journey:
         if self._outcome is not None:
             return
         if self.allowance is not None:
-            outcome = replace(outcome, budgets=self.allowance.settle(outcome.attempts))
+            self.allowance.settle(outcome.attempts)
+            outcome = replace(outcome, budgets=self.allowance.left())
+            metrics.limited(self.decided_plan.decision.policy, outcome.degraded)
         self._outcome = outcome
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))

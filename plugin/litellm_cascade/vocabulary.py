@@ -401,6 +401,10 @@ class Attempt:
     served: bool = False
 
 
+CHOOSY_BELOW = 0.5
+"""What must be left of a budget for every escalation to be granted; below it, the least confident go first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLeft:
     """What one limit still allowed when it was last asked for a request. ``remaining_ratio``: 1 is all of it, 0 nothing."""
@@ -408,6 +412,13 @@ class BudgetLeft:
     limit: str
     remaining_ratio: float
     shared: bool = False  # whether other processes' consumption is in it
+
+    @property
+    def band(self) -> str:
+        """``within``; ``short`` when not every escalation is granted; ``over`` when none is."""
+        if self.remaining_ratio <= 0:
+            return "over"
+        return "within" if self.remaining_ratio >= CHOOSY_BELOW else "short"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

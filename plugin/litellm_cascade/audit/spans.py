@@ -150,10 +150,19 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
 
 
 def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
-    return {
+    values: dict[str, Value] = {
         name.FINAL_ALIAS: outcome.alias,
         name.ESCALATED: outcome.escalated,
         name.REASON: outcome.reason.value,
         name.ATTEMPTS: len(outcome.attempts),
         name.DEGRADED: outcome.degraded,
     }
+    if outcome.budgets:
+        least = min(outcome.budgets, key=lambda budget: budget.remaining_ratio)
+        values |= {
+            name.BUDGET: least.band,
+            name.BUDGET_REMAINING: least.remaining_ratio,
+            name.BUDGET_LIMIT: least.limit,
+            name.BUDGET_SHARED: least.shared,
+        }
+    return values

@@ -1,6 +1,7 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
 from litellm_cascade.escalation.allowance import Allowance, Refusal, RequestAllowance, Unlimited
+from litellm_cascade.escalation.budget import Budget
 from litellm_cascade.escalation.budgets import Budgets, ScopeKey
 from litellm_cascade.escalation.confidence import SCORES, measure
 from litellm_cascade.escalation.judging import judge
@@ -14,6 +15,7 @@ __all__ = [
     "Answer",
     "AnswerStream",
     "Ask",
+    "Budget",
     "Budgets",
     "CascadeRun",
     "Fail",

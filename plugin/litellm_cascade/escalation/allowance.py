@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from litellm_cascade.escalation.budget import Budget
@@ -45,7 +45,8 @@ class Scope:
     """One limit as it applies to one request: the budget, and by gate which scores asked of it lately."""
 
     budget: Budget
-    paces: dict[str, Pace]
+    paces: dict[str, Pace] = field(default_factory=dict)
+    used_at: float = 0.0
 
     def rank(self, gate: str, score: float | None) -> float:
         """Where a score stands among those: see ``Pace.rank``."""
@@ -109,19 +110,25 @@ class RequestAllowance:
         self.permits.admits(alias)
         self._take(alias)
 
-    def settle(self, attempts: Sequence[Attempt]) -> tuple[BudgetLeft, ...]:
-        """The request is over: correct what was booked. What is left of each budget."""
-        self._arrive(asks=False)
-        self.permits.release()
-        now, usd = self._clock(), _spent_beyond_the_first(attempts)
-        for scope in self._scopes:
-            booked_usd = sum(booked for budget, booked in self._booked_usd if budget is scope.budget)
-            if self._climbed and usd is not None:
-                scope.budget.billed(now, booked_usd=booked_usd, usd=usd)
+    def left(self) -> tuple[BudgetLeft, ...]:
+        """What is left of each budget."""
+        now = self._clock()
         return tuple(
             BudgetLeft(limit=scope.budget.limit.name, remaining_ratio=scope.budget.remaining_ratio(now), shared=self._shared)
             for scope in self._scopes
         )
+
+    def settle(self, attempts: Sequence[Attempt]) -> None:
+        """The request is over: correct what was booked."""
+        self._arrive(asks=False)
+        self.permits.release()
+        usd = _spent_beyond_the_first(attempts)
+        if not self._climbed or usd is None:
+            return
+        for scope in self._scopes:
+            booked_usd = sum(booked for budget, booked in self._booked_usd if budget is scope.budget)
+            scope.used_at = self._clock()
+            scope.budget.billed(scope.used_at, booked_usd=booked_usd, usd=usd)
 
     def _over_budget(self, alias: str, confidence: Confidence | None) -> str | None:
         now, score = self._clock(), confidence.score if confidence is not None else None
@@ -137,7 +144,8 @@ class RequestAllowance:
         if not self._arrived:
             self._arrived = True
             for scope in self._scopes:
-                scope.budget.arrived(self._clock(), asks=asks)
+                scope.used_at = self._clock()
+                scope.budget.arrived(scope.used_at, asks=asks)
 
     def _take(self, alias: str) -> None:
         for scope in self._scopes:

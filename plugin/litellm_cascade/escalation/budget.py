@@ -11,14 +11,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from litellm_cascade.escalation.window import SharedSum
-from litellm_cascade.vocabulary import Limit
+from litellm_cascade.vocabulary import CHOOSY_BELOW, Limit
 
 LEAST_HEADROOM, USUAL_HEADROOM = 5.0, 20.0
 """Escalations that may come early, in any window and in one of 200 requests or more: chance alone brings prompts of a kind together."""
 HEADROOM_SHARE, USUAL_SHARE = 0.02, 0.1
 """The headroom against the window's requests: 2 % where they are many, 10 % until it has grown to the usual one."""
-CHOOSY_BELOW = 0.5
-"""The ratio left below which not every escalation is granted."""
 
 News = Mapping[tuple[str, int], tuple[float, float]]
 """By series and bucket: what this process has just shared of it, and the total over all processes."""
@@ -43,7 +41,7 @@ class Budget(Protocol):
         """The share of those who ask now that may be granted; 0 when one more is too many."""
 
     def remaining_ratio(self, now: float) -> float:
-        """What is left, 0 to 1."""
+        """What is left, 0 to 1; 0 where one more is too many."""
 
     def heard(self, now: float, news: News) -> None:
         """What other processes have counted."""
@@ -86,15 +84,14 @@ class RateBudget:
         """All, while the gates themselves ask for no larger a share than is allowed; else by what is left."""
         if not first:
             return 1.0
-        if self._tokens < 1.0:
-            return 0.0
-        if self._asked.total(now) <= self.limit.at_most * self._requests.total(now):
+        left = self.remaining_ratio(now)
+        if left and self._asked.total(now) <= self.limit.at_most * self._requests.total(now):
             return 1.0
-        return min(1.0, self.remaining_ratio(now) / CHOOSY_BELOW)
+        return min(1.0, left / CHOOSY_BELOW)
 
     def remaining_ratio(self, now: float) -> float:
-        """Tokens against headroom."""
-        return min(1.0, max(0.0, self._tokens / self._headroom(now)))
+        """Tokens against headroom; less than one token is none."""
+        return min(1.0, self._tokens / self._headroom(now)) if self._tokens >= 1.0 else 0.0
 
     def heard(self, now: float, news: News) -> None:
         """The requests of others fill the bucket and their escalations empty it, in one move: else the filling would run over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from litellm_cascade.breaker import Breakers
@@ -14,7 +14,7 @@ from litellm_cascade.escalation.permits import RungPermits
 from litellm_cascade.vocabulary import Caller, Decision, Evidence, Limit
 
 MOST_SCOPES = 10_000
-"""Beyond that the scope that was not heard of for the longest time begins anew: its window would mostly have passed anyway."""
+"""Beyond that the scope that was not heard of for the longest time begins anew."""
 NOBODY = "-"
 
 
@@ -49,13 +49,20 @@ class Budgets:
             clock=self._clock,
         )
 
-    def __iter__(self) -> Iterator[tuple[ScopeKey, Budget]]:
+    def all(self) -> dict[ScopeKey, Budget]:
         """Every budget there is."""
-        return ((key, scope.budget) for key, scope in list(self._scopes.items()))
+        return {key: scope.budget for key, scope in self._scopes.items()}
+
+    def in_use(self, *, within_s: float, most: int) -> dict[ScopeKey, Budget]:
+        """Those that a request has asked within so many seconds; of too many the latest."""
+        since = self._clock() - within_s
+        used = [(scope.used_at, key) for key, scope in self._scopes.items() if scope.used_at >= since]
+        latest = sorted(used, key=lambda entry: entry[0], reverse=True)[:most]
+        return {key: self._scopes[key].budget for _, key in latest}
 
     def _scope(self, key: ScopeKey) -> Scope:
         if key not in self._scopes:
-            self._scopes[key] = Scope(budget_for(key.limit), {})
+            self._scopes[key] = Scope(budget_for(key.limit))
         self._scopes.move_to_end(key)
         if len(self._scopes) > MOST_SCOPES:
             self._scopes.popitem(last=False)

@@ -25,6 +25,7 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
             "confidence": _confidence(outcome),
             "attempts": ",".join(attempt.alias for attempt in outcome.attempts),
             "degraded": ",".join((*decision.degraded, *outcome.degraded[len(decision.degraded) :])),
+            "budget": "; ".join(f"{budget.limit}={budget.remaining_ratio:.2f}" for budget in outcome.budgets),
             "trace-id": journey.trace.trace_id or "",
         }
     return {PREFIX + name: _ascii(value) for name, value in told.items() if value}

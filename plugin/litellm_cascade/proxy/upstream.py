@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ NOT_HANDED_DOWN = frozenset({TOKEN, "model_info", "model_group", "deployment", "
 """What the virtual model's own deployment left in the metadata, and would be untrue of a rung's."""
 ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs", "allowed_openai_params", "max_retries"})
 """Parameters of the request that a rung's call sets for itself."""
+THE_REQUESTS_FAULT = frozenset({400, 413, 422})
+"""Statuses of errors that say nothing of the rung's health: it has read the request and will not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,8 @@ class Call:
 class RouterUpstream:
     """Asks the aliases of one request, for whole answers or streams."""
 
-    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, *, keep_logprobs: bool) -> None:
+    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, *, keep_logprobs: bool, slow_s: float | None = None) -> None:
+        """``slow_s``: a rung that takes longer to answer, or to begin a stream, is ill."""
         self._journey = journey
         self._call = call
         self._in_flight = in_flight
@@ -56,6 +60,8 @@ class RouterUpstream:
         self._streams: dict[int, RungStream] = {}
         self._dropped: dict[int, tuple[str, ...]] = {}
         self._call_ended: dict[int, Callable[[], None]] = {}
+        self._slow_s = slow_s
+        self._ill: dict[int, bool] = {}
 
     async def ask(self, rung: int, alias: str) -> Answer:
         """A whole answer."""
@@ -76,7 +82,7 @@ class RouterUpstream:
         if rung in self._streams and self._journey.is_watched:
             self._streams[rung].price()
         consumed = self._consumed.get(rung) or Consumption()
-        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()))
+        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()), ill=self._ill.get(rung))
 
     async def _asked(self, rung: int, alias: str, *, stream: bool) -> Any:
         span = self._journey.attempt_started(rung, alias)
@@ -86,6 +92,18 @@ class RouterUpstream:
         if span.is_recording():
             # The place in the trace without the pen: LiteLLM writes the whole request on a parent span when a call fails.
             metadata["litellm_parent_otel_span"] = NonRecordingSpan(span.get_span_context())
+        began = time.monotonic()
+        try:
+            return await self._routed(rung, alias, metadata, stream=stream)
+        except Exception as error:
+            if getattr(error, "status_code", None) in THE_REQUESTS_FAULT:
+                self._ill[rung] = False
+            raise
+        finally:
+            if self._slow_s is not None and time.monotonic() - began > self._slow_s:
+                self._ill.setdefault(rung, True)
+
+    async def _routed(self, rung: int, alias: str, metadata: Mapping[str, Any], *, stream: bool) -> Any:
         return await proxy_server.llm_router.acompletion(  # looked up per call: LiteLLM replaces its router when models change
             model=alias,
             messages=self._call.messages,
