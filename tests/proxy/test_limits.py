@@ -17,7 +17,7 @@ gates: {{sure: {{accept_at: -0.35, also_escalate: [empty], stream: {{tokens: 4}}
 limits: {{{limit}}}
 """
 ANSWER = "This may be so"
-LARGE_USD = PRICES["large"] * (10 + len("Answer of large.".split()))  # the fake model counts ten tokens in
+LARGE_USD = PRICES["large"] * (10 + len(["Answer", "of", "large."]))  # the fake model counts ten tokens in
 LIMITS = {
     "rate-accept": "escalation_rate: {at_most: 0.1, over: 1h, per: key, then: accept}",
     "rate-large": "escalation_rate: {at_most: 0.1, over: 1h, per: key, then: large}",

@@ -158,4 +158,4 @@ def _spent_beyond_the_first(attempts: Sequence[Attempt]) -> float | None:
     """What the rungs above the first cost; None when the bill of one of them is not known, so that what was booked stands."""
     costs = [attempt.cost_usd for attempt in attempts if attempt.rung > 0]
     known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    return sum(known) if known and len(known) == len(costs) else None

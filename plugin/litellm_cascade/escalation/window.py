@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import fsum
 
 BUCKETS = 20
-"""A window moves on by a twentieth of its span: what is counted is never older than the span, and reaches back over 95 % of it or more."""
+"""A window moves on by a twentieth of its span. It holds all of the span and up to a twentieth more, so a limit is never exceeded in it."""
 
 
 class SharedSum:
@@ -35,7 +35,7 @@ class SharedSum:
     def buckets(self, now: float) -> range:
         """The buckets of the window, oldest first."""
         newest = self._bucket(now)
-        return range(newest - BUCKETS + 1, newest + 1)
+        return range(newest - BUCKETS, newest + 1)
 
     def unsent(self) -> Iterator[tuple[int, float]]:
         """What has not been shared yet, by bucket."""
