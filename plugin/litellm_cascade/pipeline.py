@@ -22,7 +22,7 @@ from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
-from litellm_cascade.signals import read_signals
+from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
 from litellm_cascade.vocabulary import Band, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request
 
 MayCall = Callable[[str], Awaitable[bool]]
@@ -36,12 +36,21 @@ class PromptClassifier(Protocol):
 
 
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, the seed, and what limits escalations."""
+    """What all requests of a process share: the classifier, where traces and records go, the seed, how tokens are counted, and what
+    limits escalations.
+    """
 
     def __init__(
-        self, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0, budgets: Budgets | None = None
+        self,
+        classifier: PromptClassifier,
+        tracing: Tracing,
+        sink: Sink | None = None,
+        seed: int = 0,
+        count_tokens: TokenCounter = estimate_tokens,
+        budgets: Budgets | None = None,
     ) -> None:
         self._classifier = classifier
+        self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
         self._seed = seed
@@ -59,7 +68,7 @@ class Pipeline:
         ``load``: how busy the aliases of the pool are, where known. ``may_call`` leaves out the rungs that the caller may not call;
         AccessError when none is left. None: it may call all.
         """
-        signals = read_signals(request)
+        signals = read_signals(request, self._count_tokens)
         classification = await self._classify(request, journey)
         evidence = Evidence(
             envelope=request.envelope,

@@ -28,6 +28,7 @@ from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import RungSettings, Settings
 from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
+from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.proxy.wishes import take_wishes
@@ -53,7 +54,9 @@ class Runtime:
         self.breakers = Breakers(lambda: _rung_breaker(settings.rungs))
         """Of the rungs, by alias; whatever else is asked on the way to a verdict may have one under a name of its own."""
         self._budgets = Budgets(self.breakers)
-        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed, budgets=self._budgets)
+        self._pipeline = Pipeline(
+            self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens], budgets=self._budgets
+        )
         self._at_work: list[asyncio.Task[None]] = []
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
