@@ -23,7 +23,7 @@ from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
-from litellm_cascade.vocabulary import Band, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request
+from litellm_cascade.vocabulary import Band, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -85,7 +85,7 @@ class Pipeline:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
         left = [alias for alias in decision.ladder if may_call is None or await may_call(alias)]
         if left:
-            decision = self._allowed(policy, policy.limited_to(decision, left), evidence, journey)
+            decision = self._allowed(policy, policy.limited_to(decision, left), request.caller, journey)
         plan = Plan(evidence=evidence, decision=decision)
         journey.decided(plan)
         if not left:
@@ -93,11 +93,11 @@ class Pipeline:
             raise AccessError(decision.ladder)
         return plan
 
-    def _allowed(self, policy: Policy, decision: Decision, evidence: Evidence, journey: Journey) -> Decision:
+    def _allowed(self, policy: Policy, decision: Decision, caller: Caller, journey: Journey) -> Decision:
         """A cascade without the rungs that are ill, or only its last rung where the limits say so."""
         if self._budgets is None or decision.band is not Band.CASCADE:
             return decision
-        journey.allowance = allowance = self._budgets.allowance(policy.limits, decision, evidence)
+        journey.allowance = allowance = self._budgets.allowance(policy.limits, decision, caller)
         *below, last = decision.ladder
         over = allowance.straight_because
         if over is not None:

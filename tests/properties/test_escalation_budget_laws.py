@@ -11,7 +11,6 @@ from litellm_cascade.vocabulary import Band, Completion, Decision, Endpoint, Env
 
 OVER_S = 600.0
 GATE = Gate(name="gate", score="mean", accept_at=-0.5, unknown="escalate", also_escalate=frozenset({"empty", "truncated"}))
-EVIDENCE = Evidence(envelope=Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="p"))
 LARGE_USD = 0.25
 
 
@@ -31,7 +30,7 @@ class World:
     def request(self, event, after_s=1.0):
         """One request, from its plan to its end: None where it went straight to the last rung, else whether it was escalated."""
         self.now += after_s
-        allowance = self.budgets.allowance(self.limits, decision(), EVIDENCE)
+        allowance = self.budgets.allowance(self.limits, decision(), Caller())
         if allowance.straight_because is not None:
             allowance.settle(())
             return None

@@ -115,7 +115,3 @@ def test_a_rung_asked_without_leave_is_not_proven_well_by_that(breakers):
 def test_a_rung_that_fails_is_said_to_be_ill_once(breakers):
     assert RungPermits(breakers).ended("small", failed=True)
     assert not RungPermits(breakers).ended("small", failed=True)
-
-
-def test_a_rung_in_a_cooldown_is_not_asked(breakers):
-    assert not RungPermits(breakers, {"small"}).admits("small")

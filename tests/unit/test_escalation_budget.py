@@ -15,13 +15,9 @@ from litellm_cascade.vocabulary import (
     Caller,
     Confidence,
     Decision,
-    Endpoint,
-    Envelope,
     Estimate,
-    Evidence,
     Gate,
     Limit,
-    Load,
     Reason,
 )
 
@@ -43,12 +39,11 @@ class World:
         self.breakers = Breakers(lambda: Breaker(InARow(2), cool_off_s=10, clock=lambda: self.now))
         self.budgets = Budgets(self.breakers, clock=lambda: self.now)
 
-    def allowance(self, caller=Caller(), load=None, large_usd=None):  # noqa: B008 - frozen
-        envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="p")
+    def allowance(self, caller=Caller(), large_usd=None):  # noqa: B008 - frozen
         estimates = (Estimate(alias="large", cost_usd=large_usd),)
         ladder = ("small", "large")
         decision = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=GATE, estimates=estimates)
-        return self.budgets.allowance(self.limits, decision, Evidence(envelope=envelope, caller=caller, load=load or {}))
+        return self.budgets.allowance(self.limits, decision, caller)
 
     def climbs(self, score=-2.0, cost_usd=None, large_usd=None, **of):
         """One request that asks for an escalation: whether it is granted. ``cost_usd``: what that turns out to cost."""
@@ -251,8 +246,6 @@ def test_a_rung_that_is_ill_is_not_asked_for_a_better_answer():
         world.breakers["large"].failed(world.breakers["large"].ask())
     refusal = world.allowance().refusal("large", sure(-2.0))
     assert (refusal.reason, refusal.degraded) == (Reason.RUNG_OPEN, "rung_open:large")
-    refusal = world.allowance(load={"other": Load(cooling_down=True)}).refusal("other", sure(-2.0))
-    assert refusal.degraded == "rung_open:other"
 
 
 def test_totals_that_were_lost_do_not_undo_what_was_heard():
@@ -262,3 +255,12 @@ def test_totals_that_were_lost_do_not_undo_what_was_heard():
     assert mine.heard(bucket, 5.0, 12.0) == 7.0
     assert mine.heard(bucket, 0.0, 1.0) == 0.0
     assert mine.total(1_000_000.0) == 12.0
+
+
+def test_what_others_spent_is_gone():
+    world = World(spend(1.0))
+    assert world.climbs(large_usd=0.1)
+    (budget,) = world.budgets.all().values()
+    bucket = budget.series["usd"].buckets(world.now)[-1]
+    budget.heard(world.now, {("usd", bucket): (0.1, 0.95)})
+    assert not world.climbs(large_usd=0.1)

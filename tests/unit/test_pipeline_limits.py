@@ -14,7 +14,7 @@ from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.testing import FakeClassifier, RememberingSink
-from litellm_cascade.vocabulary import Band, Completion, Endpoint, Envelope, Load, Reason, Request, TokenLogprob, Turn, Usage
+from litellm_cascade.vocabulary import Band, Completion, Endpoint, Envelope, Reason, Request, TokenLogprob, Turn, Usage
 
 POLICY = """
 version: 1
@@ -86,15 +86,15 @@ class World:
         self.budgets = Budgets(Breakers(lambda: Breaker(InARow(1), cool_off_s=10, clock=lambda: self.now)), clock=lambda: self.now)
         self.pipeline = Pipeline(FakeClassifier(), self.tracing, self.sink, budgets=self.budgets)
 
-    async def plan(self, load=None):
+    async def plan(self):
         envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="test")
         journey = self.pipeline.begin(envelope)
-        await self.pipeline.plan(Request(envelope=envelope, turns=(Turn(role="user", text="?"),)), self.policy, journey, load)
+        await self.pipeline.plan(Request(envelope=envelope, turns=(Turn(role="user", text="?"),)), self.policy, journey)
         return journey
 
-    async def ask(self, *, broken=(), stream=False, load=None):
+    async def ask(self, *, broken=(), stream=False):
         """One request; the rungs that were asked, and what was served."""
-        journey = await self.plan(load)
+        journey = await self.plan()
         rungs = Rungs(journey, broken)
         if stream:
             served = [payload async for payload in journey.settle_stream(rungs)][-1]
@@ -189,10 +189,6 @@ async def test_an_ill_last_rung_is_asked_for_an_answer_but_not_for_a_better_one(
     assert await world.ask() == (["tiny", "small"], "small")
     assert (world.sink.last.outcome.reason, world.sink.last.outcome.degraded) == (Reason.RUNG_OPEN, ("rung_open:large",))
     assert await world.ask(broken=["tiny", "small"]) == (["tiny", "small", "large"], "large")
-
-
-async def test_a_rung_whose_deployments_cool_down_is_skipped():
-    assert (await World().ask(load={"tiny": Load(cooling_down=True)}))[0] == ["small", "large"]
 
 
 async def test_counts_that_are_not_shared_though_they_should_be_are_said_where_there_are_limits():

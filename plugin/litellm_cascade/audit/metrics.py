@@ -25,7 +25,7 @@ BUDGET_REMAINING = Gauge(
 )
 OVER_BUDGET = Counter("cascade_over_budget", "Requests that were not escalated, or not cascaded, because of a limit", ["policy", "limit"])
 RUNG_OPENED = Counter("cascade_rung_opened", "Times that a rung was found ill, or still ill by a probe", ["alias"])
-RUNG_SKIPPED = Counter("cascade_rung_skipped", "Requests that did without a rung because it was ill or cooling down", ["alias"])
+RUNG_SKIPPED = Counter("cascade_rung_skipped", "Requests that did without a rung because it was ill", ["alias"])
 
 
 def policy_in_use(policy: str, digest: str, before: str | None) -> None:

@@ -11,7 +11,7 @@ from litellm_cascade.breaker import Breakers
 from litellm_cascade.escalation.allowance import RequestAllowance, Scope
 from litellm_cascade.escalation.budget import Budget, budget_for
 from litellm_cascade.escalation.permits import RungPermits
-from litellm_cascade.vocabulary import Caller, Decision, Evidence, Limit
+from litellm_cascade.vocabulary import Caller, Decision, Limit
 
 MOST_SCOPES = 10_000
 """Beyond that the scope that was not heard of for the longest time begins anew."""
@@ -38,11 +38,11 @@ class Budgets:
         self._clock = clock
         self._scopes: OrderedDict[ScopeKey, Scope] = OrderedDict()
 
-    def allowance(self, limits: Sequence[Limit], decision: Decision, evidence: Evidence) -> RequestAllowance:
+    def allowance(self, limits: Sequence[Limit], decision: Decision, caller: Caller) -> RequestAllowance:
         """What a request that is cascaded may do."""
         return RequestAllowance(
-            [self._scope(ScopeKey(policy=decision.policy, limit=limit, of=_of(limit, evidence.caller))) for limit in limits],
-            RungPermits(self._breakers, {alias for alias, load in evidence.load.items() if load.cooling_down}),
+            [self._scope(ScopeKey(policy=decision.policy, limit=limit, of=_of(limit, caller))) for limit in limits],
+            RungPermits(self._breakers),
             gate=decision.gate.name if decision.gate is not None else "",
             expected_usd={estimate.alias: estimate.cost_usd for estimate in decision.estimates},
             shared=self.shared,

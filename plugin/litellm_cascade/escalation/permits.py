@@ -1,8 +1,6 @@
-"""Which rungs one request may ask: not those whose breaker is open, nor those whose deployments all cool down."""
+"""Which rungs one request may ask: not those whose breaker is open. (Aliases whose deployments all cool down the policy leaves out.)"""
 
 from __future__ import annotations
-
-from collections.abc import Collection
 
 from litellm_cascade.breaker import Breakers, Permit
 
@@ -10,16 +8,15 @@ from litellm_cascade.breaker import Breakers, Permit
 class RungPermits:
     """The permits one request holds. Whatever it was given is settled by ``ended``, or given back by ``release``."""
 
-    def __init__(self, breakers: Breakers, cooling_down: Collection[str] = ()) -> None:
+    def __init__(self, breakers: Breakers) -> None:
         self._breakers = breakers
-        self._cooling_down = cooling_down
         self._held: dict[str, Permit] = {}
 
     def admits(self, alias: str) -> bool:
         """Whether a rung may be asked; then its permit is held, and it may be the one probe of a rung that was ill."""
         if alias in self._held:
             return True
-        permit = Permit.REFUSED if alias in self._cooling_down else self._breakers[alias].ask()
+        permit = self._breakers[alias].ask()
         if permit is not Permit.REFUSED:
             self._held[alias] = permit
         return permit is not Permit.REFUSED

@@ -8,7 +8,7 @@ from litellm_cascade.audit import metrics
 from litellm_cascade.breaker import Breaker, Breakers, InARow
 from litellm_cascade.escalation import Budgets
 from litellm_cascade.proxy.sharing import Sharing
-from litellm_cascade.vocabulary import Band, Caller, Decision, Endpoint, Envelope, Evidence, Limit
+from litellm_cascade.vocabulary import Band, Caller, Decision, Limit
 
 LIMIT = Limit(name="escalation_rate", at_most=0.3, over_s=600.0, per="team")
 DECISION = Decision(policy="sharing", digest="", route="r", band=Band.CASCADE, ladder=("small", "large"))
@@ -41,8 +41,7 @@ class Process:
         self.sharing = Sharing(self.budgets, clock, lambda: redis)
 
     def allowance(self, team="a"):
-        envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="sharing")
-        return self.budgets.allowance([LIMIT], DECISION, Evidence(envelope=envelope, caller=Caller(team=team)))
+        return self.budgets.allowance([LIMIT], DECISION, Caller(team=team))
 
     def escalate(self, times, team="a"):
         for _ in range(times):
