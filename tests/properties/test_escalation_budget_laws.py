@@ -7,7 +7,17 @@ from litellm_cascade.breaker import Breaker, Breakers, InARow
 from litellm_cascade.escalation import Ask, Budgets, CascadeRun
 from litellm_cascade.escalation.budget import HEADROOM_SHARE, LEAST_HEADROOM, USUAL_HEADROOM, USUAL_SHARE
 from litellm_cascade.escalation.window import BUCKETS, SharedSum
-from litellm_cascade.vocabulary import Band, Completion, Decision, Endpoint, Envelope, Estimate, Evidence, Gate, Limit, TokenLogprob, Usage
+from litellm_cascade.vocabulary import (
+    Band,
+    Caller,
+    Completion,
+    Decision,
+    Estimate,
+    Gate,
+    Limit,
+    TokenLogprob,
+    Usage,
+)
 
 OVER_S = 600.0
 GATE = Gate(name="gate", score="mean", accept_at=-0.5, unknown="escalate", also_escalate=frozenset({"empty", "truncated"}))
