@@ -11,7 +11,15 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace, metrics
-from litellm_cascade.escalation import CascadeRun, Expectation, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
+from litellm_cascade.escalation import (
+    CascadeRun,
+    Expectation,
+    RequestAllowance,
+    StreamedCascade,
+    StreamUpstream,
+    WholeUpstream,
+    settle_whole,
+)
 from litellm_cascade.signals import find_language
 from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Consultation, Outcome, Plan, Reason, Usage
 
@@ -26,6 +34,7 @@ class Journey:
         self.plan: Plan | None = None
         self.run: CascadeRun | None = None
         self._contract = AnswerContract()
+        self.allowance: RequestAllowance | None = None
         self._sink = sink
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
@@ -54,7 +63,8 @@ class Journey:
     @property
     def is_watched(self) -> bool:
         """True when somebody will read how it went: what only they need is worked out only then."""
-        return self._sink is not None or self.trace.route.is_recording()
+        counts_costs = self.allowance is not None and self.allowance.counts_costs
+        return counts_costs or self._sink is not None or self.trace.route.is_recording()
 
     @property
     def has_failed(self) -> bool:
@@ -85,17 +95,32 @@ class Journey:
         return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
 
     def _new_run(self) -> CascadeRun:
-        return CascadeRun(self.decided_plan.decision, Expectation(contract=self._contract, find_language=find_language))
+        expectation = Expectation(contract=self._contract, find_language=find_language)
+        return CascadeRun(self.decided_plan.decision, expectation, self.allowance)
 
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""
         return self.trace.attempt_started(rung, alias)
 
-    def attempt_ended(self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = ()) -> None:
-        """A rung is done with, having consumed this much (None: not known), asked without the ``dropped`` parameters."""
+    def attempt_ended(
+        self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = (), *, ill: bool | None = None
+    ) -> None:
+        """A rung is done with, having consumed this much (None: not known), asked without the ``dropped`` parameters.
+
+        ``ill``: whether that speaks against the rung's health; None: its error does, if it has one.
+        """
         self._attempts_ended_ns[rung] = time.time_ns()
         if self.run is not None:
             self.run.billed(rung, usage, cost_usd, dropped)
+            self._note_health(self.run.outcome().attempts[rung], ill)
+
+    def _note_health(self, attempt: Attempt, ill: bool | None) -> None:
+        if self.allowance is None:
+            return
+        nobody_waited = attempt.error is None and attempt.judgement is None
+        failed = attempt.error is not None if ill is None else ill
+        if self.allowance.permits.ended(attempt.alias, failed=None if nobody_waited else failed):
+            metrics.rung_opened(attempt.alias)
 
     def consult_started(self, rung: int, alias: str, kind: str) -> Span:
         """A rung's model is being asked how sure it is; the span to nest its calls under."""
@@ -127,7 +152,7 @@ class Journey:
         if self._outcome is not None:
             return self._outcome
         if self.run is not None:
-            return self.run.outcome()
+            return replace(self.run.outcome(), budgets=self.allowance.left() if self.allowance is not None else ())
         return Outcome(alias=None, reason=Reason.DIRECT, degraded=self.plan.decision.degraded if self.plan is not None else ())
 
     def ended(self, reason: Reason | None = None) -> None:
@@ -140,6 +165,10 @@ class Journey:
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is not None:
             return
+        if self.allowance is not None:
+            self.allowance.settle(outcome.attempts)
+            outcome = replace(outcome, budgets=self.allowance.left())
+            metrics.limited(self.decided_plan.decision.policy, outcome.degraded)
         self._outcome = outcome
         self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
         if self.run is not None:

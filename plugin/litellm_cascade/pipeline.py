@@ -19,10 +19,11 @@ from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace, Tracing
 from litellm_cascade.errors import AccessError
+from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
-from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Load, Plan, Reason, Request
+from litellm_cascade.vocabulary import Band, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -35,7 +36,9 @@ class PromptClassifier(Protocol):
 
 
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, the seed, and how tokens are counted."""
+    """What all requests of a process share: the classifier, where traces and records go, the seed, how tokens are counted, and what
+    limits escalations.
+    """
 
     def __init__(
         self,
@@ -44,12 +47,14 @@ class Pipeline:
         sink: Sink | None = None,
         seed: int = 0,
         count_tokens: TokenCounter = estimate_tokens,
+        budgets: Budgets | None = None,
     ) -> None:
         self._classifier = classifier
         self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
         self._seed = seed
+        self._budgets = budgets
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
         """A request has arrived: open its trace."""
@@ -81,12 +86,30 @@ class Pipeline:
             decision = replace(decision, degraded=(*classification.degraded, *request.session.degraded, *decision.degraded))
         left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
         none_left = not any(alias in left for alias in decision.ladder)
-        plan = Plan(evidence=evidence, decision=decision if none_left else policy.limited_to(decision, left))
+        if not none_left:
+            decision = self._allowed(policy, policy.limited_to(decision, left), request.caller, journey)
+        plan = Plan(evidence=evidence, decision=decision)
         journey.decided(plan, replace(request.contract, language=signals.language))
         if none_left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
         return plan
+
+    def _allowed(self, policy: Policy, decision: Decision, caller: Caller, journey: Journey) -> Decision:
+        """A cascade without the rungs that are ill, or only its last rung where the limits say so."""
+        if self._budgets is None or decision.band is not Band.CASCADE:
+            return decision
+        journey.allowance = allowance = self._budgets.allowance(policy.limits, decision, caller)
+        *below, last = decision.ladder
+        over = allowance.straight_because
+        if over is not None:
+            straight = policy.limited_to(decision, [last], why=f"over_budget:{over}")
+            return replace(straight, degraded=(*straight.degraded, f"over_budget:{over}"))
+        ill = [alias for alias in below if not allowance.permits.admits(alias)]
+        able = policy.limited_to(decision, [alias for alias in decision.ladder if alias not in ill], why="rung_open")
+        return replace(
+            able, degraded=(*able.degraded, *(f"rung_open:{alias}" for alias in ill), *(self._budgets.degraded if policy.limits else ()))
+        )
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:
         started_ns = time.time_ns()

@@ -319,6 +319,17 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How much escalating a policy allows. ``at_most``: a share of the requests (``escalation_rate``), or USD (``extra_spend``)."""
+
+    name: str  # escalation_rate | extra_spend
+    at_most: float
+    over_s: float
+    per: str = "policy"  # policy | team | key | user
+    then: str = "accept"  # accept | large
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded.
 
@@ -453,6 +464,8 @@ class Reason(StrEnum):
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
     CACHED = "cached"  # LiteLLM's response cache had the answer: no model was asked
+    OVER_BUDGET = "over_budget"  # the policy's limits leave no escalation for an answer like this one
+    RUNG_OPEN = "rung_open"  # the rungs above are ill, so this answer was kept
     NO_ACCESS = "no_access"  # the caller's key may call no alias that was chosen
 
 
@@ -492,6 +505,26 @@ class Attempt:
     served: bool = False
 
 
+CHOOSY_BELOW = 0.5
+"""What must be left of a budget for every escalation to be granted; below it, the least confident go first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLeft:
+    """What one limit still allowed when it was last asked for a request. ``remaining_ratio``: 1 is all of it, 0 nothing."""
+
+    limit: str
+    remaining_ratio: float
+    shared: bool = False  # whether other processes' consumption is in it
+
+    @property
+    def band(self) -> str:
+        """``within``; ``short`` when not every escalation is granted; ``over`` when none is."""
+        if self.remaining_ratio <= 0:
+            return "over"
+        return "within" if self.remaining_ratio >= CHOOSY_BELOW else "short"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a request ended: who answered, what was tried, and why.
@@ -504,6 +537,7 @@ class Outcome:
     abstained: Reason | None = None
     attempts: tuple[Attempt, ...] = ()
     degraded: tuple[str, ...] = ()
+    budgets: tuple[BudgetLeft, ...] = ()
 
     @property
     def escalated(self) -> bool:

@@ -29,6 +29,7 @@ POLICIES = [block for block in BLOCKS if "version:" in block]
 TESTS = [block for block in BLOCKS if block.startswith("policy:")]
 POOLS = [block for block in BLOCKS if block.startswith("models:")]
 CHOICES = [block for block in BLOCKS if block.startswith("- name:")]
+LIMITED = [block for block in BLOCKS if block.startswith("limits:")]
 FILES = dict(zip(("past.json", "gain.json"), re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL), strict=True))
 EXAMPLE = POLICIES[1]
 
@@ -36,7 +37,8 @@ EXAMPLE = POLICIES[1]
 def test_every_yaml_block_is_a_policy_its_tests_or_a_part_of_one():
     assert len(POLICIES) == 3
     assert len(POOLS) == 1
-    assert sorted([*POLICIES, *TESTS, *POOLS, *CHOICES]) == sorted(BLOCKS)
+    assert len(LIMITED) == 1
+    assert sorted([*POLICIES, *TESTS, *POOLS, *CHOICES, *LIMITED]) == sorted(BLOCKS)
 
 
 @pytest.mark.parametrize("block", POLICIES)

@@ -67,6 +67,10 @@ ABSTAINED = "cascade.abstained"  # why
 CACHED = "cascade.cached"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
+BUDGET = "cascade.budget"  # within | short | over: of the limit with the least left
+BUDGET_REMAINING = "cascade.budget.remaining_ratio"
+BUDGET_LIMIT = "cascade.budget.limit"  # which limit that is
+BUDGET_SHARED = "cascade.budget.shared"
 
 GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import Counter, Gauge
 
@@ -20,6 +20,15 @@ OVERRIDES_IGNORED = Counter(
 )
 
 VERDICTS = Counter("cascade_verdicts", "What became of each answer that was judged, and why", ["policy", "verdict", "reason"])
+BUDGET_REMAINING = Gauge(
+    "cascade_budget_remaining_ratio",
+    "What is left of a policy's limit, 0 to 1; where it counts for each team, key or user: of the one with the least",
+    ["policy", "limit"],
+    multiprocess_mode="livemin",
+)
+OVER_BUDGET = Counter("cascade_over_budget", "Requests that were not escalated, or not cascaded, because of a limit", ["policy", "limit"])
+RUNG_OPENED = Counter("cascade_rung_opened", "Times that a rung was found ill, or still ill by a probe", ["alias"])
+RUNG_SKIPPED = Counter("cascade_rung_skipped", "Requests that did without a rung because it was ill", ["alias"])
 
 
 def policy_in_use(policy: str, digest: str, before: str | None) -> None:
@@ -45,3 +54,24 @@ def judged(policy: str, outcome: Outcome) -> None:
     for judgement in (attempt.judgement for attempt in outcome.attempts):
         if judgement is not None:
             VERDICTS.labels(policy, judgement.verdict.value, judgement.reason.value).inc()
+
+
+def budgets_left(ratios: Mapping[tuple[str, str], float]) -> None:
+    """What is left, by policy and limit."""
+    for names, ratio in ratios.items():
+        BUDGET_REMAINING.labels(*names).set(ratio)
+
+
+def limited(policy: str, degraded: Iterable[str]) -> None:
+    """A request has ended; count the limits and the ill rungs among its degradations."""
+    for entry in degraded:
+        kind, _, of = entry.partition(":")
+        if kind == "over_budget":
+            OVER_BUDGET.labels(policy, of).inc()
+        elif kind == "rung_open":
+            RUNG_SKIPPED.labels(of).inc()
+
+
+def rung_opened(alias: str) -> None:
+    """A rung is left alone from now on."""
+    RUNG_OPENED.labels(alias).inc()

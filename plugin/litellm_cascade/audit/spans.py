@@ -193,7 +193,7 @@ def _usage_attributes(usage: Usage | None) -> dict[str, Value]:
 
 
 def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
-    return {
+    values: dict[str, Value] = {
         name.FINAL_ALIAS: outcome.alias,
         name.ESCALATED: outcome.escalated,
         name.VERDICT: outcome.verdict.value if outcome.verdict is not None else None,
@@ -203,3 +203,12 @@ def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
         name.ATTEMPTS: len(outcome.attempts),
         name.DEGRADED: outcome.degraded,
     }
+    if outcome.budgets:
+        least = min(outcome.budgets, key=lambda budget: budget.remaining_ratio)
+        values |= {
+            name.BUDGET: least.band,
+            name.BUDGET_REMAINING: least.remaining_ratio,
+            name.BUDGET_LIMIT: least.limit,
+            name.BUDGET_SHARED: least.shared,
+        }
+    return values

@@ -8,8 +8,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from litellm_cascade.breaker import Breaker, InARow, Permit
 from litellm_cascade.classifiers.base import ReadsAPart, WarmsUp
-from litellm_cascade.classifiers.breaker import Breaker, Permit
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
@@ -57,7 +57,7 @@ class Guarded:
         self._at_once = at_once
         self._cool_off_s = cool_off_s
         self._clock = clock
-        self._breaker = Breaker(failures_to_open=failures_to_open, cool_off_s=cool_off_s, clock=clock)
+        self._breaker = Breaker(InARow(failures_to_open), cool_off_s=cool_off_s, clock=clock)
         self._under_way: set[asyncio.Task[Classification]] = set()  # late ones stay until they have ended
 
     @property

@@ -2,6 +2,9 @@
 
 from litellm_cascade.escalation import prompts
 from litellm_cascade.escalation.agreement import agreement
+from litellm_cascade.escalation.allowance import Allowance, Refusal, RequestAllowance, Unlimited
+from litellm_cascade.escalation.budget import Budget
+from litellm_cascade.escalation.budgets import Budgets, ScopeKey
 from litellm_cascade.escalation.checks import CHECKS, Expectation
 from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
 from litellm_cascade.escalation.judging import judge
@@ -14,19 +17,26 @@ from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 __all__ = [
     "CHECKS",
     "SCORES",
+    "Allowance",
     "Answer",
     "AnswerStream",
     "Ask",
+    "Budget",
+    "Budgets",
     "CascadeRun",
     "Consult",
     "Expectation",
     "Fail",
     "Piece",
+    "Refusal",
+    "RequestAllowance",
+    "ScopeKey",
     "Serve",
     "Step",
     "StreamUpstream",
     "StreamedCascade",
     "ToolPiece",
+    "Unlimited",
     "WholeUpstream",
     "agreement",
     "alternatives_for",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from litellm_cascade.errors import AbstainedError
+from litellm_cascade.escalation.allowance import Allowance, Unlimited
 from litellm_cascade.escalation.checks import Expectation, is_empty
 from litellm_cascade.escalation.judging import NOTHING_EXPECTED, by_confidence, is_doubtful, judge
 from litellm_cascade.vocabulary import (
@@ -68,8 +69,10 @@ Step = Ask | Serve | Fail
 class CascadeRun:
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
-    def __init__(self, decision: Decision, expectation: Expectation = NOTHING_EXPECTED) -> None:
+    def __init__(self, decision: Decision, expectation: Expectation = NOTHING_EXPECTED, allowance: Allowance | None = None) -> None:
+        """``allowance`` may keep an answer that the gate would leave; None: nothing does."""
         self._ladder = decision.ladder
+        self._allowance = allowance if allowance is not None else Unlimited()
         self.gate = decision.gate
         self._abstention = decision.gate.abstain if decision.gate is not None else None
         self._abstained: Reason | None = None
@@ -121,6 +124,7 @@ class CascadeRun:
         judgement = _failure(error)
         self._note_failure(self.rung, error, judgement=judgement)
         if not self.on_last_rung:
+            self._allowance.forced(self._ladder[self.rung + 1])
             return self._ask_next()
         kept = self.fallback
         if kept is not None:
@@ -171,7 +175,7 @@ class CascadeRun:
         if judgement.reason is Reason.UNKNOWN_CONFIDENCE and self._consults:
             return self._consults[-1]
         if judgement.verdict is Verdict.ESCALATE:
-            return self._ask_next()
+            return self._climb_or_keep(judgement)
         if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
             return self._abstain(self._abstention, judgement.reason)
         return self._serve(self.rung, judgement.reason)
@@ -192,6 +196,18 @@ class CascadeRun:
         if self.gate is None or not self.judges:
             return None
         return replace(self.gate, accept_at=self._abstention.below) if self.on_last_rung and self._abstention is not None else self.gate
+
+    def _climb_or_keep(self, judgement: Judgement) -> Ask | Serve:
+        kept, above = self.fallback, self._ladder[self.rung + 1]
+        if kept is None:
+            self._allowance.forced(above)
+            return self._ask_next()
+        # Only what was left for its score is compared by it: an answer that was cut off may have any.
+        refusal = self._allowance.refusal(above, judgement.confidence if judgement.reason is Reason.LOW_CONFIDENCE else None)
+        if refusal is None:
+            return self._ask_next()
+        self._degraded.append(refusal.degraded)
+        return self._serve(kept, refusal.reason)
 
     def _ask_next(self) -> Ask:
         rung = len(self._attempts)

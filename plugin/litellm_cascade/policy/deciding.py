@@ -14,7 +14,7 @@ from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
 from litellm_cascade.policy.sessions import SESSION_NAMES, Stickiness
-from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
+from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Limit, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,11 @@ class Policy:
         return self.digest[: len("sha256:") + 16]
 
     @property
+    def limits(self) -> tuple[Limit, ...]:
+        """How much escalating it allows."""
+        return self.document.limits.named() if self.document.limits is not None else ()
+
+    @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
         """The aliases of every cascade, cheapest first; each ladder once."""
         return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))
@@ -130,8 +135,8 @@ class Policy:
             return bound
         return self._stickiness.kept(choice, situation) if sticks else choice
 
-    def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
-        """The decision without the rungs that are not among ``aliases``; one of them must be."""
+    def limited_to(self, decision: Decision, aliases: Collection[str], why: str = "no_access") -> Decision:
+        """The decision without the rungs that are not among ``aliases``; one of them must be. ``why`` is given as the reason."""
         gate = _abstaining_within(decision.gate, aliases)
         decision = decision if gate is decision.gate else replace(decision, gate=gate)
         left = tuple(alias for alias in decision.ladder if alias in aliases)
@@ -143,7 +148,7 @@ class Policy:
             ladder=left,
             band=self._band(left),
             gate=decision.gate if len(left) > 1 else None,
-            reasons=(*decision.reasons, *(f"no_access:{alias}" for alias in lost)),
+            reasons=(*decision.reasons, *(f"{why}:{alias}" for alias in lost)),
             alternatives=tuple(sorted((*decision.alternatives, *lost))),
         )
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticKnownError
 
 from litellm_cascade.policy.constraints import ConstraintRule
 from litellm_cascade.policy.gates import GateRule
+from litellm_cascade.policy.limits import LimitsRule
 from litellm_cascade.policy.overrides import OverrideRule
 from litellm_cascade.policy.pool import TIERS, ModelCard
 from litellm_cascade.policy.routes import Route
@@ -27,6 +28,7 @@ class Document(Strict):
         description="First match wins; one that every request can fall through to has no condition."
     )
     gates: dict[Label, GateRule] = Field(default_factory=dict, description="When an answer of a cascade is good enough.")
+    limits: LimitsRule | None = Field(default=None, description="How much escalating is allowed; as much as the gates ask for, by default.")
     constraints: ConstraintRule = Field(default=ConstraintRule(), description="When nothing keeps to all that a request asks.")
     overrides: OverrideRule = Field(default=OverrideRule(), description="What clients may ask for themselves; nothing, unless it is said.")
     sessions: SessionRule = Field(default=SessionRule(), description="Whether a conversation stays with the alias that answered it.")

@@ -42,6 +42,7 @@ _SENTENCES = {
 }
 _HINTS = {
     ("string_type", "when"): "; write a condition in quotes, or leave `when` out to take every request",
+    ("string_type", "over"): "; write a number with its unit, e.g. 10m",
     ("too_short", "cascade"): "; to ask one alias alone write `send`",
     ("too_short", "candidates"): "; to ask one alias alone write `send`",
     ("too_short", "arms"): "; to ask one alias alone write `send`",

@@ -36,6 +36,7 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
             "estimated-quality": _number(decision.estimate.quality),
             "alternatives": ",".join(decision.alternatives),
             "degraded": ",".join((*decision.degraded, *outcome.degraded[len(decision.degraded) :])),
+            "budget": "; ".join(f"{budget.limit}={budget.remaining_ratio:.2f}" for budget in outcome.budgets),
             "trace-id": journey.trace.trace_id or "",
         }
     return {PREFIX + name: _ascii(value) for name, value in told.items() if value}

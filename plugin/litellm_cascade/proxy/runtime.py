@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -12,10 +13,12 @@ from typing import Any
 from litellm.proxy import proxy_server
 
 from litellm_cascade.audit import Tracing, metrics, remote_parent
+from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
 from litellm_cascade.errors import LateError
+from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
@@ -27,8 +30,9 @@ from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.settings import Settings
+from litellm_cascade.proxy.settings import RungSettings, Settings
 from litellm_cascade.proxy.shared_cache import SharedCache
+from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
@@ -55,8 +59,13 @@ class Runtime:
         self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self._models = VirtualModels()
-        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens])
-        self._watching: asyncio.Task[None] | None = None
+        self.breakers = Breakers(lambda: _rung_breaker(settings.rungs))
+        """Of the rungs, by alias; whatever else is asked on the way to a verdict may have one under a name of its own."""
+        self._budgets = Budgets(self.breakers)
+        self._pipeline = Pipeline(
+            self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens], budgets=self._budgets
+        )
+        self._at_work: list[asyncio.Task[None]] = []
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
@@ -65,7 +74,7 @@ class Runtime:
         policy = self._models.policy(proxy_server.llm_router, str(data.get("model")))
         if policy is None:
             return
-        self._watch_policies()
+        self._go_to_work()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
         conversation = await self.conversations.recall(data, request, self.shelf.policy(policy))
         journey = await self._decide(replace(request, session=conversation.session), _parent_span(data, auth), auth)
@@ -88,10 +97,13 @@ class Runtime:
         metrics.overrides_ignored(request.envelope.policy, plan.decision.ignored_overrides)
         return journey
 
-    def _watch_policies(self) -> None:
+    def _go_to_work(self) -> None:
         """Begin with the first request of this process: only then is its event loop sure to be running."""
-        if self._watching is None and self.settings.reload_seconds:
-            self._watching = asyncio.create_task(self.shelf.watch(self.settings.reload_seconds))
+        if self._at_work:
+            return
+        self._at_work = [asyncio.create_task(Sharing(self._budgets, time.time).keep_on(self.settings.budget_sync_seconds))]
+        if self.settings.reload_seconds:
+            self._at_work.append(asyncio.create_task(self.shelf.watch(self.settings.reload_seconds)))
 
     # --- the call, when it is a cascade --------------------------------------------------------------------------------------------
 
@@ -119,7 +131,14 @@ class Runtime:
                 yield chunk
 
     def _upstream(self, underway: Underway, call: Call) -> RouterUpstream:
-        return RouterUpstream(underway.journey, call, self.in_flight, underway.conversation, keep_logprobs=underway.wants_logprobs)
+        return RouterUpstream(
+            underway.journey,
+            call,
+            self.in_flight,
+            underway.conversation,
+            keep_logprobs=underway.wants_logprobs,
+            slow_s=self.settings.rungs.slow_seconds,
+        )
 
     async def _underway(self, call: Call) -> Underway:
         return self.journeys.find(call.litellm_params) or await self._plan_now(call)
@@ -193,6 +212,11 @@ def _answering(underway: Underway) -> str | None:
     """The alias whose answer the client gets; None where there is none, or not one of ours."""
     journey = underway.journey
     return journey.outcome().alias if journey.cascades else journey.decided_plan.decision.alias
+
+
+def _rung_breaker(settings: RungSettings) -> Breaker:
+    tally = ShareFailing(at_least=settings.failures, share=settings.failing_share, over_s=settings.over_seconds, clock=time.monotonic)
+    return Breaker(tally, cool_off_s=settings.cool_off_seconds, clock=time.monotonic)
 
 
 async def _close_what_was_left(underway: Underway) -> None:

@@ -35,6 +35,22 @@ class MemorySettings(BaseModel):
     """How long a request waits for the shared cache (LiteLLM's Redis)."""
 
 
+class RungSettings(BaseModel):
+    """When a rung counts as ill, so that cascades do without it for a while."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    failures: int = Field(default=5, ge=1)
+    """Within ``over_seconds``; fewer never make a rung ill."""
+    failing_share: float = Field(default=0.5, gt=0, le=1)
+    """Of the calls that ended within ``over_seconds``."""
+    over_seconds: float = Field(default=30.0, gt=0)
+    slow_seconds: float | None = Field(default=None, gt=0)
+    """A whole answer, or the beginning of a stream, that takes longer counts as a failure; the gates' deadlines always do."""
+    cool_off_seconds: float = Field(default=15.0, gt=0)
+    """How long an ill rung is left alone before one request tries it again."""
+
+
 class Settings(BaseModel):
     """All settings, with defaults that work beside ``policies/``."""
 
@@ -46,6 +62,9 @@ class Settings(BaseModel):
     """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
     memory: MemorySettings = MemorySettings()
+    rungs: RungSettings = RungSettings()
+    budget_sync_seconds: float = Field(default=1.0, gt=0)
+    """How often processes tell each other, through LiteLLM's Redis, what they have taken from the policies' limits."""
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0

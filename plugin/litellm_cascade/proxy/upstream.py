@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ NOT_HANDED_DOWN = frozenset({TOKEN, "model_info", "model_group", "deployment", "
 """What the virtual model's own deployment left in the metadata, and would be untrue of a rung's."""
 ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs", "allowed_openai_params", "max_retries"})
 """Parameters of the request that a rung's call sets for itself."""
+THE_REQUESTS_FAULT = frozenset({400, 413, 422})
+"""Statuses of errors that say nothing of the rung's health: it has read the request and will not have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,17 @@ class Call:
 class RouterUpstream:
     """Asks the aliases of one request, for whole answers or streams."""
 
-    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, conversation: Conversation, *, keep_logprobs: bool) -> None:
+    def __init__(
+        self,
+        journey: Journey,
+        call: Call,
+        in_flight: InFlight,
+        conversation: Conversation,
+        *,
+        keep_logprobs: bool,
+        slow_s: float | None = None,
+    ) -> None:
+        """``slow_s``: a rung that takes longer to answer, or to begin a stream, is ill."""
         self._journey = journey
         self._call = call
         self._in_flight = in_flight
@@ -64,6 +77,8 @@ class RouterUpstream:
         self._streams: dict[int, RungStream] = {}
         self._dropped: dict[int, tuple[str, ...]] = {}
         self._call_ended: dict[int, Callable[[], None]] = {}
+        self._slow_s = slow_s
+        self._ill: dict[int, bool] = {}
 
     async def ask(self, rung: int, alias: str) -> Answer:
         """A whole answer."""
@@ -102,7 +117,7 @@ class RouterUpstream:
         if rung in self._streams and self._journey.is_watched:
             self._streams[rung].price()
         consumed = total([self._consumed.get(rung) or Consumption(), *self._consulted.pop(rung, ())])
-        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()))
+        self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()), ill=self._ill.get(rung))
 
     async def _asked(self, rung: int, alias: str, *, stream: bool) -> Any:
         span = self._journey.attempt_started(rung, alias)
@@ -110,7 +125,17 @@ class RouterUpstream:
         parameters = self._parameters | self._logprobs()
         self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, parameters)
         dropping = {"drop_params": True} if self._dropped[rung] else {}
-        return await self._routed(span, alias, {"messages": self._messages(alias), **_streaming(stream=stream), **dropping, **parameters})
+        request = {"messages": self._messages(alias), **_streaming(stream=stream), **dropping, **parameters}
+        began = time.monotonic()
+        try:
+            return await self._routed(span, alias, request)
+        except Exception as error:
+            if getattr(error, "status_code", None) in THE_REQUESTS_FAULT:
+                self._ill[rung] = False
+            raise
+        finally:
+            if self._slow_s is not None and time.monotonic() - began > self._slow_s:
+                self._ill.setdefault(rung, True)
 
     async def _reply(self, asked: Consult, span: Span, request: Mapping[str, Any], calls: list[Consumption]) -> Any:
         response = await self._routed(span, asked.alias, request)

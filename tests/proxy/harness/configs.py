@@ -39,7 +39,8 @@ def cascade_config(upstream_url, **changes):
         "custom_provider_map": [{"provider": "cascade", "custom_handler": "litellm_cascade.proxy.provider.cascade"}],
         "fallbacks": [{"auto": ["large"]}],
     }
-    config["callback_settings"] = {"cascade": {"policies": "policies"}}
+    # Tests share proxies: what one makes fail must not be left alone for the next, unless it says so.
+    config["callback_settings"] = {"cascade": {"policies": "policies", "rungs": {"failures": 1000}}}
     return changed(config, changes)
 
 

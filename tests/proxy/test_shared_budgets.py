@@ -1,0 +1,121 @@
+"""Two proxies and one Redis: what one has spent the other cannot; and what happens when that Redis goes away."""
+
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+from harness.configs import PRICES, cascade_config
+from harness.dialects import DIALECTS
+
+from litellm_cascade.testing.upstream import Reply
+
+SYNC_S = 0.1
+LARGE_USD = PRICES["large"] * (10 + len(["Answer", "of", "large."]))
+POLICY = f"""
+version: 1
+name: shared
+models: {{small: {{tier: budget}}, large: {{tier: premium}}}}
+routes: [{{name: all, cascade: [small, large], gate: sure}}]
+gates: {{sure: {{accept_at: -0.35}}}}
+limits: {{extra_spend: {{usd: {LARGE_USD * 2.5:.6f}, over: 1h, per: key}}}}
+"""
+KEPT = "This may be so"
+
+
+class Redis:
+    """A redis-server of this module's own, which can be killed and started again, empty."""
+
+    def __init__(self, folder):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+
+    def start(self):
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        until(self._listens)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def _listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+
+def until(holds, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline
+        time.sleep(SYNC_S)
+    return found
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed (Debian: apt install redis-server)")
+    server = Redis(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def proxies(start_proxy, upstream_server, tmp_path_factory, redis):
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "shared.yaml").write_text(POLICY)
+    settings = {"policies": str(folder), "debug_headers": True, "budget_sync_seconds": SYNC_S}
+    config = cascade_config(upstream_server.url, callback_settings={"cascade": settings})
+    config["model_list"][-1]["litellm_params"]["model"] = "cascade/shared"
+    config["general_settings"] |= {
+        "coordination_redis": {"host": "127.0.0.1", "port": redis.port},
+        "custom_auth": "custom_auth.user_api_key_auth",
+    }
+    env = {"REDIS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "1"}  # LiteLLM's own breaker, which waits a minute else
+    return [start_proxy(config, env=env) for _ in range(2)]
+
+
+@pytest.fixture
+def ask(proxies, upstream):
+    upstream.script("small", Reply(KEPT, logprob=-2.0))
+
+    def asked(which, key):
+        with proxies[which].client() as client:
+            headers = {"Authorization": f"Bearer sk-team-7-{key}"}
+            heard = DIALECTS["chat"].ask(client, "hello", headers=headers, max_tokens=4)
+        assert heard.status == 200
+        return heard
+
+    return asked
+
+
+def escalated(ask, which, key):
+    """How often one proxy escalates for a key; alone it would do so twice. A few exchanges pass between two requests."""
+    heard = []
+    while not heard or heard[-1].text != KEPT:
+        heard.append(ask(which, key))
+        time.sleep(10 * SYNC_S)
+    return len(heard) - 1
+
+
+def test_what_one_proxy_has_spent_the_other_cannot_and_a_lost_redis_costs_no_request(ask, redis):
+    assert escalated(ask, 0, "one") == 2
+    # A proxy that has not heard of a key yet grants it one escalation, and then knows what the others have spent.
+    assert escalated(ask, 1, "one") == 1
+
+    redis.kill()
+    until(lambda: "budgets_local" in (ask(0, "one").cascade("degraded") or ""))
+    assert ask(0, "one").text == KEPT  # what was heard before is not forgotten
+    assert escalated(ask, 0, "three") == 2  # and each proxy goes on by itself
+    assert ask(1, "four").cascade("escalated") == "true"
+
+    redis.start()
+    until(lambda: "budgets_local" not in (ask(0, "one").cascade("degraded") or ""))
+    until(lambda: "budgets_local" not in (ask(1, "one").cascade("degraded") or ""))
+    assert escalated(ask, 1, "three") == 1  # what was spent meanwhile is handed on
