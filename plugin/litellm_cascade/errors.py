@@ -6,6 +6,7 @@ CascadeError
 │   └── StartupError     the proxy's configuration; carries every problem found
 ├── AccessError          the caller may call no alias that was chosen; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
+├── RecordError          a decision record cannot be read; the message says which and why
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
 
@@ -47,6 +48,10 @@ class AccessError(CascadeError):
 
 class ClassifierError(CascadeError):
     """A classifier that cannot be loaded or cannot answer."""
+
+
+class RecordError(CascadeError):
+    """A decision record that cannot be read, or cannot be found."""
 
 
 class LateError(CascadeError, TimeoutError):
