@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace
-from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
-from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+from litellm_cascade.audit import RequestTrace, costs_of, record_metrics
+from litellm_cascade.escalation import (
+    CascadeRun,
+    OverheardStreams,
+    OverheardWhole,
+    StreamedCascade,
+    StreamUpstream,
+    WholeUpstream,
+    settle_whole,
+)
+from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Basis, Outcome, Plan, Reason, Receipt, Texts, Usage
 
-Sink = Callable[[AuditRecord], None]
+_log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where records go. It must not block, and gives a receipt when it chains them. ``texts`` only where the policy asks for them."""
+
+    def __call__(self, record: AuditRecord, texts: Texts | None = None) -> Receipt | None: ...
 
 
 class Journey:
@@ -28,13 +42,16 @@ class Journey:
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
         self._attempts_ended_ns: dict[int, int] = {}
+        self._basis = Basis()
+        self._texts: Texts | None = None
+        self._answers: dict[int, str] = {}
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
-    def decided(self, plan: Plan) -> None:
-        """The policy chose."""
-        self.plan = plan
-        self.trace.decided(plan)
+    def decided(self, plan: Plan, basis: Basis | None = None, texts: Texts | None = None) -> None:
+        """The policy chose. ``texts``: what the client said, when it is to be kept in the record."""
+        self.plan, self._basis, self._texts = plan, basis or self._basis, texts
+        self.trace.decided(plan, self._basis.input_hash)
 
     @property
     def decided_plan(self) -> Plan:
@@ -54,6 +71,16 @@ class Journey:
         return self._sink is not None or self.trace.route.is_recording()
 
     @property
+    def is_recorded(self) -> bool:
+        """True when a record will be written."""
+        return self._sink is not None
+
+    @property
+    def keeps_texts(self) -> bool:
+        """True when the record is to hold what was said."""
+        return self._texts is not None
+
+    @property
     def has_failed(self) -> bool:
         """True when every rung was asked and none answered: asking one of them again would only cost the client more time."""
         attempts = self.run.outcome().attempts if self.run is not None else ()
@@ -70,7 +97,7 @@ class Journey:
         """Climb the ladder over whole answers; the served rung's payload."""
         run = self.run = CascadeRun(self.decided_plan.decision)
         try:
-            return await settle_whole(run, upstream)
+            return await settle_whole(run, OverheardWhole(upstream, self.heard) if self.keeps_texts else upstream)
         except asyncio.CancelledError:
             self.ended(Reason.CLIENT_GONE)
             raise
@@ -80,6 +107,7 @@ class Journey:
     def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
         """Climb the ladder over streams; iterate the result for the payloads to show."""
         self.run = CascadeRun(self.decided_plan.decision)
+        upstream = OverheardStreams(upstream, self.heard) if self.keeps_texts else upstream
         return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
 
     def attempt_started(self, rung: int, alias: str) -> Span:
@@ -91,6 +119,11 @@ class Journey:
         self._attempts_ended_ns[rung] = time.time_ns()
         if self.run is not None:
             self.run.billed(rung, usage, cost_usd, dropped)
+
+    def heard(self, rung: int, text: str) -> None:
+        """A rung said this, after what it had said before. Kept only where the policy asks for it."""
+        if self.keeps_texts:
+            self._answers[rung] = self._answers.get(rung, "") + text
 
     def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
         """A request that was sent straight to one alias has been answered."""
@@ -122,7 +155,22 @@ class Journey:
         self._outcome = outcome
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
-        self.trace.ended(outcome)
-        if self._sink is not None and self.plan is not None:
-            took_ms = (time.monotonic() - self._started) * 1e3
-            self._sink(AuditRecord(plan=self.plan, outcome=outcome, took_ms=took_ms, trace_id=self.trace.trace_id))
+        self.trace.ended(outcome, self._recorded(outcome))
+
+    def _recorded(self, outcome: Outcome) -> Receipt | None:
+        if self._sink is None or self.plan is None:
+            return None
+        record = AuditRecord(
+            plan=self.plan,
+            outcome=outcome,
+            basis=self._basis,
+            costs=costs_of(outcome, self._basis),
+            took_ms=(time.monotonic() - self._started) * 1e3,
+            trace_id=self.trace.trace_id,
+        )
+        try:
+            return self._sink(record) if self._texts is None else self._sink(record, replace(self._texts, answers=self._answers))
+        except Exception as error:  # noqa: BLE001 - a sink is anybody's code, and must not cost the answer
+            record_metrics.LOST.labels("error").inc()
+            _log.error("cascade: the decision record of a request is lost: %s", type(error).__name__)
+            return None

@@ -9,6 +9,7 @@ The edge (``proxy/``, or the lab) translates a request into ``Request`` and prov
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -17,12 +18,12 @@ from typing import Protocol
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace, Tracing
+from litellm_cascade.audit import RequestTrace, Tracing, input_hash
 from litellm_cascade.errors import AccessError
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import read_signals
-from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Load, Plan, Reason, Request
+from litellm_cascade.vocabulary import Basis, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request, Texts
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -34,14 +35,24 @@ class PromptClassifier(Protocol):
     async def classify(self, request: Request) -> Classification: ...
 
 
-class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, and the seed."""
+def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
+    """What the policy wants. Seeded by the request, so that a replay of its record makes the same choice."""
+    decision = policy.decide(evidence, Random(f"{seed}:{evidence.envelope.request_id}"))
+    degraded = evidence.classification.degraded
+    return replace(decision, degraded=degraded + decision.degraded) if degraded else decision
 
-    def __init__(self, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0) -> None:
+
+class Pipeline:
+    """What all requests of a process share: the classifier, where traces and records go, the seed, and the salt of what is hashed."""
+
+    def __init__(
+        self, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0, salt: bytes | None = None
+    ) -> None:
         self._classifier = classifier
         self._tracing = tracing
         self._sink = sink
         self._seed = seed
+        self._salt = secrets.token_bytes(32) if salt is None else salt
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
         """A request has arrived: open its trace."""
@@ -66,17 +77,30 @@ class Pipeline:
             direct_only=request.direct_only,
             overrides=request.overrides,
         )
-        # Seeded by the request, so that a replay of the record makes the same choice.
-        decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
-        if classification.degraded:
-            decision = replace(decision, degraded=classification.degraded + decision.degraded)
+        decision = decide(policy, evidence, self._seed)
         left = [alias for alias in decision.ladder if may_call is None or await may_call(alias)]
         plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if left else decision)
-        journey.decided(plan)
+        journey.decided(plan, self._basis(request, policy, journey), self._texts(request, policy, journey))
         if not left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
         return plan
+
+    def _basis(self, request: Request, policy: Policy, journey: Journey) -> Basis | None:
+        if not journey.is_watched:
+            return None
+        return Basis(
+            seed=self._seed,
+            prices=policy.prices,
+            smallest=policy.document.smallest,
+            largest=policy.document.largest,
+            input_hash=input_hash(request.turns, self._salt),
+        )
+
+    def _texts(self, request: Request, policy: Policy, journey: Journey) -> Texts | None:
+        """What was said, for the record, where the policy asks for it."""
+        chance = Random(f"{self._seed}:texts:{request.envelope.request_id}")
+        return Texts(turns=request.turns) if journey.is_recorded and policy.document.privacy.keeps(chance) else None
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:
         started_ns = time.time_ns()

@@ -74,7 +74,7 @@ def test_a_document_cannot_be_changed():
         (
             "description:",
             "zzz:",
-            "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, overrides, routes, version",
+            "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, overrides, privacy, routes, version",
         ),
         ("tier: budget", "tier: cheap", "5:17: $.models.small.tier: is 'cheap'; write 'budget', 'standard' or 'premium'"),
         ("tier: budget, ", "", "5:10: $.models.small.tier: is missing; add it"),
@@ -187,7 +187,7 @@ def test_a_cascade_without_any_gates_is_told_to_add_one():
 def test_a_missing_pool_is_one_problem():
     assert problems("models:", "pool:") == [
         "p:1:1: $.models: is missing; add it",
-        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, overrides, routes, version",
+        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, overrides, privacy, routes, version",
     ]
 
 

@@ -16,6 +16,7 @@ REQUESTED_MODEL = "cascade.requested_model"
 STREAM = "cascade.stream"
 KEY_HASH = "cascade.caller.key_hash"
 TEAM = "cascade.caller.team"
+INPUT_HASH = "cascade.input_hash"
 INPUT_TOKENS_ESTIMATED = "cascade.signals.input_tokens"
 LANGUAGE = "cascade.signals.language"
 
@@ -53,6 +54,9 @@ FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
+
+RECORD_HASH = "cascade.record.hash"
+RECORD_PREVIOUS_HASH = "cascade.record.previous_hash"
 
 GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"

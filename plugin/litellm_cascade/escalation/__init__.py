@@ -2,6 +2,7 @@
 
 from litellm_cascade.escalation.confidence import SCORES, measure
 from litellm_cascade.escalation.judging import judge
+from litellm_cascade.escalation.overhearing import OverheardStreams, OverheardWhole
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
 from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
@@ -13,6 +14,8 @@ __all__ = [
     "Ask",
     "CascadeRun",
     "Fail",
+    "OverheardStreams",
+    "OverheardWhole",
     "Piece",
     "Serve",
     "Step",

@@ -14,9 +14,10 @@ from litellm_cascade.audit import Tracing, metrics, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.errors import LateError
-from litellm_cascade.journey import Journey
+from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
+from litellm_cascade.proxy.answers import said_in
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
@@ -39,14 +40,14 @@ SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
 class Runtime:
     """Answers the hooks and the provider."""
 
-    def __init__(self, settings: Settings, shelf: Shelf) -> None:
+    def __init__(self, settings: Settings, shelf: Shelf, sink: Sink | None = None, salt: bytes | None = None) -> None:
         self.settings = settings
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
         self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
         self._models = VirtualModels()
-        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed)
+        self._pipeline = Pipeline(self.classifier, Tracing(), sink, settings.seed, salt)
         self._watching: asyncio.Task[None] | None = None
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ class Runtime:
                 underway.failure = error
         return headers_of(underway.journey, everything=self.settings.debug_headers)
 
-    async def logged(self, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
+    async def logged(self, kwargs: Mapping[str, Any], response: Any, started: datetime, ended: datetime) -> None:
         """LiteLLM has logged a call that succeeded: for a request sent straight to an alias, that is its end."""
         underway = self.journeys.find(kwargs.get("litellm_params"))
         if underway is None:
@@ -151,6 +152,8 @@ class Runtime:
         elif underway.journey.cascades:
             await _close_what_was_left(underway)
         else:
+            if underway.journey.keeps_texts:
+                underway.journey.heard(0, said_in(response))
             _answered_directly(underway, kwargs, started, ended)
 
     def failed(self, data: Mapping[str, Any], error: Exception) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,6 +20,23 @@ class ClassifierSettings(BaseModel):
     within_ms: float = Field(default=25.0, gt=0)
 
 
+class RecordSettings(BaseModel):
+    """The decision record. Off unless a folder is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str | None = None
+    """Where its files go, relative to LiteLLM's configuration file."""
+    fsync_ms: Annotated[float, Field(ge=0)] | Literal["never"] = 1000.0
+    """At most so long after it was written a line is forced to the disk; 0: at once."""
+    rotate_mb: float = Field(default=64.0, gt=0)
+    rotate_hours: float = Field(default=24.0, gt=0)
+    queue_records: int = Field(default=10_000, ge=1)
+    """How many records may wait while the disk is slow or full; more are left out, and counted."""
+    hmac_key: str | None = None
+    """A secret of 32 characters or more, best as ``os.environ/NAME``: with it nobody else can make a line that verifies."""
+
+
 class Settings(BaseModel):
     """All settings, with defaults that work beside ``policies/``."""
 
@@ -30,6 +47,7 @@ class Settings(BaseModel):
     reload_seconds: float = Field(default=2.0, ge=0)
     """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
+    record: RecordSettings = RecordSettings()
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0

@@ -23,6 +23,10 @@ class LedgerOptions:
     key: bytes | None = None
 
 
+INPUT_HASH = "input hash"
+"""The purpose of the key that salts the hashes of what was asked."""
+
+
 def subkey(key: bytes, purpose: str) -> bytes:
     """A key of its own for each purpose, so that what one of them shows helps nobody with another."""
     return hmac.new(key, f"litellm-cascade {purpose}".encode(), hashlib.sha256).digest()
