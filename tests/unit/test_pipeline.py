@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from litellm_cascade.audit import Tracing
+from litellm_cascade.audit import Tracing, input_hash
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Answer, Piece
 from litellm_cascade.pipeline import Pipeline
@@ -135,7 +135,7 @@ class Proxy:
         self.tracing = InMemory()
         self.sink = RememberingSink()
         self.classifier = FakeClassifier(answer=belief)
-        self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, **settings)
+        self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, salt=b"salt", **settings)
 
     async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, **changes):
         asked = Request(
@@ -281,6 +281,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.propensity": 1.0,
             "cascade.caller.key_hash": "k-1",
             "cascade.caller.team": "t-1",
+            "cascade.input_hash": input_hash((Turn(role="user", text=f"Say {CANARY}"),), b"salt"),
             "cascade.signals.input_tokens": journey.decided_plan.evidence.signals.input_tokens,
             "cascade.signals.language": journey.decided_plan.evidence.signals.language,
             "cascade.task": "Rewrite",

@@ -18,7 +18,7 @@ from litellm_cascade.offline.wording import gate_sentences
 from litellm_cascade.policy import Document, Policy, load_policy
 from litellm_cascade.policy.testing import CaseResult, run_policy_tests
 
-_TOLD = {"version", "name", "description", "models", "routes", "gates", "privacy"}
+_TOLD = {"version", "name", "description", "models", "routes", "gates"}
 
 _PRIVACY = """\
 Conditions and strategies see what a request is like (its signals), what a classifier believes about it, and who sends it: never the text
@@ -27,8 +27,8 @@ What LiteLLM itself records is set in LiteLLM's configuration."""
 
 _NOWHERE = "Neither a decision nor what is recorded of it (spans, headers, logs of litellm-cascade) holds a word of a prompt or an answer."
 _IN_THE_RECORD = """\
-**The decision record, where one is kept, holds the prompts and answers of {share} requests.** Nothing else that litellm-cascade writes (spans,
-headers, logs) holds a word of them."""
+**The decision record, where one is kept, holds the prompts and answers of {share} requests.** Nothing else that litellm-cascade writes
+(spans, headers, logs) holds a word of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
