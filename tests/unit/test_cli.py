@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
+from typer import Typer
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import COMMANDS, app
@@ -28,7 +29,8 @@ run = CliRunner().invoke
 
 def function_of(name: str):
     word = name.replace("-", "_")
-    return getattr(import_module(f"litellm_cascade.offline.commands.{word}"), word)
+    found = getattr(import_module(f"litellm_cascade.offline.commands.{word}"), word)
+    return found.registered_callback.callback if isinstance(found, Typer) else found
 
 
 def modules_after(*arguments: str) -> set[str]:

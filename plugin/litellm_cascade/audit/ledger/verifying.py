@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from litellm_cascade.audit.ledger.chain import BEGINNING, SHA256, Line, Sealer, parsed
+from litellm_cascade.audit.ledger.chain import BEGINNING, HMAC, SHA256, Line, Sealer, parsed
 from litellm_cascade.audit.ledger.files import head_of
 from litellm_cascade.audit.ledger.reading import Placed, lines_of
 
@@ -101,7 +101,7 @@ class _Verification:
             return  # which is found in its place
         said = _member(first.line)
         algorithm, key_id = said.get("algorithm"), said.get("key_id")
-        if algorithm != SHA256 and not self._said.keyed:
+        if algorithm == HMAC and not self._said.keyed:
             raise KeyNeededError(f"the chain {self._name} was written with a key (id {key_id}): name the variable that holds it")
         if self._said.keyed and algorithm == SHA256:
             self._find(f"{first.place}: this chain says that it was written without a key, and one was given to verify it with")
