@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,12 +38,7 @@ class Appender:
         """Append lines of one file."""
         descriptor = self._open(entries[0].file)
         text = b"".join(entry.line for entry in entries)
-        try:
-            _write_all(descriptor, text)
-        except OSError:
-            with suppress(OSError):
-                self._close()  # opened again, it is cut back to where the last whole line ends
-            raise
+        _write_all(descriptor, text)
         self._end += len(text)
         self._last = entries[-1]
 
@@ -51,6 +46,8 @@ class Appender:
         """Force what was written to the disk, and only then say so in the head."""
         if self._descriptor is not None:
             os.fsync(self._descriptor)
+            if os.fstat(self._descriptor).st_nlink == 0:
+                raise OSError(errno.ENOENT, f"file {self._file} of the chain was removed")
         self.checkpoint(to_disk=True)
 
     def checkpoint(self, *, to_disk: bool) -> None:
@@ -61,13 +58,15 @@ class Appender:
             replace(head_of(self._folder, self._chain), self._sealer.sealed(body)[0], to_disk=to_disk)
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._close()
+        """Let go of the file. When it is opened again it is cut back to where the last whole line ends."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
 
     def _open(self, number: int) -> int:
         if self._descriptor is not None and number != self._file:
             self.sync()  # a finished file is safe before the next one names its last hash
-            self._close()
+            self.close()
         if self._descriptor is None:
             is_new = number != self._file
             path = file_of(self._folder, self._chain, number)
@@ -78,11 +77,6 @@ class Appender:
             os.lseek(self._descriptor, self._end, os.SEEK_SET)
             sync_folder(self._folder)
         return self._descriptor
-
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
 
 
 def _write_all(descriptor: int, text: bytes) -> None:

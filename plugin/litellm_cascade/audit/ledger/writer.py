@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from itertools import islice, takewhile
 
 from litellm_cascade.audit import record_metrics as metrics
@@ -109,6 +110,8 @@ class Writer:
 
     def _failed(self, error: OSError) -> None:
         self._failures += 1
+        with suppress(OSError):
+            self._appender.close()  # what is opened again is there, and ends with a whole line
         metrics.FAILURES.inc()
         if self._failures == 1:
             metrics.UNWRITABLE.set(1)

@@ -23,7 +23,7 @@ from litellm_cascade.vocabulary import (
 TEXT = st.text(st.characters(), max_size=12)  # also lone halves of surrogate pairs, as JSON may bring them
 
 
-def values(hint, floats):
+def values(hint, floats):  # noqa: PLR0911 - one line for each kind of type
     """Values of a type of the vocabulary, every field of it filled in."""
     if is_dataclass(hint):
         hints = get_type_hints(hint)
