@@ -574,7 +574,7 @@ async def test_a_sink_that_raises_costs_no_request_and_is_counted(caplog):
 
 
 async def test_the_place_of_a_record_is_on_its_span(proxy):
-    proxy.pipeline = Pipeline(proxy.classifier, proxy.tracing, lambda record: Receipt(hash="cd", previous="ab"))
+    proxy.pipeline = Pipeline(proxy.classifier, proxy.tracing, lambda _: Receipt(hash="cd", previous="ab"))
     journey = await proxy.planned()
     await journey.settle(Models(journey, small=SURE))
     attributes = proxy.spans["cascade.route"].attributes
@@ -618,7 +618,5 @@ async def test_a_ledger_blocks_no_event_loop(proxy, tmp_path):
             journey = await proxy.planned()
             await journey.settle(Models(journey, small=SURE))
     ledger.close()
-    hashes = [
-        span.attributes["cascade.record.hash"] for span in proxy.tracing.exporter.get_finished_spans() if span.name == "cascade.route"
-    ]
-    assert hashes == [line["hash"] for line in requests_in([tmp_path])]
+    routes = [span for span in proxy.tracing.exporter.get_finished_spans() if span.name == "cascade.route"]
+    assert [span.attributes["cascade.record.hash"] for span in routes] == [line["hash"] for line in requests_in([tmp_path])]

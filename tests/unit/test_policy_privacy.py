@@ -5,10 +5,16 @@ from random import Random
 import pytest
 
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy import parse_policy
+from litellm_cascade.policy import Price, parse_policy
 
-POLICY = "version: 1\nname: p\nmodels: {small: {tier: budget, price: {input_usd_per_million: 1, output_usd_per_million: 2}}, large: {tier: premium}}\n"
-POLICY += "routes: [{name: all, send: small}]\n"
+POLICY = """\
+version: 1
+name: p
+models:
+  small: {tier: budget, price: {input_usd_per_million: 1, output_usd_per_million: 2}}
+  large: {tier: premium}
+routes: [{name: all, send: small}]
+"""
 
 
 def privacy(written):
@@ -44,13 +50,6 @@ def test_a_mistake_is_refused(written):
 
 
 def test_the_prices_of_a_policy_are_its_own_else_those_of_the_table():
-    table = (
-        parse_policy(
-            "version: 1\nname: q\nmodels: {x: {tier: budget, price: {input_usd_per_million: 5, output_usd_per_million: 6}}}\n"
-            "routes: [{name: all, send: x}]\n"
-        )
-        .document.models["x"]
-        .price
-    )
+    table = Price(input_usd_per_million=5, output_usd_per_million=6)
     assert parse_policy(POLICY).prices == {"small": (1.0, 2.0)}
     assert parse_policy(POLICY, prices={"small": table, "large": table}).prices == {"small": (1.0, 2.0), "large": (5.0, 6.0)}

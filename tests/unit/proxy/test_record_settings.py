@@ -11,6 +11,7 @@ from litellm_cascade.proxy.record import facts_of, record_options
 from litellm_cascade.proxy.settings import RecordSettings, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 
+WHERE = "written into the decision record, where there is one"
 KEY = "0123456789abcdef" * 4
 
 
@@ -107,9 +108,7 @@ def test_what_is_no_answer_says_nothing():
         ("", []),
         (
             "privacy: {record_prompts: always}",
-            [
-                "cascade: PRIVACY: the policy 'p' has prompts and answers of all requests written into the decision record, where there is one"
-            ],
+            [f"cascade: PRIVACY: the policy 'p' has prompts and answers of all requests {WHERE}"],
         ),
     ],
 )
