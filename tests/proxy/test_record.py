@@ -81,9 +81,11 @@ def test_each_request_has_one_line_that_its_span_names(recording, scripted, coll
     assert [attempt["alias"] for attempt in outcome["attempts"]] == (["small", "large"] if kind == "cascade" else ["sql"])
     assert outcome["alias"] == route.attributes["cascade.final_alias"]
     costs = line["record"]["costs"]
-    if (name, stream, kind) != ("completions", True, "sent"):  # for which LiteLLM 1.106.2 reports a cost of 0
+    if (name, stream, kind) == ("completions", True, "sent"):  # of which LiteLLM 1.106.2 reports no tokens and a cost of 0
+        assert costs == {"actual_usd": 0.0, "all_small_usd": None, "all_large_usd": None}
+    else:
         assert costs["actual_usd"] > 0
-    assert costs["all_large_usd"] > costs["all_small_usd"] > 0
+        assert costs["all_large_usd"] > costs["all_small_usd"] > 0
     assert "texts" not in line
 
 
@@ -145,3 +147,30 @@ def test_a_folder_that_cannot_be_written_stops_the_proxy(prepare_proxy, upstream
     assert code != 0
     assert "cascade: callback_settings.cascade.record.folder: " in log
     assert "cannot be written (File exists)" in log
+
+
+def test_a_proxy_that_is_stopped_has_written_what_it_answered(prepare_proxy, upstream_server, scripted):
+    proxy = prepare_proxy(with_record(upstream_server.url, fsync_ms="never"))
+    with proxy, proxy.client() as client:
+        for _ in range(10):
+            assert DIALECTS["chat"].ask(client, KINDS["cascade"]).status == 200
+    folder = proxy.folder / "record"
+    verified = CliRunner().invoke(app, ["audit", "verify", str(folder)])
+    assert (verified.exit_code, len(list(requests_in([folder])))) == (0, 10), verified.output
+
+
+def test_each_worker_writes_a_chain_of_its_own(prepare_proxy, upstream_server, scripted):
+    proxy = prepare_proxy(
+        with_record(upstream_server.url), arguments=["--num_workers", "2", "--timeout_worker_healthcheck", "90"], ready_within_s=120.0
+    )
+    asked = 0
+    with proxy:
+        deadline = time.monotonic() + 60.0
+        while len(list((proxy.folder / "record").glob("*.jsonl"))) < 2:  # the system gives connections to either worker
+            with proxy.client() as client:
+                assert DIALECTS["chat"].ask(client, KINDS["cascade"]).status == 200
+            asked += 1
+            assert time.monotonic() < deadline
+    verified = CliRunner().invoke(app, ["audit", "verify", str(proxy.folder / "record")])
+    assert verified.exit_code == 0, verified.output
+    assert verified.stdout.splitlines()[-1] == f"2 chains, 2 files, {asked} requests: no findings"

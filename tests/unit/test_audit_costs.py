@@ -26,9 +26,10 @@ def test_a_cascade_costs_what_all_its_rungs_cost_and_is_compared_on_the_served_t
         ((Attempt(rung=0, alias="small"),), BASIS, Costs()),
         ((Attempt(rung=0, alias="small", error="Timeout"),), BASIS, Costs(actual_usd=0.0)),
         ((Attempt(rung=0, alias="small", served=True),), BASIS, Costs()),
+        ((Attempt(rung=0, alias="small", served=True, usage=Usage(), cost_usd=0.0),), BASIS, Costs(actual_usd=0.0)),
         ((Attempt(rung=0, alias="small", usage=USED, served=True, cost_usd=1.0),), Basis(smallest="small"), Costs(actual_usd=1.0)),
     ],
-    ids=["nobody was asked", "no bill", "failed without a bill", "no tokens", "no prices"],
+    ids=["nobody was asked", "no bill", "failed without a bill", "no usage", "no tokens", "no prices"],
 )
 def test_what_is_not_known_is_not_guessed(attempts, basis, expected):
     assert costs(*attempts, basis=basis) == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litellm_cascade.vocabulary import Attempt, Basis, Costs, Outcome
+from litellm_cascade.vocabulary import Attempt, Basis, Costs, Outcome, Usage
 
 MILLION = 1e6
 
@@ -26,6 +26,7 @@ def _sum(attempts: tuple[Attempt, ...]) -> float | None:
 
 def _alone(served: Attempt | None, basis: Basis, alias: str | None) -> float | None:
     price = basis.prices.get(alias) if alias is not None else None
-    if served is None or served.usage is None or price is None:
+    usage = served.usage if served is not None else None
+    if usage is None or usage == Usage() or price is None:  # an answer without any token was not counted
         return None
-    return (price[0] * served.usage.input_tokens + price[1] * served.usage.output_tokens) / MILLION
+    return (price[0] * usage.input_tokens + price[1] * usage.output_tokens) / MILLION
