@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,9 @@ from rich.table import Table
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.records import Wanted, summary
+
+UNBROKEN = 1000
+"""Columns of a table that goes into a pipe or a file, where no line is to be broken."""
 
 
 def show(
@@ -51,4 +55,4 @@ def show(
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row.values()))
-    Console(highlight=False, soft_wrap=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else UNBROKEN).print(table)
