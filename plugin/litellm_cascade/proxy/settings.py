@@ -72,5 +72,6 @@ def policy_path(settings: Settings, config_file: str | None, policy: str) -> Pat
 def _sentence(problem: Any) -> str:
     where = ".".join(str(part) for part in ("callback_settings", "cascade", *problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"{where}: there is no such setting; the settings are {', '.join(sorted(Settings.model_fields))}"
+        section = {"classifier": ClassifierSettings, "record": RecordSettings}.get(problem["loc"][0], Settings)
+        return f"{where}: there is no such setting; the settings are {', '.join(sorted(section.model_fields))}"
     return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"

@@ -75,6 +75,13 @@ def test_a_setting_that_is_none_is_refused(written):
         read_settings({"record": written})
 
 
+def test_an_unknown_setting_is_told_with_those_there_are():
+    with pytest.raises(StartupError) as caught:
+        read_settings({"record": {"dir": "x"}})
+    known = "folder, fsync_ms, hmac_key, queue_records, rotate_hours, rotate_mb"
+    assert caught.value.problems == (f"callback_settings.cascade.record.dir: there is no such setting; the settings are {known}",)
+
+
 def test_the_facts_name_versions_and_the_policies_of_the_moment():
     policies = {}
     facts = facts_of(lambda: dict(policies))
