@@ -22,7 +22,7 @@ from litellm_cascade.audit import RequestTrace, Tracing, input_hash
 from litellm_cascade.errors import AccessError
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
-from litellm_cascade.signals import read_signals
+from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
 from litellm_cascade.vocabulary import Basis, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request, Texts
 
 MayCall = Callable[[str], Awaitable[bool]]
@@ -43,12 +43,22 @@ def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
 
 
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, the seed, and the salt of what is hashed."""
+    """What all requests of a process share: the classifier, where traces and records go, the seed, the salt, how tokens are counted.
+
+    ``salt`` is for the hash of what was asked; without it hashes can only be compared within this process.
+    """
 
     def __init__(
-        self, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0, salt: bytes | None = None
+        self,
+        classifier: PromptClassifier,
+        tracing: Tracing,
+        sink: Sink | None = None,
+        seed: int = 0,
+        salt: bytes | None = None,
+        count_tokens: TokenCounter = estimate_tokens,
     ) -> None:
         self._classifier = classifier
+        self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
         self._seed = seed
@@ -66,7 +76,7 @@ class Pipeline:
         ``load``: how busy the aliases of the pool are, where known. ``may_call`` leaves out the rungs that the caller may not call;
         AccessError when none is left. None: it may call all.
         """
-        signals = read_signals(request)
+        signals = read_signals(request, self._count_tokens)
         classification = await self._classify(request, journey)
         evidence = Evidence(
             envelope=request.envelope,
@@ -91,7 +101,7 @@ class Pipeline:
             return None
         return Basis(
             seed=self._seed,
-            prices=policy.prices,
+            aliases=policy.facts,
             smallest=policy.document.smallest,
             largest=policy.document.largest,
             input_hash=input_hash(request.turns, self._salt),

@@ -405,11 +405,22 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AliasFacts:
+    """What was known of an alias when a request was decided: of the policy, else of LiteLLM. None: nobody says."""
+
+    input_usd_per_million: float | None = None
+    output_usd_per_million: float | None = None
+    context_tokens: int | None = None
+    modalities: frozenset[str] | None = None
+    tools: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
     """What a decision rests on besides its evidence, so that it can be made again; and who was asked what, as a hash."""
 
     seed: int = 0
-    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by alias: USD per million tokens, in and out
+    aliases: Mapping[str, AliasFacts] = field(default_factory=dict)  # of the pool
     smallest: str | None = None  # the pool's aliases of the lowest and the highest tier
     largest: str | None = None
     input_hash: str | None = None  # HMAC-SHA256 of the conversation, 64 hexadecimal digits

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from litellm_cascade.policy import Policy, parse_policy
+from litellm_cascade.policy import MODALITIES, Policy, parse_policy
 from litellm_cascade.policy.strategies.thresholds import MEASURES
 from litellm_cascade.policy.variables import DIMENSIONS, TASKS
 from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Signals
@@ -75,6 +75,9 @@ cards = st.fixed_dictionaries(
         "strengths": st.lists(labels, max_size=2),
         "latency_ms_per_token": st.floats(0, 100, exclude_min=True),
         "price": st.fixed_dictionaries({"input_usd_per_million": st.floats(0, 100), "output_usd_per_million": st.integers(0, 100)}),
+        "context_tokens": st.integers(1, 200_000),
+        "modalities": st.lists(st.sampled_from(MODALITIES), max_size=3),
+        "tools": st.booleans(),
     },
 )
 gates = st.fixed_dictionaries(

@@ -12,7 +12,7 @@ from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.audit.ledger.files import chains_in
 from litellm_cascade.offline.cli import app
 from litellm_cascade.pipeline import decide
-from litellm_cascade.policy import Price, load_policy
+from litellm_cascade.policy import Capacity, Known, Price, load_policy
 from litellm_cascade.vocabulary import (
     Attempt,
     AuditRecord,
@@ -151,13 +151,15 @@ def test_requests_that_were_not_recorded_are_a_note(folder):
 # --- show and explain --------------------------------------------------------------------------------------------------------------
 
 
-PRICES = {"small": (1.0, 1.0), "large": (90.0, 90.0)}
+TABLE = {
+    "small": Known(price=Price(input_usd_per_million=1, output_usd_per_million=1), capacity=Capacity(context_tokens=100)),
+    "large": Known(price=Price(input_usd_per_million=90, output_usd_per_million=90)),
+}
 
 
 def decided(policy_file, request_id="r-1", trace_id="ab" * 16, may_call=None, input_tokens=20, outcome=None):
     """A record as the pipeline leaves it."""
-    usd = {alias: Price(input_usd_per_million=price[0], output_usd_per_million=price[1]) for alias, price in PRICES.items()}
-    policy = load_policy(policy_file, prices=usd)
+    policy = load_policy(policy_file, table=TABLE)
     evidence = Evidence(
         envelope=Envelope(request_id=request_id, endpoint=Endpoint.CHAT, requested_model="auto", policy="desk"),
         signals=Signals(input_tokens=input_tokens),
@@ -168,7 +170,7 @@ def decided(policy_file, request_id="r-1", trace_id="ab" * 16, may_call=None, in
     return AuditRecord(
         plan=Plan(evidence=evidence, decision=decision),
         outcome=outcome or Outcome(alias=decision.alias, reason=Reason.DIRECT, attempts=(Attempt(rung=0, alias=decision.alias),)),
-        basis=Basis(seed=7, prices=PRICES, smallest="small", largest="large"),
+        basis=Basis(seed=7, aliases=policy.facts, smallest="small", largest="large"),
         costs=Costs(actual_usd=0.00012),
         took_ms=123.4,
         trace_id=trace_id,
@@ -232,6 +234,13 @@ def test_a_recorded_decision_comes_out_the_same(two):
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-2:] == ["record  small answered, direct", "  the decision made again is the recorded one"]
     assert "  degraded              classifier_late" in result.stdout
+
+
+def test_also_where_only_litellm_knows_what_an_alias_can_take(folder):
+    one = decided(folder.parent / "policies" / "desk.yaml", input_tokens=500)
+    assert one.plan.decision.ladder == ("large",)
+    written(folder, one)
+    assert explained("--record", "r-1").exit_code == 0
 
 
 def test_also_where_the_caller_may_not_call_a_rung(folder):

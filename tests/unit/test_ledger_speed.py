@@ -10,9 +10,9 @@ from litellm_cascade.audit.input_hash import input_hash
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.classifiers import build
 from litellm_cascade.offline.explaining import request_of
-from litellm_cascade.offline.policy_files import shipped_folder
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import load_policy
+from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.testing import RememberingSink
 from litellm_cascade.vocabulary import Attempt, AuditRecord, Caller, Judgement, Outcome, Reason, Turn, Usage, Verdict
 

@@ -283,6 +283,8 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.ladder": ("small", "large"),
             "cascade.reasons": ("otherwise",),
             "cascade.propensity": 1.0,
+            "cascade.alternatives": ("sql",),
+            "cascade.decision_confidence": 1.0,
             "cascade.caller.key_hash": "k-1",
             "cascade.caller.team": "t-1",
             "cascade.input_hash": input_hash((Turn(role="user", text=f"Say {CANARY}"),), b"salt"),

@@ -5,7 +5,9 @@ from random import Random
 import pytest
 
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy import Price, parse_policy
+from litellm_cascade.policy import Capacity, Known, Price, parse_policy
+from litellm_cascade.policy.pool import known_from
+from litellm_cascade.vocabulary import AliasFacts
 
 POLICY = """\
 version: 1
@@ -49,7 +51,19 @@ def test_a_mistake_is_refused(written):
         privacy(written)
 
 
-def test_the_prices_of_a_policy_are_its_own_else_those_of_the_table():
-    table = Price(input_usd_per_million=5, output_usd_per_million=6)
-    assert parse_policy(POLICY).prices == {"small": (1.0, 2.0)}
-    assert parse_policy(POLICY, prices={"small": table, "large": table}).prices == {"small": (1.0, 2.0), "large": (5.0, 6.0)}
+def test_a_policy_knows_what_it_was_told_of_each_alias():
+    table = Known(
+        price=Price(input_usd_per_million=5, output_usd_per_million=6),
+        capacity=Capacity(context_tokens=1000, modalities=frozenset({"text"}), tools=False),
+    )
+    assert parse_policy(POLICY).facts == {
+        "small": AliasFacts(input_usd_per_million=1.0, output_usd_per_million=2.0),
+        "large": AliasFacts(),
+    }
+    known = parse_policy(POLICY, table={"small": table, "large": table}).facts
+    assert known["small"].input_usd_per_million == 1.0
+    assert known["large"] == AliasFacts(
+        input_usd_per_million=5, output_usd_per_million=6, context_tokens=1000, modalities=frozenset({"text"}), tools=False
+    )
+    assert known_from(known["large"]) == table
+    assert known_from(AliasFacts()) == Known()

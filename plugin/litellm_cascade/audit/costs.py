@@ -25,8 +25,10 @@ def _sum(attempts: tuple[Attempt, ...]) -> float | None:
 
 
 def _alone(served: Attempt | None, basis: Basis, alias: str | None) -> float | None:
-    price = basis.prices.get(alias) if alias is not None else None
+    facts = basis.aliases.get(alias) if alias is not None else None
     usage = served.usage if served is not None else None
-    if usage is None or usage == Usage() or price is None:  # an answer without any token was not counted
+    if usage is None or usage == Usage() or facts is None:  # an answer without any token was not counted
         return None
-    return (price[0] * usage.input_tokens + price[1] * usage.output_tokens) / MILLION
+    if facts.input_usd_per_million is None or facts.output_usd_per_million is None:
+        return None
+    return (facts.input_usd_per_million * usage.input_tokens + facts.output_usd_per_million * usage.output_tokens) / MILLION

@@ -12,9 +12,11 @@ from litellm_cascade.audit.ledger.codec import read_record
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.errors import PolicyError, RecordError
 from litellm_cascade.offline.plainly import as_json, shown
-from litellm_cascade.offline.policy_files import HERE, find_policy, policies_in, shipped_folder
+from litellm_cascade.offline.policy_files import HERE, find_policy, policies_in
 from litellm_cascade.pipeline import decide
-from litellm_cascade.policy import Policy, Price, load_policy
+from litellm_cascade.policy import Policy, load_policy
+from litellm_cascade.policy.pool import known_from
+from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.vocabulary import AuditRecord, Decision
 
 NO_ACCESS = "no_access:"
@@ -114,9 +116,8 @@ def deciding_policy(record: AuditRecord) -> Path:
 
 
 def replayed(record: AuditRecord, file: Path) -> Replayed:
-    """Decide once more from the record alone: its evidence, its seed, its prices, and what the caller was not allowed."""
-    prices = {alias: Price(input_usd_per_million=usd[0], output_usd_per_million=usd[1]) for alias, usd in record.basis.prices.items()}
-    policy = load_policy(file, prices=prices)
+    """Decide once more from the record alone: its evidence, its seed, what was known of the aliases, what the caller was not allowed."""
+    policy = load_policy(file, table={alias: known_from(facts) for alias, facts in record.basis.aliases.items()})
     decision = decide(policy, record.plan.evidence, record.basis.seed)
     left = _without(decision.ladder, record.plan.decision.reasons)
     return Replayed(record=record, policy=policy, decision=policy.limited_to(decision, left) if left else decision)

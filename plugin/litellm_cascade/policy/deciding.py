@@ -10,9 +10,10 @@ from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, cont
 from litellm_cascade.policy.constraints import asked_of
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
+from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
-from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
+from litellm_cascade.vocabulary import AliasFacts, Band, Decision, Evidence, Gate, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,8 @@ class CompiledRoute:
 class Policy:
     """What the operator wants, as a function of the evidence. Immutable; equal evidence gets an equal decision.
 
-    ``files`` are those the policy names, relative to its folder: a change in one of them makes another policy.
+    ``files`` are those the policy names, relative to its folder: a change in one of them makes another policy. ``facts`` is what it was
+    told of each alias.
     """
 
     document: Document
@@ -49,8 +51,10 @@ class Policy:
     routes: tuple[CompiledRoute, ...]
     gates: Mapping[str, Gate]
     estimator: Estimator
+    fitness: Fitness
     names: frozenset[str]
     admission: Admission
+    facts: Mapping[str, AliasFacts]
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)
@@ -68,11 +72,6 @@ class Policy:
     def short_digest(self) -> str:
         """The digest as people compare it: ``sha256:`` and its first 16 hexadecimal digits."""
         return self.digest[: len("sha256:") + 16]
-
-    @property
-    def prices(self) -> Mapping[str, tuple[float, float]]:
-        """US dollars per million tokens, in and out, by alias: the policy's own, else LiteLLM's; an alias without either is left out."""
-        return self.estimator.prices
 
     @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
@@ -160,16 +159,17 @@ class Policy:
             return None
 
     def _situation(self, evidence: Evidence) -> Situation:
-        asked = asked_of(evidence.constraints, self.document.constraints.relax)
+        asked, unfit = asked_of(evidence.constraints, self.document.constraints.relax), self.fitness.unfit(evidence)
         try:
-            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked)
+            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked, unfit=unfit)
         except EVALUATION_ERRORS:
-            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked)
+            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked, unfit=unfit)
 
     def _decision(
         self, first: CompiledRoute, route: CompiledRoute, choice: Choice, situation: Situation, failed: tuple[str, ...]
     ) -> Decision:
-        option, band, reasons = choice.option, self._band(choice.option.ladder), (first.reason, *choice.reasons)
+        option, unfit = _able(choice.option, situation.unfit)
+        band, reasons = self._band(option.ladder), (first.reason, *choice.reasons, *unfit)
         why_direct = situation.evidence.direct_only
         if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
             option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
@@ -189,7 +189,7 @@ class Policy:
             confidence=choice.confidence,
             estimates=tuple((choice.estimates or situation.estimates).values()),
             trace=(*trace, *choice.steps),
-            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded),
+            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded, *unfit),
             ignored_overrides=ignored,
         )
 
@@ -197,6 +197,16 @@ class Policy:
         if len(ladder) > 1:
             return Band.CASCADE
         return Band.LARGE if ladder[0] == self._largest else Band.SMALL
+
+
+def _able(option: Option, unfit: Mapping[str, str]) -> tuple[Option, tuple[str, ...]]:
+    """The option without the rungs that cannot answer, and these with their reasons; where none can, all are asked nevertheless."""
+    out = [alias for alias in option.ladder if alias in unfit]
+    if not out:
+        return option, ()
+    left = tuple(alias for alias in option.ladder if alias not in unfit) or option.ladder
+    named = tuple(f"unfit:{alias}:{unfit[alias]}" for alias in out)
+    return replace(option, ladder=left, gate=option.gate if len(left) > 1 else None), named
 
 
 def _cascades(chooser: Chooser) -> list[Option]:

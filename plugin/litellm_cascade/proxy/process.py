@@ -15,12 +15,12 @@ from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.models import PROVIDER
-from litellm_cascade.proxy.prices import prices_of
 from litellm_cascade.proxy.record import facts_of, record_options
 from litellm_cascade.proxy.runtime import Runtime
 from litellm_cascade.proxy.settings import policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
+from litellm_cascade.proxy.table import table_of
 
 Loaded = TypeVar("Loaded")
 _runtime: Runtime | None = None
@@ -43,7 +43,7 @@ def runtime() -> Runtime:
 def _started() -> Runtime:
     settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
     config_file = proxy_server.user_config_file_path
-    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: prices_of(_deployments()))
+    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
     record = record_options(settings.record, config_file)
     ledger = Ledger(record, facts_of(shelf.digests)) if record is not None else None
     salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
