@@ -382,3 +382,11 @@ def test_files_removed_by_retention_are_a_note_where_that_is_allowed(tmp_path):
     earlier = f"{files[2]}: the files of this chain before it are not here"
     assert verdict(tmp_path).findings == [f"{earlier}; --allow-missing-start where they were removed on purpose"]
     assert (verdict(tmp_path, start_may_be_missing=True).findings, verdict(tmp_path, start_may_be_missing=True).notes) == ([], [earlier])
+
+
+def test_an_older_file_whose_end_was_cut_off_is_a_finding(tmp_path):
+    write_chain(tmp_path, 12, rotate_bytes=5000)
+    ((_, files),) = chains_in([tmp_path]).items()
+    lines = files[1].read_bytes().count(b"\n")
+    files[1].write_bytes(files[1].read_bytes()[:-9])
+    assert verdict(tmp_path).findings == [f"{files[1]}:{lines}: the end of this line was cut off"]

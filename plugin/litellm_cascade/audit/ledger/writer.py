@@ -42,11 +42,6 @@ class Writer:
         """Entries that are not written yet."""
         return len(self._queue)
 
-    @property
-    def is_failing(self) -> bool:
-        """True while the last attempt to write was in vain."""
-        return self._failures > 0
-
     def put(self, entry: Entry) -> None:
         """Queue a line. Does not block."""
         self._queue.append(entry)
