@@ -7,6 +7,7 @@ CascadeError
 ├── AccessError          the caller may call no alias that was chosen; the client is told
 ├── AbstainedError       no model was confident enough of its answer, and the policy wants none served then; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
+├── RecordError          a decision record cannot be read; the message says which and why
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
 
@@ -61,6 +62,10 @@ class AbstainedError(CascadeError):
 
 class ClassifierError(CascadeError):
     """A classifier that cannot be loaded or cannot answer."""
+
+
+class RecordError(CascadeError):
+    """A decision record that cannot be read, or cannot be found."""
 
 
 class LateError(CascadeError, TimeoutError):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace, metrics
+from litellm_cascade.audit import RequestTrace, costs_of, metrics, record_metrics
 from litellm_cascade.escalation import (
     CascadeRun,
     Expectation,
+    OverheardStreams,
+    OverheardWhole,
     RequestAllowance,
     StreamedCascade,
     StreamUpstream,
@@ -21,9 +23,28 @@ from litellm_cascade.escalation import (
     settle_whole,
 )
 from litellm_cascade.signals import find_language
-from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Consultation, Outcome, Plan, Reason, Usage
+from litellm_cascade.vocabulary import (
+    AnswerContract,
+    Attempt,
+    AuditRecord,
+    Band,
+    Basis,
+    Consultation,
+    Outcome,
+    Plan,
+    Reason,
+    Receipt,
+    Texts,
+    Usage,
+)
 
-Sink = Callable[[AuditRecord], None]
+_log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where records go. It must not block, and gives a receipt when it chains them. ``texts`` only where the policy asks for them."""
+
+    def __call__(self, record: AuditRecord, texts: Texts | None = None) -> Receipt | None: ...
 
 
 class Journey:
@@ -39,14 +60,20 @@ class Journey:
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
         self._attempts_ended_ns: dict[int, int] = {}
+        self._basis = Basis()
+        self._texts: Texts | None = None
+        self._answers: dict[int, str] = {}
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
-    def decided(self, plan: Plan, contract: AnswerContract | None = None) -> None:
-        """The policy chose. ``contract``: what the answers will be held against; no part of the plan, because it is content."""
-        self.plan = plan
-        self._contract = contract or self._contract
-        self.trace.decided(plan)
+    def decided(self, plan: Plan, contract: AnswerContract | None = None, basis: Basis | None = None, texts: Texts | None = None) -> None:
+        """The policy chose. ``contract``: what the answers will be held against; no part of the plan, because it is content.
+
+        ``texts``: what the client said, when it is to be kept in the record.
+        """
+        self.plan, self._contract = plan, contract or self._contract
+        self._basis, self._texts = basis or self._basis, texts
+        self.trace.decided(plan, self._basis.input_hash)
 
     @property
     def decided_plan(self) -> Plan:
@@ -67,6 +94,16 @@ class Journey:
         return counts_costs or self._sink is not None or self.trace.route.is_recording()
 
     @property
+    def is_recorded(self) -> bool:
+        """True when a record will be written."""
+        return self._sink is not None
+
+    @property
+    def keeps_texts(self) -> bool:
+        """True when the record is to hold what was said."""
+        return self._texts is not None
+
+    @property
     def has_failed(self) -> bool:
         """True when every rung was asked and none is served: asking one of them again would only cost the client more time."""
         return self.run is not None and self.run.has_failed
@@ -82,7 +119,7 @@ class Journey:
         """Climb the ladder over whole answers; the served rung's payload."""
         run = self.run = self._new_run()
         try:
-            return await settle_whole(run, upstream)
+            return await settle_whole(run, OverheardWhole(upstream, self.heard) if self.keeps_texts else upstream)
         except asyncio.CancelledError:
             self.ended(Reason.CLIENT_GONE)
             raise
@@ -92,6 +129,7 @@ class Journey:
     def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
         """Climb the ladder over streams; iterate the result for the payloads to show."""
         self.run = self._new_run()
+        upstream = OverheardStreams(upstream, self.heard) if self.keeps_texts else upstream
         return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
 
     def _new_run(self) -> CascadeRun:
@@ -131,6 +169,11 @@ class Journey:
         self.trace.consult_ended(span, consultation)
         if self.run is not None:
             self.run.noted(rung, consultation)
+
+    def heard(self, rung: int, text: str) -> None:
+        """A rung said this, after what it had said before. Kept only where the policy asks for it."""
+        if self.keeps_texts:
+            self._answers[rung] = self._answers.get(rung, "") + text
 
     def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
         """A request that was sent straight to one alias has been answered."""
@@ -177,7 +220,22 @@ class Journey:
             metrics.judged(self.plan.decision.policy, outcome)
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
-        self.trace.ended(outcome)
-        if self._sink is not None and self.plan is not None:
-            took_ms = (time.monotonic() - self._started) * 1e3
-            self._sink(AuditRecord(plan=self.plan, outcome=outcome, took_ms=took_ms, trace_id=self.trace.trace_id))
+        self.trace.ended(outcome, self._recorded(outcome))
+
+    def _recorded(self, outcome: Outcome) -> Receipt | None:
+        if self._sink is None or self.plan is None:
+            return None
+        record = AuditRecord(
+            plan=self.plan,
+            outcome=outcome,
+            basis=self._basis,
+            costs=costs_of(outcome, self._basis),
+            took_ms=(time.monotonic() - self._started) * 1e3,
+            trace_id=self.trace.trace_id,
+        )
+        try:
+            return self._sink(record) if self._texts is None else self._sink(record, replace(self._texts, answers=self._answers))
+        except Exception as error:  # noqa: BLE001 - a sink is anybody's code, and must not cost the answer
+            record_metrics.LOST.labels("error").inc()
+            _log.error("cascade: the decision record of a request is lost: %s", type(error).__name__)
+            return None

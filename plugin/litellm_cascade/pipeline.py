@@ -9,6 +9,7 @@ The edge (``proxy/``, or the lab) translates a request into ``Request`` and prov
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -17,13 +18,13 @@ from typing import Protocol
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace, Tracing
+from litellm_cascade.audit import RequestTrace, Tracing, input_hash
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
-from litellm_cascade.vocabulary import Band, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request
+from litellm_cascade.vocabulary import Band, Basis, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request, Texts
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -35,9 +36,18 @@ class PromptClassifier(Protocol):
     async def classify(self, request: Request) -> Classification: ...
 
 
+def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
+    """What the policy wants. Seeded by the request, so that a replay of its record makes the same choice."""
+    decision = policy.decide(evidence, Random(f"{seed}:{evidence.envelope.request_id}"))
+    degraded = (*evidence.classification.degraded, *evidence.session.degraded)
+    return replace(decision, degraded=degraded + decision.degraded) if degraded else decision
+
+
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, the seed, how tokens are counted, and what
-    limits escalations.
+    """What all requests of a process share: the classifier, where traces and records go, the seed, the salt, how tokens are counted, and
+    what limits escalations.
+
+    ``salt`` is for the hash of what was asked; without it hashes can only be compared within this process.
     """
 
     def __init__(
@@ -46,6 +56,7 @@ class Pipeline:
         tracing: Tracing,
         sink: Sink | None = None,
         seed: int = 0,
+        salt: bytes | None = None,
         count_tokens: TokenCounter = estimate_tokens,
         budgets: Budgets | None = None,
     ) -> None:
@@ -54,6 +65,7 @@ class Pipeline:
         self._tracing = tracing
         self._sink = sink
         self._seed = seed
+        self._salt = secrets.token_bytes(32) if salt is None else salt
         self._budgets = budgets
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
@@ -80,16 +92,14 @@ class Pipeline:
             overrides=request.overrides,
             session=request.session,
         )
-        # Seeded by the request, so that a replay of the record makes the same choice.
-        decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
-        if classification.degraded or request.session.degraded:
-            decision = replace(decision, degraded=(*classification.degraded, *request.session.degraded, *decision.degraded))
+        decision = decide(policy, evidence, self._seed)
         left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
         none_left = not any(alias in left for alias in decision.ladder)
         if not none_left:
             decision = self._allowed(policy, policy.limited_to(decision, left), request.caller, journey)
         plan = Plan(evidence=evidence, decision=decision)
-        journey.decided(plan, replace(request.contract, language=signals.language))
+        contract = replace(request.contract, language=signals.language)
+        journey.decided(plan, contract, self._basis(request, policy, journey), self._texts(request, policy, journey))
         if none_left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
@@ -110,6 +120,22 @@ class Pipeline:
         return replace(
             able, degraded=(*able.degraded, *(f"rung_open:{alias}" for alias in ill), *(self._budgets.degraded if policy.limits else ()))
         )
+
+    def _basis(self, request: Request, policy: Policy, journey: Journey) -> Basis | None:
+        if not journey.is_watched:
+            return None
+        return Basis(
+            seed=self._seed,
+            aliases=policy.facts,
+            smallest=policy.document.smallest,
+            largest=policy.document.largest,
+            input_hash=input_hash(request.turns, self._salt),
+        )
+
+    def _texts(self, request: Request, policy: Policy, journey: Journey) -> Texts | None:
+        """What was said, for the record, where the policy asks for it."""
+        chance = Random(f"{self._seed}:texts:{request.envelope.request_id}")
+        return Texts(turns=request.turns) if journey.is_recorded and policy.document.privacy.keeps(chance) else None
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:
         started_ns = time.time_ns()

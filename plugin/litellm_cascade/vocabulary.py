@@ -1,7 +1,8 @@
 """The nouns, in the order a request meets them.
 
-Frozen data, nothing else; imports nothing of ours. ``None`` always means *unknown*. Nothing from ``Evidence`` onwards holds message
-text, so what leaves the process for policies, spans and records is private by type.
+Frozen data, nothing else; imports nothing of ours. ``None`` always means *unknown*. What leaves the process for policies, spans and
+records (``Evidence``, ``Decision``, ``AuditRecord``) holds no message text, so it is private by type; ``Texts`` is what a policy may ask
+to be kept beside a record, and goes nowhere else.
 """
 
 from __future__ import annotations
@@ -553,11 +554,60 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AliasFacts:
+    """What was known of an alias when a request was decided: of the policy, else of LiteLLM. None: nobody says."""
+
+    input_usd_per_million: float | None = None
+    output_usd_per_million: float | None = None
+    context_tokens: int | None = None
+    modalities: frozenset[str] | None = None
+    tools: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a decision rests on besides its evidence, so that it can be made again; and who was asked what, as a hash."""
+
+    seed: int = 0
+    aliases: Mapping[str, AliasFacts] = field(default_factory=dict)  # of the pool
+    smallest: str | None = None  # the pool's aliases of the lowest and the highest tier
+    largest: str | None = None
+    input_hash: str | None = None  # HMAC-SHA256 of the conversation, 64 hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a request cost, and what its answer would have cost from the smallest and from the largest alias alone. USD; None: unknown."""
+
+    actual_usd: float | None = None
+    all_small_usd: float | None = None
+    all_large_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """What is told to the operator about one request, without a word of its text."""
 
     plan: Plan
     outcome: Outcome
+    basis: Basis = Basis()
+    costs: Costs = Costs()
     took_ms: float = 0.0
     trace_id: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What was said, for the decision record alone, of requests whose policy asks for that. ``answers`` by rung."""
+
+    turns: tuple[Turn, ...] = ()
+    answers: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The place of a record in its chain: its own hash and the one before it, 64 hexadecimal digits each."""
+
+    hash: str
+    previous: str

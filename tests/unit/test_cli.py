@@ -10,6 +10,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
+from typer import Typer
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import COMMANDS, app
@@ -28,7 +29,8 @@ run = CliRunner().invoke
 
 def function_of(name: str):
     word = name.replace("-", "_")
-    return getattr(import_module(f"litellm_cascade.offline.commands.{word}"), word)
+    found = getattr(import_module(f"litellm_cascade.offline.commands.{word}"), word)
+    return found.registered_callback.callback if isinstance(found, Typer) else found
 
 
 def modules_after(*arguments: str) -> set[str]:
@@ -77,7 +79,7 @@ def test_without_a_command_it_shows_its_help():
         (["chek"], "Error: No such command 'chek'. Did you mean 'check', 'schema'?\n"),
         (["--colour"], "Error: No such option: --colour\n"),
         (["check", "--all"], "Error: No such option: --all"),
-        (["explain"], "Error: Missing argument 'PROMPT'.\n"),
+        (["explain"], "Error: Invalid value: say either a prompt or --record ID\n"),
     ],
 )
 def test_a_wrong_call_is_told_in_a_sentence(arguments, message):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import COMMANDS, app
+from litellm_cascade.pipeline import decide
+from litellm_cascade.policy import load_policy
+from litellm_cascade.vocabulary import Attempt, AuditRecord, Costs, Endpoint, Envelope, Evidence, Outcome, Plan, Reason
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
@@ -24,7 +29,27 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "policies").symlink_to(ROOT / "policies")
     for name, content in FILES:
         (tmp_path / name).write_text(content, encoding="utf-8")
+    write_records(tmp_path)
     return tmp_path
+
+
+def write_records(folder):
+    """Two requests that `greetings.yaml` decided, and the same record with a word changed in it."""
+    records, policy = folder / "records", load_policy(folder / "greetings.yaml")
+    records.mkdir()
+    ledger = Ledger(LedgerOptions(folder=records))
+    for number in (1, 2):
+        envelope = Envelope(request_id=f"r-{number}", endpoint=Endpoint.CHAT, requested_model="auto", policy="greetings.yaml")
+        evidence = Evidence(envelope=envelope)
+        plan = Plan(evidence=evidence, decision=decide(policy, evidence, 0))
+        outcome = Outcome(alias="small", reason=Reason.DIRECT, attempts=(Attempt(rung=0, alias="small"),))
+        ledger(AuditRecord(plan=plan, outcome=outcome, costs=Costs(actual_usd=0.0001), took_ms=12.0))
+    ledger.close()
+    (file,) = records.glob("*.jsonl")
+    shutil.copytree(records, folder / "tampered")
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b'"alias":"small"', b'"alias":"large"', 1)
+    (folder / "tampered" / file.name).write_bytes(b"".join(lines))
 
 
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=[command for command, _ in EXAMPLES])

@@ -10,10 +10,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 
-from litellm_cascade.audit import Tracing
+from litellm_cascade.audit import Tracing, input_hash
+from litellm_cascade.audit.ledger import Ledger, LedgerOptions
+from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Answer, CascadeRun, Piece
-from litellm_cascade.pipeline import Pipeline
+from litellm_cascade.pipeline import Pipeline, decide
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.testing import FakeClassifier, RememberingSink
 from litellm_cascade.vocabulary import (
@@ -30,6 +32,7 @@ from litellm_cascade.vocabulary import (
     Judgement,
     Overrides,
     Reason,
+    Receipt,
     Request,
     TokenLogprob,
     Turn,
@@ -138,7 +141,7 @@ class Proxy:
         self.tracing = InMemory()
         self.sink = RememberingSink()
         self.classifier = FakeClassifier(answer=belief)
-        self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, **settings)
+        self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, salt=b"salt", **settings)
 
     async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, policy=POLICY, **changes):
         asked = Request(
@@ -286,6 +289,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.decision_confidence": 1.0,
             "cascade.caller.key_hash": "k-1",
             "cascade.caller.team": "t-1",
+            "cascade.input_hash": input_hash((Turn(role="user", text=f"Say {CANARY}"),), b"salt"),
             "cascade.signals.input_tokens": journey.decided_plan.evidence.signals.input_tokens,
             "cascade.signals.language": journey.decided_plan.evidence.signals.language,
             "cascade.task": "Rewrite",
@@ -619,3 +623,95 @@ async def test_every_verdict_is_counted(proxy):
     journey = await proxy.planned(policy=parse_policy(CHECKED))
     await journey.settle(Models(journey, **{alias: saying("hm", -2.0) for alias in ("small", "sql", "large")}))
     assert REGISTRY.get_sample_value("cascade_verdicts_total", labels) == before + 1
+
+
+# --- records -----------------------------------------------------------------------------------------------------------------------
+
+KEEPING = parse_policy(
+    """
+    version: 1
+    name: test
+    models: {small: {tier: budget}, large: {tier: premium}}
+    routes: [{name: all, cascade: [small, large], gate: careful}]
+    gates: {careful: {confidence: {score: mean}, accept_at: -0.5, stream: {tokens: 2}}}
+    privacy: {record_prompts: always}
+    """
+)
+
+
+async def test_a_record_is_enough_to_decide_again(proxy):
+    journey = await proxy.planned(max_output_tokens=7)
+    await journey.settle(Models(journey, small=UNSURE, large=SURE))
+    record = proxy.sink.last
+    assert decide(POLICY, record.plan.evidence, record.basis.seed) == record.plan.decision
+    assert (record.basis.smallest, record.basis.largest) == ("small", "large")
+    assert record.basis.input_hash == input_hash((Turn(role="user", text=f"Say {CANARY}"),), b"salt")
+
+
+async def test_the_hash_of_the_input_tells_nothing_without_the_salt():
+    turns = (Turn(role="user", text=CANARY),)
+    assert input_hash(turns, b"salt") != input_hash(turns, b"another")
+    assert input_hash((*turns, Turn(role="user", text="")), b"salt") != input_hash(turns, b"salt")
+
+
+async def test_a_sink_that_raises_costs_no_request_and_is_counted(caplog):
+    def full(record, texts=None):
+        raise OSError(CANARY)
+
+    proxy = Proxy()
+    proxy.pipeline = Pipeline(proxy.classifier, proxy.tracing, full)
+    before = REGISTRY.get_sample_value("cascade_record_lost_total", {"reason": "error"}) or 0.0
+    journey = await proxy.planned()
+    assert await journey.settle(Models(journey, small=SURE)) == f"small: {CANARY}"
+    assert proxy.spans["cascade.route"].attributes["cascade.final_alias"] == "small"
+    assert REGISTRY.get_sample_value("cascade_record_lost_total", {"reason": "error"}) - before == 1
+    assert caplog.messages == ["cascade: the decision record of a request is lost: OSError"]
+
+
+async def test_the_place_of_a_record_is_on_its_span(proxy):
+    proxy.pipeline = Pipeline(proxy.classifier, proxy.tracing, lambda _: Receipt(hash="cd", previous="ab"))
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=SURE))
+    attributes = proxy.spans["cascade.route"].attributes
+    assert (attributes["cascade.record.hash"], attributes["cascade.record.previous_hash"]) == ("cd", "ab")
+
+
+async def kept(proxy, policy, stream):
+    asked = Request(
+        envelope=Envelope(request_id="r-1", endpoint=Endpoint.CHAT, requested_model="auto", policy="test", stream=stream),
+        turns=(Turn(role="user", text=CANARY),),
+    )
+    journey = proxy.pipeline.begin(asked.envelope)
+    await proxy.pipeline.plan(asked, policy, journey)
+    models = Models(journey, small=UNSURE, large=SURE)
+    if stream:
+        assert [payload async for payload in journey.settle_stream(models)] == [f"large {n}" for n in range(4)]
+    else:
+        assert await journey.settle(models) == f"large: {CANARY}"
+    return proxy.sink.texts
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_where_the_policy_asks_for_it_the_record_has_what_was_said_and_nothing_else_has(proxy, stream):
+    (texts,) = await kept(proxy, KEEPING, stream)
+    assert texts.turns == (Turn(role="user", text=CANARY),)
+    assert set(texts.answers) == {0, 1}
+    assert texts.answers[1] == CANARY * (4 if stream else 1)
+    assert CANARY not in "".join(span.to_json() for span in proxy.spans.values()) + repr(proxy.sink.records)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_elsewhere_nothing_that_was_said_is_kept(proxy, stream):
+    assert await kept(proxy, POLICY, stream) == []
+
+
+async def test_a_ledger_blocks_no_event_loop(proxy, tmp_path):
+    ledger = Ledger(LedgerOptions(folder=tmp_path, fsync_ms=0))
+    proxy.pipeline = Pipeline(proxy.classifier, proxy.tracing, ledger)
+    with blockbuster_ctx("litellm_cascade"):
+        for _ in range(20):
+            journey = await proxy.planned()
+            await journey.settle(Models(journey, small=SURE))
+    ledger.close()
+    routes = [span for span in proxy.tracing.exporter.get_finished_spans() if span.name == "cascade.route"]
+    assert [span.attributes["cascade.record.hash"] for span in routes] == [line["hash"] for line in requests_in([tmp_path])]

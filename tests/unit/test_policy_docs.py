@@ -35,7 +35,7 @@ EXAMPLE = POLICIES[1]
 
 
 def test_every_yaml_block_is_a_policy_its_tests_or_a_part_of_one():
-    assert len(POLICIES) == 3
+    assert len(POLICIES) == 4
     assert len(POOLS) == 1
     assert len(LIMITED) == 1
     assert sorted([*POLICIES, *TESTS, *POOLS, *CHOICES, *LIMITED]) == sorted(BLOCKS)

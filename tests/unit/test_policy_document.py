@@ -74,8 +74,8 @@ def test_a_document_cannot_be_changed():
         (
             "description:",
             "zzz:",
-            "3:1: $.zzz: unknown key; known are constraints, description, gates, limits, models, name, overrides, routes, sessions, "
-            "version",
+            "3:1: $.zzz: unknown key; known are constraints, description, gates, limits, models, name, overrides, privacy, routes, "
+            "sessions, version",
         ),
         ("tier: budget", "tier: cheap", "5:17: $.models.small.tier: is 'cheap'; write 'budget', 'standard' or 'premium'"),
         ("tier: budget, ", "", "5:10: $.models.small.tier: is missing; add it"),
@@ -233,7 +233,8 @@ def test_a_cascade_without_any_gates_is_told_to_add_one():
 def test_a_missing_pool_is_one_problem():
     assert problems("models:", "pool:") == [
         "p:1:1: $.models: is missing; add it",
-        "p:4:1: $.pool: unknown key; known are constraints, description, gates, limits, models, name, overrides, routes, sessions, version",
+        "p:4:1: $.pool: unknown key; known are constraints, description, gates, limits, models, name, overrides, privacy, routes, "
+        "sessions, version",
     ]
 
 

@@ -17,6 +17,7 @@ REQUESTED_MODEL = "cascade.requested_model"
 STREAM = "cascade.stream"
 KEY_HASH = "cascade.caller.key_hash"
 TEAM = "cascade.caller.team"
+INPUT_HASH = "cascade.input_hash"
 INPUT_TOKENS_ESTIMATED = "cascade.signals.input_tokens"
 LANGUAGE = "cascade.signals.language"
 
@@ -71,6 +72,9 @@ BUDGET = "cascade.budget"  # within | short | over: of the limit with the least 
 BUDGET_REMAINING = "cascade.budget.remaining_ratio"
 BUDGET_LIMIT = "cascade.budget.limit"  # which limit that is
 BUDGET_SHARED = "cascade.budget.shared"
+
+RECORD_HASH = "cascade.record.hash"
+RECORD_PREVIOUS_HASH = "cascade.record.previous_hash"
 
 GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"

@@ -9,7 +9,18 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.vocabulary import Attempt, Classification, Consultation, Envelope, Outcome, Plan, Reason, Session, Usage
+from litellm_cascade.vocabulary import (
+    Attempt,
+    Classification,
+    Consultation,
+    Envelope,
+    Outcome,
+    Plan,
+    Reason,
+    Receipt,
+    Session,
+    Usage,
+)
 
 Value = str | bool | int | float | tuple[str, ...] | None
 
@@ -41,10 +52,10 @@ class RequestTrace:
             span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
         span.end(end_time=ended_ns)
 
-    def decided(self, plan: Plan) -> None:
+    def decided(self, plan: Plan, input_hash: str | None = None) -> None:
         """The policy chose."""
         if self.route.is_recording():
-            _set(self.route, _plan_attributes(plan))
+            _set(self.route, _plan_attributes(plan) | {name.INPUT_HASH: input_hash})
 
     def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None) -> Span:
         """A rung is asked. Linked to the attempt before it, which it answers for."""
@@ -80,11 +91,11 @@ class RequestTrace:
             span.set_status(Status(StatusCode.ERROR, attempt.error))
         span.end(end_time=ended_ns)
 
-    def ended(self, outcome: Outcome, *, ended_ns: int | None = None) -> None:
-        """The request is answered, or given up."""
+    def ended(self, outcome: Outcome, receipt: Receipt | None = None, *, ended_ns: int | None = None) -> None:
+        """The request is answered, or given up. ``receipt``: its place in the decision record."""
         if not self.route.is_recording():
             return
-        _set(self.route, _outcome_attributes(outcome))
+        _set(self.route, _outcome_attributes(outcome) | _receipt_attributes(receipt))
         if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)
@@ -212,3 +223,7 @@ def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
             name.BUDGET_SHARED: least.shared,
         }
     return values
+
+
+def _receipt_attributes(receipt: Receipt | None) -> dict[str, Value]:
+    return {} if receipt is None else {name.RECORD_HASH: receipt.hash, name.RECORD_PREVIOUS_HASH: receipt.previous}

@@ -8,6 +8,7 @@ from litellm_cascade.escalation.budgets import Budgets, ScopeKey
 from litellm_cascade.escalation.checks import CHECKS, Expectation
 from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
 from litellm_cascade.escalation.judging import judge
+from litellm_cascade.escalation.overhearing import OverheardStreams, OverheardWhole
 from litellm_cascade.escalation.run import Ask, CascadeRun, Consult, Fail, Serve, Step
 from litellm_cascade.escalation.self_check import p_true
 from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
@@ -27,6 +28,8 @@ __all__ = [
     "Consult",
     "Expectation",
     "Fail",
+    "OverheardStreams",
+    "OverheardWhole",
     "Piece",
     "Refusal",
     "RequestAllowance",

@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "Say everything that is wrong with policies, each with its place.",
     "test": "Run the tests that stand beside policies.",
     "explain": "Say what a policy does with a prompt, step by step, and why.",
+    "audit": "Verify and read the decision record.",
     "schema": "Print the JSON schema of the policy language.",
     "docs": "Write a policy down as a document that an auditor can file.",
     "policies": "List the policies that are shipped.",

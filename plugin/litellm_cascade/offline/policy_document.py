@@ -22,8 +22,13 @@ _TOLD = {"version", "name", "description", "models", "routes", "gates"}
 
 _PRIVACY = """\
 Conditions and strategies see what a request is like (its signals), what a classifier believes about it, and who sends it: never the text
-of a message. Neither a decision nor what is recorded of it (spans, headers, logs of litellm-cascade) holds a word of a prompt or an answer.
+of a message. {kept}
 What LiteLLM itself records is set in LiteLLM's configuration."""
+
+_NOWHERE = "Neither a decision nor what is recorded of it (spans, headers, logs of litellm-cascade) holds a word of a prompt or an answer."
+_IN_THE_RECORD = """\
+**The decision record, where one is kept, holds the prompts and answers of {share} requests.** Nothing else that litellm-cascade writes
+(spans, headers, logs) holds a word of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ def write_document(file: Path, *, date: str | None, version: str) -> PolicyDocum
         "## Limits",
         *_settings(policy.document),
         "## Privacy",
-        _PRIVACY,
+        _privacy(policy.document),
         *_names(policy),
         "## Tests",
         *tests,
@@ -95,6 +100,13 @@ def _settings(document: Document) -> Iterator[str]:
         if name not in _TOLD and value is not None:
             yield f"`{name}`: {field.description or ''}"
             yield fenced({name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value})
+
+
+def _privacy(document: Document) -> str:
+    """Where texts may be, by what the policy says of its decision record."""
+    if document.privacy.record_prompts == "never":
+        return _PRIVACY.format(kept=_NOWHERE)
+    return _PRIVACY.format(kept=_IN_THE_RECORD.format(share=document.privacy.share))
 
 
 def _names(policy: Policy) -> Iterator[str]:

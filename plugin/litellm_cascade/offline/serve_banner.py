@@ -12,6 +12,7 @@ from pathlib import Path
 HOST = "127.0.0.1"
 TRACES_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 KEY_VARIABLE = "LITELLM_MASTER_KEY"
+RECORD = ".cascade/record"  # as litellm_config.yaml says
 TRACES_EXAMPLE = f"{TRACES_VARIABLE}=http://{HOST}:4318 make serve"
 
 
@@ -41,6 +42,10 @@ Ask it something, from this folder in another terminal:
 The response headers x-cascade-* say where it went and why.
 
 Traces {traces}
+
+The decision record, a line for each request, is written to {RECORD}. To read it, and to see that nobody has changed it:
+    .venv/bin/cascade audit show {RECORD}
+    .venv/bin/cascade audit verify {RECORD}
 
 """
 

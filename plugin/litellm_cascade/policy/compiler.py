@@ -14,7 +14,7 @@ from litellm_cascade.policy.files import NamedFile
 from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
-from litellm_cascade.policy.pool import Table
+from litellm_cascade.policy.pool import Known, Table
 from litellm_cascade.vocabulary import Step
 
 
@@ -48,6 +48,7 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
         admission=_admission(document.overrides),
+        facts={alias: card.facts((table or {}).get(alias, Known())) for alias, card in document.models.items()},
     )
 
 

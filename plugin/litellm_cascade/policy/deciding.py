@@ -14,7 +14,7 @@ from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
 from litellm_cascade.policy.sessions import SESSION_NAMES, Stickiness
-from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Limit, Step
+from litellm_cascade.vocabulary import AliasFacts, Band, Decision, Evidence, Gate, Limit, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,8 @@ class CompiledRoute:
 class Policy:
     """What the operator wants, as a function of the evidence. Immutable; equal evidence gets an equal decision.
 
-    ``files`` are those the policy names, relative to its folder: a change in one of them makes another policy.
+    ``files`` are those the policy names, relative to its folder: a change in one of them makes another policy. ``facts`` is what it was
+    told of each alias.
     """
 
     document: Document
@@ -55,6 +56,7 @@ class Policy:
     fitness: Fitness
     names: frozenset[str]
     admission: Admission
+    facts: Mapping[str, AliasFacts]
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)

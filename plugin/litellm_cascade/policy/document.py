@@ -12,6 +12,7 @@ from litellm_cascade.policy.gates import GateRule
 from litellm_cascade.policy.limits import LimitsRule
 from litellm_cascade.policy.overrides import OverrideRule
 from litellm_cascade.policy.pool import TIERS, ModelCard
+from litellm_cascade.policy.privacy import PrivacyRule
 from litellm_cascade.policy.routes import Route
 from litellm_cascade.policy.sessions import SessionRule
 from litellm_cascade.policy.strict import Label, Strict
@@ -32,6 +33,8 @@ class Document(Strict):
     constraints: ConstraintRule = Field(default=ConstraintRule(), description="When nothing keeps to all that a request asks.")
     overrides: OverrideRule = Field(default=OverrideRule(), description="What clients may ask for themselves; nothing, unless it is said.")
     sessions: SessionRule = Field(default=SessionRule(), description="Whether a conversation stays with the alias that answered it.")
+
+    privacy: PrivacyRule = Field(default=PrivacyRule(), description="Whether what was said is kept in the decision record.")
 
     @field_validator("version", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_validator
 
 from litellm_cascade.policy.strict import Label, Strict
+from litellm_cascade.vocabulary import AliasFacts
 
 Tier = Literal["budget", "standard", "premium"]
 TIERS: tuple[Tier, ...] = ("budget", "standard", "premium")
@@ -81,3 +82,21 @@ class ModelCard(Strict):
             modalities=known.modalities if self.modalities is None else frozenset(self.modalities),
             tools=known.tools if self.tools is None else self.tools,
         )
+
+    def facts(self, known: Known) -> AliasFacts:
+        """All that was said of it, here or else in the table, for the record."""
+        price, capacity = self.price or known.price, self.capacity(known.capacity)
+        return AliasFacts(
+            input_usd_per_million=price.input_usd_per_million if price else None,
+            output_usd_per_million=price.output_usd_per_million if price else None,
+            context_tokens=capacity.context_tokens,
+            modalities=capacity.modalities,
+            tools=capacity.tools,
+        )
+
+
+def known_from(facts: AliasFacts) -> Known:
+    """What the table must have said, or more: enough to load the policy once more as it was."""
+    usd_in, usd_out = facts.input_usd_per_million, facts.output_usd_per_million
+    price = Price(input_usd_per_million=usd_in, output_usd_per_million=usd_out) if usd_in is not None and usd_out is not None else None
+    return Known(price=price, capacity=Capacity(context_tokens=facts.context_tokens, modalities=facts.modalities, tools=facts.tools))

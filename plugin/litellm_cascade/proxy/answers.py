@@ -10,6 +10,9 @@ from litellm.types.utils import ModelResponse
 from litellm_cascade.escalation import Piece, ToolPiece
 from litellm_cascade.vocabulary import Completion, TokenLogprob, ToolCall, Usage
 
+SAID = ("text", "content")
+"""The keys under which the dialects have what a model said."""
+
 
 def to_completion(response: Any) -> Completion:
     """What a whole answer says. Several choices (``n``) are judged together, as one answer with all their tokens."""
@@ -147,3 +150,21 @@ def _tokens(logprobs: Any) -> Iterator[TokenLogprob]:
 def _field(value: Any, name: str) -> Any:
     """Providers' log-probabilities arrive as objects or as dictionaries, depending on the dialect."""
     return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+
+
+def said_in(response: Any) -> str:
+    """The text of an answer in any dialect: what stands under ``text`` or ``content``, in its order."""
+    plain = response.model_dump() if hasattr(response, "model_dump") else response
+    return "\n".join(_said(plain))
+
+
+def _said(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if isinstance(value, str) and name in SAID and value:
+                yield value
+            elif name != "logprobs":
+                yield from _said(value)
+    elif isinstance(part, (list, tuple)):
+        for item in part:
+            yield from _said(item)

@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 import litellm
 from litellm.proxy import proxy_server
 
+from litellm_cascade.audit.ledger import Ledger
+from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.models import PROVIDER
+from litellm_cascade.proxy.record import facts_of, record_options
 from litellm_cascade.proxy.runtime import Runtime
 from litellm_cascade.proxy.settings import policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
@@ -41,7 +44,10 @@ def _started() -> Runtime:
     settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
     config_file = proxy_server.user_config_file_path
     shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
-    started = Runtime(settings, shelf)
+    record = record_options(settings.record, config_file)
+    ledger = Ledger(record, facts_of(shelf.digests)) if record is not None else None
+    salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
+    started = Runtime(settings, shelf, ledger, salt)
     check_configuration(proxy_server.proxy_config.config, config_file, shelf.policy)
     _warm_up(started)
     proxy_server.app.include_router(admin_routes(shelf))

@@ -19,9 +19,10 @@ from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
 from litellm_cascade.errors import LateError
 from litellm_cascade.escalation import Budgets
-from litellm_cascade.journey import Journey
+from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
+from litellm_cascade.proxy.answers import said_in
 from litellm_cascade.proxy.cached import came_from_the_cache, keep_apart
 from litellm_cascade.proxy.conversations import Conversations
 from litellm_cascade.proxy.dialogue import without_foreign
@@ -50,7 +51,7 @@ SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
 class Runtime:
     """Answers the hooks and the provider."""
 
-    def __init__(self, settings: Settings, shelf: Shelf) -> None:
+    def __init__(self, settings: Settings, shelf: Shelf, sink: Sink | None = None, salt: bytes | None = None) -> None:
         self.settings = settings
         self.shelf = shelf
         self.journeys = Journeys()
@@ -62,9 +63,7 @@ class Runtime:
         self.breakers = Breakers(lambda: _rung_breaker(settings.rungs))
         """Of the rungs, by alias; whatever else is asked on the way to a verdict may have one under a name of its own."""
         self._budgets = Budgets(self.breakers)
-        self._pipeline = Pipeline(
-            self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens], budgets=self._budgets
-        )
+        self._pipeline = Pipeline(self.classifier, Tracing(), sink, settings.seed, salt, COUNTERS[settings.tokens], self._budgets)
         self._at_work: list[asyncio.Task[None]] = []
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
@@ -197,6 +196,8 @@ class Runtime:
         elif underway.journey.cascades:
             await _close_what_was_left(underway)
         else:
+            if underway.journey.keeps_texts:
+                underway.journey.heard(0, said_in(response))
             _answered_directly(underway, kwargs, started, ended)
 
     def failed(self, data: Mapping[str, Any], error: Exception) -> None:

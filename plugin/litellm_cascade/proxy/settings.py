@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -51,6 +51,23 @@ class RungSettings(BaseModel):
     """How long an ill rung is left alone before one request tries it again."""
 
 
+class RecordSettings(BaseModel):
+    """The decision record. Off unless a folder is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str | None = None
+    """Where its files go, relative to LiteLLM's configuration file."""
+    fsync_ms: Annotated[float, Field(ge=0)] | Literal["never"] = 1000.0
+    """At most so long after it was written a line is forced to the disk; 0: at once."""
+    rotate_mb: float = Field(default=64.0, gt=0)
+    rotate_hours: float = Field(default=24.0, gt=0)
+    queue_records: int = Field(default=10_000, ge=1)
+    """How many records may wait while the disk is slow or full; more are left out, and counted."""
+    hmac_key: str | None = None
+    """A secret of 32 characters or more, best as ``os.environ/NAME``: with it nobody else can make a line that verifies."""
+
+
 class Settings(BaseModel):
     """All settings, with defaults that work beside ``policies/``."""
 
@@ -65,6 +82,7 @@ class Settings(BaseModel):
     rungs: RungSettings = RungSettings()
     budget_sync_seconds: float = Field(default=1.0, gt=0)
     """How often processes tell each other, through LiteLLM's Redis, what they have taken from the policies' limits."""
+    record: RecordSettings = RecordSettings()
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0
@@ -92,5 +110,7 @@ def policy_path(settings: Settings, config_file: str | None, policy: str) -> Pat
 def _sentence(problem: Any) -> str:
     where = ".".join(str(part) for part in ("callback_settings", "cascade", *problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"{where}: there is no such setting; the settings are {', '.join(sorted(Settings.model_fields))}"
+        sections: Mapping[str, type[BaseModel]] = {"classifier": ClassifierSettings, "record": RecordSettings}
+        section = sections.get(problem["loc"][0], Settings)
+        return f"{where}: there is no such setting; the settings are {', '.join(sorted(section.model_fields))}"
     return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"

@@ -48,6 +48,7 @@ class Shelf:
             policy = load_policy(path, table=self._table())
             self._watched[name] = Watched(path, policy, _signature(path, policy.files))
             metrics.policy_in_use(name, self._watched[name].policy.short_digest, None)
+            _announce_kept_texts(policy)
         return self._watched[name].policy
 
     async def watch(self, every_seconds: float) -> None:
@@ -63,6 +64,10 @@ class Shelf:
             if signature != watched.signature:
                 watched.signature = signature
                 self._reload(name, watched)
+
+    def digests(self) -> dict[str, str]:
+        """The digest of each policy in use."""
+        return {name: watched.policy.digest for name, watched in sorted(self._watched.items())}
 
     def status(self) -> Iterator[dict[str, Any]]:
         """What an administrator wants to know of each policy."""
@@ -91,12 +96,23 @@ class Shelf:
         before, watched.policy, watched.loaded_at = watched.policy, policy, time.time()
         metrics.policy_in_use(name, policy.short_digest, before.short_digest)
         verbose_proxy_logger.warning("cascade: policy %r is now %s, was %s", name, policy.short_digest, before.short_digest)
+        _announce_kept_texts(policy)
 
     def _refuse(self, name: str, watched: Watched) -> None:
         watched.refused += 1
         metrics.reload_refused(name)
         digest, problems = watched.policy.short_digest, "\n".join(watched.problems)
         verbose_proxy_logger.error("cascade: the changed policy %r is refused, %s stays in use:\n%s", name, digest, problems)
+
+
+def _announce_kept_texts(policy: Policy) -> None:
+    privacy = policy.document.privacy
+    if privacy.record_prompts != "never":
+        verbose_proxy_logger.warning(
+            "cascade: PRIVACY: the policy %r has prompts and answers of %s requests written into the decision record, where there is one",
+            policy.name,
+            privacy.share,
+        )
 
 
 def _signature(policy: Path, files: Iterable[str]) -> Signature:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from litellm_cascade.vocabulary import AuditRecord, Classification, Request
+from litellm_cascade.vocabulary import AuditRecord, Classification, Request, Texts
 
 Script = Classification | Mapping[str, Classification] | Callable[[Request], Classification]
 
@@ -45,13 +45,16 @@ class FakeClassifier:
 
 @dataclass
 class RememberingSink:
-    """An audit sink that keeps what it is told."""
+    """An audit sink that keeps what it is told. ``texts`` has an entry for each record whose policy asks for what was said."""
 
     records: list[AuditRecord] = field(default_factory=list)
+    texts: list[Texts] = field(default_factory=list)
 
-    def __call__(self, record: AuditRecord) -> None:
+    def __call__(self, record: AuditRecord, texts: Texts | None = None) -> None:
         """Remember ``record``."""
         self.records.append(record)
+        if texts is not None:
+            self.texts.append(texts)
 
     @property
     def last(self) -> AuditRecord:
@@ -61,3 +64,4 @@ class RememberingSink:
     def clear(self) -> None:
         """Forget everything."""
         self.records.clear()
+        self.texts.clear()

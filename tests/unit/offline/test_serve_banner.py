@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import yaml
 
 from litellm_cascade.offline.serve_banner import HOST, banner, main, port_is_taken
 
@@ -25,6 +26,12 @@ def test_the_banner_says_where_the_traces_go_or_how_to_send_them():
         port=4000, key_file=KEY_FILE, environment={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
     )
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 make serve" in banner(port=4000, key_file=KEY_FILE, environment={})
+
+
+def test_the_banner_says_where_the_decision_record_is():
+    shipped = yaml.safe_load((Path(__file__).parents[3] / "litellm_config.yaml").read_text())
+    folder = shipped["callback_settings"]["cascade"]["record"]["folder"]
+    assert f"cascade audit show {folder}\n" in banner(port=4000, key_file=KEY_FILE, environment={})
 
 
 def test_a_taken_port_is_one_clear_sentence(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,12 @@ import typer
 from litellm_cascade.classifiers import registry
 from litellm_cascade.offline import explaining
 from litellm_cascade.offline.explanation_text import print_explanation
-from litellm_cascade.offline.policy_files import find_policy
-from litellm_cascade.vocabulary import Caller
+from litellm_cascade.offline.policy_files import find_policy, from_here
+from litellm_cascade.offline.records import deciding_policy, find_record, replayed
+from litellm_cascade.vocabulary import Caller, Plan
 
+RECORDS = ".cascade/record"
+"""Where litellm_config.yaml keeps the record."""
 CLASSIFIERS = ", ".join(sorted(registry))
 
 
@@ -29,8 +33,11 @@ class Attached(StrEnum):
 
 
 def explain(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What the user asks; - reads it from standard input.")],
-    policy: Annotated[str, typer.Option(help="A file, or a name: looked for in policies, then among those that are shipped.")] = "balanced",
+    prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What the user asks; - reads it from standard input.")] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(help="A file, or a name: looked for in policies, then among those that are shipped. [default: balanced]"),
+    ] = None,
     system: Annotated[str | None, typer.Option(help="A system prompt.")] = None,
     attach: Annotated[
         list[Attached] | None, typer.Option(metavar="KIND", help="Comes with the prompt: image, pdf, audio, video, file. Repeatable.")
@@ -39,6 +46,10 @@ def explain(
     tier: Annotated[str | None, typer.Option(help="The caller's tier.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag of the request. Repeatable.")] = None,
     classifier: Annotated[str, typer.Option(help=f"Who reads the prompt: {CLASSIFIERS}.")] = "embedded",
+    record: Annotated[
+        str | None, typer.Option(metavar="ID", help="Instead of a prompt: a request of the decision record, by its id or its trace's.")
+    ] = None,
+    records: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the record is.")] = Path(RECORDS),
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; docs/cli.md describes it.")] = False,
 ) -> None:
     """Say what a policy does with a prompt, step by step, and why.
@@ -46,22 +57,53 @@ def explain(
     The signals of the request, what the classifier believes, each route that was looked at with its condition, the decision, and what
     would happen next. No model is asked. The text of the prompt is in no part of the answer, nor in its JSON form.
 
-    Exit codes: 0 explained, 1 the policy or the classifier cannot be used, 2 there is no such policy, classifier or option.
+    With --record the evidence comes from the decision record instead, and the decision is made again: it must be the recorded one.
+
+    Exit codes: 0 explained, 1 the policy, the classifier or the record cannot be used, or a recorded decision comes out otherwise, 2 there
+    is no such policy, classifier or option.
 
     For example:
       cascade explain "How many legs has a spider?"
       cascade explain "What does this chart say?" --attach image --policy policies/balanced.yaml
       cascade explain - --tier gold --json < prompt.txt
+      cascade explain --record 4bf92f3577b34da6a3ce929d0e0e4736 --records .cascade/record
     """
+    if (prompt is None) == (record is None):
+        raise typer.BadParameter("say either a prompt or --record ID")
+    if record is not None:
+        raise typer.Exit(_explain_again(record, records, policy, as_json=as_json))
     if classifier not in registry:
         raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
     caller = Caller(team=team, tier=tier, tags=tuple(tag or ()))
-    request = explaining.request_of(_text(prompt), system=system, attached=[kind.value for kind in attach or ()], caller=caller)
-    explanation = explaining.explain(find_policy(policy), request, classifier)
+    request = explaining.request_of(_text(str(prompt)), system=system, attached=[kind.value for kind in attach or ()], caller=caller)
+    explanation = explaining.explain(find_policy(policy or "balanced"), request, classifier)
     if as_json:
         typer.echo(json.dumps(explanation.as_json(), indent=2))
     else:
         print_explanation(explanation)
+
+
+def _explain_again(request: str, records: Path, policy: str | None, *, as_json: bool) -> int:
+    """Decide a recorded request once more, and say whether the decision is the same; the exit code."""
+    if not records.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(records)!r}; name the one that holds the record", param_hint="--records")
+    record = find_record(records, request)
+    file = find_policy(policy) if policy is not None else deciding_policy(record)
+    again = replayed(record, file)
+    differences = list(again.differences())
+    if as_json:
+        typer.echo(json.dumps(again.as_json(), indent=2))
+        return 1 if differences else 0
+    plan = Plan(evidence=record.plan.evidence, decision=again.decision)
+    print_explanation(explaining.Explanation(policy=again.policy, file=from_here(file), plan=plan))
+    typer.echo(f"\nrecord  {again.record.outcome.alias or 'nobody'} answered, {again.record.outcome.reason.value}")
+    if again.digest_differs:
+        typer.echo(f"  the policy that decided was {record.plan.decision.digest}; {from_here(file)} is {again.policy.digest} now")
+    for difference in differences:
+        typer.echo(f"  {difference}")
+    if not differences:
+        typer.echo("  the decision made again is the recorded one")
+    return 1 if differences else 0
 
 
 def _text(prompt: str) -> str:

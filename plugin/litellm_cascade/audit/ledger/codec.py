@@ -1,0 +1,145 @@
+"""A record as canonical JSON and back: keys sorted, no spaces, ASCII, numbers as their type says. Equal records give equal text.
+
+Driven by the types of the vocabulary, so a field that is added there is written and read without a change here. Every field is written,
+also where it has its default: a later release may have another. Numbers that JSON lacks are ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from litellm_cascade.errors import RecordError
+from litellm_cascade.vocabulary import AuditRecord, Texts
+
+FORMAT = 1
+"""Raised when a line could no longer be read by an older release; the first line of a chain names it."""
+
+Converter = Callable[[Any], Any]
+
+
+def canonical(value: Any) -> str:
+    """JSON in the one form that is hashed."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def record_text(record: AuditRecord) -> str:
+    """A record on one line."""
+    return canonical(_encoder(AuditRecord)(record))
+
+
+def texts_text(texts: Texts) -> str:
+    """What was said, on one line."""
+    return canonical(_encoder(Texts)(texts))
+
+
+def read_record(written: Any) -> AuditRecord:
+    """The record behind parsed JSON. Raises RecordError when it is none that this release knows."""
+    try:
+        record: AuditRecord = _decoder(AuditRecord)(written)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"this record cannot be read ({error}); it may come from another release of litellm-cascade") from None
+    return record
+
+
+def in_order(mapping: Mapping[Any, Any], key: Converter, value: Converter) -> dict[Any, Any]:
+    """A mapping with both sides converted; a key that is no text is written as one."""
+    return {key(name): value(item) for name, item in mapping.items()}
+
+
+# --- to JSON -----------------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _encoder(hint: Any) -> Converter:
+    if is_dataclass(hint):
+        return _dataclass_encoder(hint)  # type: ignore[arg-type]
+    if _is_optional(hint):
+        inner = _encoder(_without_none(hint))
+        return lambda value: None if value is None else inner(value)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return _tuple(arguments, _encoder, list)
+    if origin is frozenset:
+        inner = _encoder(arguments[0])
+        return lambda value: sorted(inner(item) for item in value)
+    if origin is not None and issubclass(origin, Mapping):
+        inner = _encoder(arguments[1])
+        return lambda value: in_order(value, str, inner)
+    return _float_out if hint is float else _plain
+
+
+def _dataclass_encoder(kind: type[Any]) -> Converter:
+    hints = get_type_hints(kind)
+    members = [(field.name, _encoder(hints[field.name])) for field in fields(kind)]
+    return lambda value: {name: encode(getattr(value, name)) for name, encode in members}
+
+
+def _float_out(value: float) -> float | str:
+    value = float(value)
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, StrEnum) else value
+
+
+# --- and back ----------------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _decoder(hint: Any) -> Converter:
+    if is_dataclass(hint):
+        return _dataclass_decoder(hint)  # type: ignore[arg-type]
+    if _is_optional(hint):
+        inner = _decoder(_without_none(hint))
+        return lambda value: None if value is None else inner(value)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return _tuple(arguments, _decoder, tuple)
+    if origin is frozenset:
+        inner = _decoder(arguments[0])
+        return lambda value: frozenset(inner(item) for item in value)
+    if origin is not None and issubclass(origin, Mapping):
+        key, inner = _decoder(arguments[0]), _decoder(arguments[1])
+        return lambda value: in_order(value, key, inner)
+    return hint if hint in (float, int) or (isinstance(hint, type) and issubclass(hint, StrEnum)) else _plain
+
+
+def _dataclass_decoder(kind: type[Any]) -> Converter:
+    hints = get_type_hints(kind)
+    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind)}
+    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+
+    def decode(written: Any) -> Any:
+        strange = sorted((written.keys() - decoders.keys()) | (required - written.keys()))
+        if strange:
+            raise ValueError(f"{kind.__name__}: {', '.join(strange)}")
+        return kind(**{name: decoders[name](value) for name, value in written.items()})
+
+    return decode
+
+
+def _tuple(arguments: tuple[Any, ...], converter: Callable[[Any], Converter], made: Callable[[Any], Any]) -> Converter:
+    if arguments[-1] is Ellipsis:
+        inner = converter(arguments[0])
+        return lambda value: made([inner(item) for item in value])
+    inners = [converter(argument) for argument in arguments]
+    return lambda value: made([inner(item) for inner, item in zip(inners, value, strict=True)])
+
+
+def _is_optional(hint: Any) -> bool:
+    return get_origin(hint) in (Union, types.UnionType)
+
+
+def _without_none(hint: Any) -> Any:
+    (inner,) = (argument for argument in get_args(hint) if argument is not type(None))
+    return inner

@@ -1,0 +1,32 @@
+"""``cascade audit``: the decision record."""
+
+from __future__ import annotations
+
+import typer
+
+from litellm_cascade.offline.lazy_group import lazy_group
+
+COMMANDS = {
+    "verify": "Find every line that was edited, removed, moved, cut off or inserted.",
+    "show": "List the requests of a record.",
+}
+
+audit = typer.Typer(
+    cls=lazy_group("litellm_cascade.offline.commands.audit", COMMANDS),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@audit.callback()
+def about() -> None:
+    """Verify and read the decision record.
+
+    docs/audit.md says what it holds and what it proves.
+
+    For example:
+      cascade audit verify .cascade/record
+      cascade audit show .cascade/record --escalated
+    """

@@ -1,0 +1,58 @@
+"""``cascade audit show``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from litellm_cascade.audit.ledger.reading import requests_in
+from litellm_cascade.offline.plainly import shown
+from litellm_cascade.offline.records import Wanted, summary
+
+UNBROKEN = 1000
+"""Columns of a table that goes into a pipe or a file, where no line is to be broken."""
+
+
+def show(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", exists=True, help="Folders of a record, or files of it.")],
+    alias: Annotated[str | None, typer.Option(help="Only requests that this alias answered.")] = None,
+    escalated: Annotated[bool, typer.Option("--escalated", help="Only requests for which more than one rung was asked.")] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], metavar="TIME", help="Only later requests: 2026-01-31, or with T12:00:00. UTC."
+        ),
+    ] = None,
+    request: Annotated[str | None, typer.Option(metavar="ID", help="Only this request: its id, or the id of its trace.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Whole lines as they lie in the record, one a line.")] = False,
+) -> None:
+    """List the requests of a record, oldest first.
+
+    What is shown is what the files say; `cascade audit verify` says whether that is what was written.
+
+    Exit codes: 0 shown, 2 a path that does not exist.
+
+    For example:
+      cascade audit show .cascade/record --escalated --since 2026-01-31
+      cascade audit show .cascade/record --request 4bf92f3577b34da6a3ce929d0e0e4736 --json
+    """
+    wanted = Wanted(alias=alias, escalated=escalated, since=since.isoformat() if since else None, request=request)
+    lines = sorted(filter(wanted.holds, requests_in(paths)), key=lambda line: str(line.get("at")))
+    if as_json:
+        for line in lines:
+            typer.echo(json.dumps(line, sort_keys=True))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    rows = [summary(line) for line in lines]
+    for column in summary(None):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(shown(cell) for cell in row.values()))
+    Console(highlight=False, width=None if sys.stdout.isatty() else UNBROKEN).print(table)

@@ -1,0 +1,68 @@
+"""``cascade audit verify``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litellm_cascade.audit.ledger.files import chains_in, headless
+from litellm_cascade.audit.ledger.verifying import KeyNeededError, Verdict, verify_chain
+from litellm_cascade.offline.counting import counted
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", exists=True, help="Folders of a record, or files of it.")],
+    hmac_key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The environment variable that holds the key.")] = None,
+    allow_missing_start: Annotated[
+        bool, typer.Option("--allow-missing-start", help="The oldest files of a chain were removed on purpose.")
+    ] = False,
+) -> None:
+    """Find every line that was edited, removed, moved, cut off or inserted.
+
+    Each finding is one line: file:line, the number of the line in its chain, and what is wrong. Notes, which are no findings, begin with
+    "note:": requests that were not recorded because the disk was full, a last line that a crash left unfinished.
+
+    Exit codes: 0 nothing was found, 1 something was, 2 a path that does not exist, nothing to verify, or the key is needed.
+
+    For example:
+      cascade audit verify .cascade/record
+      cascade audit verify /var/lib/cascade/record --hmac-key-env CASCADE_RECORD_KEY
+    """
+    key = _key(hmac_key_env)
+    chains = chains_in(paths)
+    if not chains:
+        raise typer.BadParameter("there is no file of a record in what was named")
+    orphans = [f"{head}: the files of this chain are missing; only its head is left" for head in headless(paths)]
+    try:
+        verdicts = [verify_chain(name, files, key=key, start_may_be_missing=allow_missing_start) for (_, name), files in chains.items()]
+    except KeyNeededError as error:
+        raise typer.BadParameter(f"{error} with --hmac-key-env") from None
+    for line in [*orphans, *_lines(verdicts)]:
+        typer.echo(line)
+    found = len(orphans) + sum(len(verdict.findings) for verdict in verdicts)
+    typer.echo(_summary(verdicts, found))
+    raise typer.Exit(1 if found else 0)
+
+
+def _key(name: str | None) -> bytes | None:
+    if name is None:
+        return None
+    if not os.environ.get(name):
+        raise typer.BadParameter(f"the environment variable {name} is not set", param_hint="--hmac-key-env")
+    return os.environ[name].encode()
+
+
+def _lines(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    for verdict in verdicts:
+        yield from verdict.findings
+        yield from (f"note: {verdict.chain}: {note}" for note in verdict.notes)
+
+
+def _summary(verdicts: list[Verdict], found: int) -> str:
+    requests, files, lost = (sum(getattr(verdict, name) for verdict in verdicts) for name in ("requests", "files", "lost"))
+    read = f"{counted(len(verdicts), 'chain')}, {counted(files, 'file')}, {counted(requests, 'request')}"
+    return f"{read}: {counted(found, 'finding')}" + (f", {counted(lost, 'request')} not recorded" if lost else "")
