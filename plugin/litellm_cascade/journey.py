@@ -6,34 +6,46 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace
+from litellm_cascade.audit import RequestTrace, costs_of
 from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
-from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Basis, Classification, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
+
+
+class Meter(Protocol):
+    """Who counts requests. The module ``audit.request_metrics`` is one."""
+
+    def classified(self, classification: Classification, took_s: float) -> None:
+        """A classifier answered, or was given up, after so many seconds."""
+
+    def request_ended(self, record: AuditRecord) -> None:
+        """A request that was planned is over."""
 
 
 class Journey:
     """One request between its plan and its outcome: the run, the trace and the record that grow along the way."""
 
-    def __init__(self, trace: RequestTrace, sink: Sink | None = None) -> None:
+    def __init__(self, trace: RequestTrace, sink: Sink | None = None, meter: Meter | None = None) -> None:
         self.trace = trace
         self.plan: Plan | None = None
         self.run: CascadeRun | None = None
         self._sink = sink
+        self._meter = meter
+        self._basis = Basis()
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
         self._attempts_ended_ns: dict[int, int] = {}
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
-    def decided(self, plan: Plan) -> None:
+    def decided(self, plan: Plan, basis: Basis | None = None) -> None:
         """The policy chose."""
-        self.plan = plan
+        self.plan, self._basis = plan, basis or self._basis
         self.trace.decided(plan)
 
     @property
@@ -51,7 +63,7 @@ class Journey:
     @property
     def is_watched(self) -> bool:
         """True when somebody will read how it went: what only they need is worked out only then."""
-        return self._sink is not None or self.trace.route.is_recording()
+        return self._sink is not None or self._meter is not None or self.trace.route.is_recording()
 
     @property
     def has_failed(self) -> bool:
@@ -123,6 +135,16 @@ class Journey:
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
         self.trace.ended(outcome)
-        if self._sink is not None and self.plan is not None:
-            took_ms = (time.monotonic() - self._started) * 1e3
-            self._sink(AuditRecord(plan=self.plan, outcome=outcome, took_ms=took_ms, trace_id=self.trace.trace_id))
+        if self.plan is not None and (self._sink is not None or self._meter is not None):
+            self._tell(self._record(self.plan, outcome))
+
+    def _record(self, plan: Plan, outcome: Outcome) -> AuditRecord:
+        took_ms = (time.monotonic() - self._started) * 1e3
+        costs = costs_of(outcome, self._basis)
+        return AuditRecord(plan=plan, outcome=outcome, costs=costs, took_ms=took_ms, trace_id=self.trace.trace_id)
+
+    def _tell(self, record: AuditRecord) -> None:
+        if self._meter is not None:
+            self._meter.request_ended(record)
+        if self._sink is not None:
+            self._sink(record)

@@ -19,10 +19,10 @@ from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace, Tracing
 from litellm_cascade.errors import AccessError
-from litellm_cascade.journey import Journey, Sink
+from litellm_cascade.journey import Journey, Meter, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
-from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Load, Plan, Reason, Request
+from litellm_cascade.vocabulary import Basis, Classification, Envelope, Evidence, Load, Plan, Reason, Request
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -35,7 +35,7 @@ class PromptClassifier(Protocol):
 
 
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, the seed, and how tokens are counted."""
+    """What all requests of a process share: the classifier, where traces, records and counts go, the seed, and how tokens are counted."""
 
     def __init__(
         self,
@@ -44,16 +44,18 @@ class Pipeline:
         sink: Sink | None = None,
         seed: int = 0,
         count_tokens: TokenCounter = estimate_tokens,
+        meter: Meter | None = None,
     ) -> None:
         self._classifier = classifier
         self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
+        self._meter = meter
         self._seed = seed
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
         """A request has arrived: open its trace."""
-        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
+        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink, self._meter)
 
     async def plan(
         self, request: Request, policy: Policy, journey: Journey, load: Mapping[str, Load] | None = None, may_call: MayCall | None = None
@@ -80,14 +82,20 @@ class Pipeline:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
         left = [alias for alias in decision.ladder if may_call is None or await may_call(alias)]
         plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if left else decision)
-        journey.decided(plan)
+        journey.decided(plan, _basis(policy) if journey.is_watched else None)
         if not left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
         return plan
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:
-        started_ns = time.time_ns()
+        started_ns, started = time.time_ns(), time.perf_counter()
         classification = await self._classifier.classify(request)
+        if self._meter is not None:
+            self._meter.classified(classification, time.perf_counter() - started)
         journey.trace.classified(classification, started_ns=started_ns, ended_ns=time.time_ns())
         return classification
+
+
+def _basis(policy: Policy) -> Basis:
+    return Basis(prices=policy.prices, smallest=policy.document.smallest, largest=policy.document.largest)

@@ -404,11 +404,30 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a request is priced with, as its policy had it when it was decided."""
+
+    prices: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # by alias: USD per million tokens, in and out
+    smallest: str | None = None  # the pool's aliases of the lowest and the highest tier
+    largest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a request cost, and what its answer would have cost from the smallest and from the largest alias alone. USD; None: unknown."""
+
+    actual_usd: float | None = None
+    all_small_usd: float | None = None
+    all_large_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """What is told to the operator about one request, without a word of its text."""
 
     plan: Plan
     outcome: Outcome
+    costs: Costs = Costs()
     took_ms: float = 0.0
     trace_id: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)

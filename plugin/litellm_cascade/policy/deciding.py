@@ -72,6 +72,11 @@ class Policy:
         return self.digest[: len("sha256:") + 16]
 
     @property
+    def prices(self) -> Mapping[str, tuple[float, float]]:
+        """US dollars per million tokens, in and out, by alias: the policy's own, else LiteLLM's; an alias without either is left out."""
+        return self.estimator.prices
+
+    @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
         """The aliases of every cascade, cheapest first; each ladder once."""
         return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))

@@ -66,6 +66,8 @@ class Estimator:
 
     def __init__(self, pool: Mapping[str, ModelCard], table: Table | None = None) -> None:
         self._aliases = tuple(_prepared(name, pool[name], table or {}) for name in sorted(pool))
+        found = {name: pool[name].price or (table or {}).get(name, Known()).price for name in sorted(pool)}
+        self.prices = {name: (price.input_usd_per_million, price.output_usd_per_million) for name, price in found.items() if price}
         self.unknown = {name: Estimate(alias=name) for name in sorted(pool)}
 
     def of(self, evidence: Evidence) -> dict[str, Estimate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 import litellm
 from litellm.proxy import proxy_server
 
+from litellm_cascade.audit import request_metrics
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
+from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.runtime import Runtime
 from litellm_cascade.proxy.settings import policy_path, read_settings
@@ -41,9 +44,13 @@ def _started() -> Runtime:
     settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
     config_file = proxy_server.user_config_file_path
     shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
-    started = Runtime(settings, shelf)
-    check_configuration(proxy_server.proxy_config.config, config_file, shelf.policy)
+    config = proxy_server.proxy_config.config
+    measured = is_measured(config, settings.metrics_port, os.environ)
+    started = Runtime(settings, shelf, request_metrics if measured else None)
+    check_configuration(config, config_file, shelf.policy)
     _warm_up(started)
+    if settings.metrics_port is not None:
+        serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
     return started
 

@@ -14,7 +14,7 @@ from litellm_cascade.audit import Tracing, metrics, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.errors import LateError
-from litellm_cascade.journey import Journey
+from litellm_cascade.journey import Journey, Meter
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.headers import headers_of
@@ -40,14 +40,14 @@ SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
 class Runtime:
     """Answers the hooks and the provider."""
 
-    def __init__(self, settings: Settings, shelf: Shelf) -> None:
+    def __init__(self, settings: Settings, shelf: Shelf, meter: Meter | None = None) -> None:
         self.settings = settings
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
         self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
         self._models = VirtualModels()
-        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens])
+        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens], meter=meter)
         self._watching: asyncio.Task[None] | None = None
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
