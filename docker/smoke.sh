@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # Builds the image of the proxy without a registry and runs it as compose.yaml does: another user, read-only, without a network.
-# Needs root and Debian's buildah, podman, runc and mmdebstrap. The base is Debian itself with its Python; wheels come from pip's own index.
-#   SMOKE_FOLDER  what is kept between runs: the base and the wheels (/var/tmp/litellm-cascade-smoke)
-#   SUITE         Debian release of the base (bookworm); its Python must be of the same version as PYTHON
-#   PYTHON        with pip, to gather the wheels (.venv/bin/python)
+# Needs root and Debian's buildah, podman, runc and mmdebstrap. The base is Debian itself with its Python; packages come from where this
+# machine's pip has them (/etc/pip.conf and the certificates are lent to the build, and are not in the image).
+#   SMOKE_FOLDER  where the base is kept between runs (/var/tmp/litellm-cascade-smoke)
+#   SUITE         Debian release of the base (bookworm)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 folder=${SMOKE_FOLDER:-/var/tmp/litellm-cascade-smoke}
 suite=${SUITE:-bookworm}
-python=${PYTHON:-.venv/bin/python}
 base=localhost/litellm-cascade-base:$suite
 image=localhost/litellm-cascade:smoke
 name=litellm-cascade-smoke-$$
@@ -20,14 +19,13 @@ for tool in buildah podman runc mmdebstrap; do
     command -v "$tool" >/dev/null || fail "$tool is missing: apt-get install --no-install-recommends buildah podman runc mmdebstrap"
 done
 [ "$(id -u)" = 0 ] || fail "this needs root: mmdebstrap and a build in a chroot do"
-"$python" -m pip --version >/dev/null || fail "'$python' has no pip: make test makes .venv, or name another with PYTHON="
 
 # Low limits: where this runs may allow no higher ones. runc, because crun refuses hybrid control groups.
 container=(podman --runtime "$(command -v runc)")
 limits=(--ulimit nofile=4096:4096 --ulimit nproc=1024:1024)
 
 say "base: Debian $suite"
-mkdir -p "$folder/wheels"
+mkdir -p "$folder"
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     [ -s "$folder/$suite.tar" ] || mmdebstrap --quiet --variant=apt --include=python3-venv,ca-certificates "$suite" "$folder/$suite.tar"
     scratch=$(buildah from scratch)
@@ -35,19 +33,19 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     buildah commit --quiet --rm "$scratch" "$base" >/dev/null
 fi
 
-say "wheels, as constraints.txt pins them"
-"$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$folder/wheels" --constraint constraints.txt . hatchling
-
 say "image"
+lent=()
+for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
+    [ ! -e "$file" ] || lent+=(--volume "$(realpath "$file"):$file:ro")
+done
 buildah build --quiet --format docker --isolation chroot --target proxy --file docker/Dockerfile --ignorefile docker/Dockerfile.dockerignore \
-    --build-arg PYTHON_IMAGE="$base" --build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels --volume "$folder/wheels:/wheels:ro" \
-    --tag "$image" .
+    --build-arg PYTHON_IMAGE="$base" --build-arg PIP_INDEX_URL="${PIP_INDEX_URL:-https://pypi.org/simple}" "${lent[@]}" --tag "$image" .
 podman image inspect --format '{{.Size}} bytes, user {{.User}}' "$image"
 podman image inspect --format '{{json .HealthCheck}}' "$image" | grep -q healthcheck.py || fail "the image has no health check"
 
 say "run"
 trap '"${container[@]}" rm --force --time 1 "$name" >/dev/null 2>&1 || true' EXIT
-key=sk-$("$python" -c 'import secrets; print(secrets.token_hex(24))')
+key=sk-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
 "${container[@]}" run --detach --name "$name" "${limits[@]}" --network none --read-only --tmpfs /tmp:mode=1777 --cap-drop all \
     --security-opt no-new-privileges --env LITELLM_MASTER_KEY="$key" --env OTEL_SDK_DISABLED=true "$image" >/dev/null
 inside() { "${container[@]}" exec "$name" "$@"; }

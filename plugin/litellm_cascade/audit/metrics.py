@@ -29,6 +29,7 @@ def policy_in_use(policy: str, digest: str, before: str | None) -> None:
         if SHARED not in os.environ:
             POLICY.remove(policy, before)
     POLICY.labels(policy, digest).set(1)
+    RELOAD_FAILURES.labels(policy)  # from 0, or Prometheus would not see the first one as an increase
 
 
 def reload_refused(policy: str) -> None:

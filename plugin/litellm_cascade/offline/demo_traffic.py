@@ -1,6 +1,6 @@
 """Sends made-up prompts of every task type through a proxy, round after round, so that dashboards have something to show.
 
-    python -m litellm_cascade.offline.demo_traffic --url http://127.0.0.1:4000 --rounds 1
+python -m litellm_cascade.offline.demo_traffic --url http://127.0.0.1:4000 --rounds 1
 """
 
 from __future__ import annotations
