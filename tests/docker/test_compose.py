@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import subprocess
+import sys
 from itertools import chain
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def test_compose_understands_every_profile(tmp_path, files, profile):
     done = run_config(tmp_path, files, *(("--profile", profile) if profile else ()))
     assert (done.returncode, done.stderr) == (0, "")
     assert ("traffic" in json.loads(done.stdout)["services"]) is (profile is not None)
+
+
+@pytest.mark.parametrize("file", WITH_DATABASE)
+def test_the_schema_of_compose_files_agrees(file):
+    pytest.importorskip("check_jsonschema")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DOCKER / file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("missing", SECRETS)

@@ -1,7 +1,6 @@
 """The Dockerfiles, without building them: docker/smoke.sh does that."""
 
 import re
-import runpy
 import shutil
 import socket
 import subprocess
@@ -57,11 +56,6 @@ def test_what_is_copied_is_there_and_is_let_through():
     let_through = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line.startswith("!")]
     assert all((ROOT / source).exists() for source in sources)
     assert {source for source in sources if not any(fnmatchcase(source, pattern) for pattern in let_through)} == set()
-
-
-@pytest.fixture
-def health_check():
-    return runpy.run_path(str(DOCKER / "healthcheck.py"))["main"]
 
 
 def run_health_check(port):
