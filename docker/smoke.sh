@@ -46,7 +46,7 @@ podman image inspect --format '{{json .HealthCheck}}' "$image" | grep -q healthc
 say "run"
 trap '"${container[@]}" rm --force --time 1 "$name" >/dev/null 2>&1 || true' EXIT
 key=sk-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
-"${container[@]}" run --detach --name "$name" "${limits[@]}" --network none --read-only --tmpfs /tmp:mode=1777 --cap-drop all \
+"${container[@]}" run --detach --name "$name" "${limits[@]}" --network none --read-only --tmpfs /tmp:mode=1777 --cap-drop all --no-healthcheck \
     --security-opt no-new-privileges --env LITELLM_MASTER_KEY="$key" --env OTEL_SDK_DISABLED=true "$image" >/dev/null
 inside() { "${container[@]}" exec "$name" "$@"; }
 for _ in $(seq 90); do
@@ -64,7 +64,7 @@ for tool in gcc cc make pip; do
 done
 inside cascade check /etc/cascade/policies/balanced.yaml
 inside python -m litellm_cascade.offline.demo_traffic --each 1 --rounds 1
-time "${container[@]}" stop --time 20 "$name" >/dev/null
+time "${container[@]}" stop --time 45 "$name" >/dev/null
 code=$("${container[@]}" inspect --format '{{.State.ExitCode}}' "$name")
 [ "$code" = 0 ] || fail "it ended with code $code when it was told to stop"
 say "passed"

@@ -107,7 +107,7 @@ def test_the_counts_of_two_workers_add_up(start_proxy, upstream_server, upstream
     shared.mkdir()
     config = cascade_config(upstream_server.url, callback_settings={"cascade": {"policies": "policies", "metrics_port": port}})
     arguments = ("--num_workers", "2", "--timeout_worker_healthcheck", "90", "--prometheus_metrics_port", str(litellms_port))
-    two = start_proxy(config, env={"PROMETHEUS_MULTIPROC_DIR": str(shared)}, arguments=arguments)
+    two = start_proxy(config, env={"PROMETHEUS_MULTIPROC_DIR": str(shared)}, arguments=arguments, ready_within_s=240)
     sent = 0
     with ThreadPoolExecutor(8) as threads:
         while len(workers_that_counted(shared)) < 2:
