@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from litellm_cascade.journey import Journey
-from litellm_cascade.vocabulary import Confidence, Outcome
+from litellm_cascade.vocabulary import Confidence, Outcome, Reason
 
 PREFIX = "x-cascade-"
 
 
 def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
-    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated`` and ``-reason``; with ``everything`` also how it came about."""
+    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated``, ``-reason``, and ``-abstained`` where the answer is doubtful.
+
+    With ``everything`` also how it came about.
+    """
     decision, outcome = journey.decided_plan.decision, journey.outcome()
     told = {
         "policy": decision.policy,
@@ -17,7 +20,10 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         "model": outcome.alias or ("" if journey.cascades else decision.alias),
         "escalated": "true" if outcome.escalated else "false",
         "reason": outcome.reason.value,
+        "abstained": outcome.abstained.value if outcome.abstained is not None else "",
     }
+    if outcome.reason is Reason.CACHED:
+        told["cached"] = "true"
     if everything:
         told |= {
             "route": decision.route,
