@@ -29,6 +29,7 @@ from litellm_cascade.vocabulary import (
     AuditRecord,
     Band,
     Basis,
+    Classification,
     Consultation,
     Outcome,
     Plan,
@@ -47,16 +48,28 @@ class Sink(Protocol):
     def __call__(self, record: AuditRecord, texts: Texts | None = None) -> Receipt | None: ...
 
 
+class Meter(Protocol):
+    """Who counts requests. The module ``audit.request_metrics`` is one."""
+
+    def classified(self, classification: Classification, took_s: float) -> None:
+        """A classifier answered, or was given up, after so many seconds."""
+
+    def request_ended(self, record: AuditRecord) -> None:
+        """A request that was planned is over."""
+
+
 class Journey:
     """One request between its plan and its outcome: the run, the trace and the record that grow along the way."""
 
-    def __init__(self, trace: RequestTrace, sink: Sink | None = None) -> None:
+    def __init__(self, trace: RequestTrace, sink: Sink | None = None, meter: Meter | None = None) -> None:
         self.trace = trace
         self.plan: Plan | None = None
         self.run: CascadeRun | None = None
         self._contract = AnswerContract()
         self.allowance: RequestAllowance | None = None
         self._sink = sink
+        self._meter = meter
+        self._basis = Basis()
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
         self._attempts_ended_ns: dict[int, int] = {}
@@ -91,7 +104,7 @@ class Journey:
     def is_watched(self) -> bool:
         """True when somebody will read how it went: what only they need is worked out only then."""
         counts_costs = self.allowance is not None and self.allowance.counts_costs
-        return counts_costs or self._sink is not None or self.trace.route.is_recording()
+        return counts_costs or self._sink is not None or self._meter is not None or self.trace.route.is_recording()
 
     @property
     def is_recorded(self) -> bool:
@@ -220,12 +233,15 @@ class Journey:
             metrics.judged(self.plan.decision.policy, outcome)
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
-        self.trace.ended(outcome, self._recorded(outcome))
+        record = self._record(outcome) if self._sink is not None or self._meter is not None else None
+        self.trace.ended(outcome, self._recorded(record) if record is not None else None)
+        if record is not None and self._meter is not None:
+            self._meter.request_ended(record)
 
-    def _recorded(self, outcome: Outcome) -> Receipt | None:
-        if self._sink is None or self.plan is None:
+    def _record(self, outcome: Outcome) -> AuditRecord | None:
+        if self.plan is None:
             return None
-        record = AuditRecord(
+        return AuditRecord(
             plan=self.plan,
             outcome=outcome,
             basis=self._basis,
@@ -233,6 +249,10 @@ class Journey:
             took_ms=(time.monotonic() - self._started) * 1e3,
             trace_id=self.trace.trace_id,
         )
+
+    def _recorded(self, record: AuditRecord) -> Receipt | None:
+        if self._sink is None:
+            return None
         try:
             return self._sink(record) if self._texts is None else self._sink(record, replace(self._texts, answers=self._answers))
         except Exception as error:  # noqa: BLE001 - a sink is anybody's code, and must not cost the answer

@@ -21,7 +21,7 @@ from opentelemetry.trace import Span
 from litellm_cascade.audit import RequestTrace, Tracing, input_hash
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Budgets
-from litellm_cascade.journey import Journey, Sink
+from litellm_cascade.journey import Journey, Meter, Sink
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
 from litellm_cascade.vocabulary import Band, Basis, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request, Texts
@@ -44,8 +44,8 @@ def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
 
 
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, the seed, the salt, how tokens are counted, and
-    what limits escalations.
+    """What all requests of a process share: the classifier, where traces, records and counts go, the seed, the salt, how tokens are
+    counted, and what limits escalations.
 
     ``salt`` is for the hash of what was asked; without it hashes can only be compared within this process.
     """
@@ -59,18 +59,20 @@ class Pipeline:
         salt: bytes | None = None,
         count_tokens: TokenCounter = estimate_tokens,
         budgets: Budgets | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self._classifier = classifier
         self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
+        self._meter = meter
         self._seed = seed
         self._salt = secrets.token_bytes(32) if salt is None else salt
         self._budgets = budgets
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
         """A request has arrived: open its trace."""
-        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink)
+        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink, self._meter)
 
     async def plan(
         self, request: Request, policy: Policy, journey: Journey, load: Mapping[str, Load] | None = None, may_call: MayCall | None = None
@@ -116,7 +118,7 @@ class Pipeline:
             straight = policy.limited_to(decision, [last], why=f"over_budget:{over}")
             return replace(straight, degraded=(*straight.degraded, f"over_budget:{over}"))
         ill = [alias for alias in below if not allowance.permits.admits(alias)]
-        able = policy.limited_to(decision, [alias for alias in decision.ladder if alias not in ill], why="rung_open")
+        able = policy.limited_to(decision, [alias for alias in decision.aliases if alias not in ill], why="rung_open")
         return replace(
             able, degraded=(*able.degraded, *(f"rung_open:{alias}" for alias in ill), *(self._budgets.degraded if policy.limits else ()))
         )
@@ -138,7 +140,9 @@ class Pipeline:
         return Texts(turns=request.turns) if journey.is_recorded and policy.document.privacy.keeps(chance) else None
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:
-        started_ns = time.time_ns()
+        started_ns, started = time.time_ns(), time.perf_counter()
         classification = await self._classifier.classify(request)
+        if self._meter is not None:
+            self._meter.classified(classification, time.perf_counter() - started)
         journey.trace.classified(classification, started_ns=started_ns, ended_ns=time.time_ns())
         return classification

@@ -49,7 +49,7 @@ def test_what_is_only_unwise_is_logged_and_the_proxy_runs(start_proxy, config):
     config["general_settings"]["cancel_on_disconnect"] = False
     config["litellm_settings"].pop("fallbacks")
     log = start_proxy(config).log()
-    assert "cascade: the ladder of model 'auto' judges 'small' on log-probabilities, which 'anthropic/small' does not give" in log
+    assert "judges 'small' for model 'auto' on log-probabilities, which 'anthropic/small' does not give" in log
     assert "cascade: general_settings.cancel_on_disconnect is not true" in log
     assert "cascade: litellm_settings.fallbacks has no entry for 'auto'" in log
 

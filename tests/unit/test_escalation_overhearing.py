@@ -49,6 +49,9 @@ class Upstream:
     async def open(self, rung, alias):
         return self.stream
 
+    async def consult(self, asked):
+        return 0.5
+
     def ended(self, rung):
         self.told.append(rung)
 

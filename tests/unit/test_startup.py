@@ -1,13 +1,16 @@
 """Each sentence that a configuration can earn at start-up."""
 
+import socket
 from copy import deepcopy
 
 import pytest
 
+from litellm_cascade.audit.metrics import SHARED
 from litellm_cascade.errors import StartupError
 from litellm_cascade.policy import parse_policy
+from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.settings import read_settings
-from litellm_cascade.proxy.startup import _workers, find
+from litellm_cascade.proxy.startup import _metrics, _workers, find
 
 CALLBACK = "litellm_cascade.proxy.hooks.cascade"
 POLICY = """
@@ -197,8 +200,45 @@ def test_an_unknown_setting():
     assert caught.value.problems == (
         "callback_settings.cascade.classifier.within_ms: input should be greater than 0; it is 0 now",
         "callback_settings.cascade.polices: there is no such setting; the settings are "
-        "access, budget_sync_seconds, classifier, debug_headers, memory, policies, record, reload_seconds, rungs, seed, tokens",
+        "access, budget_sync_seconds, classifier, debug_headers, memory, metrics_port, policies, record, reload_seconds, rungs, seed, "
+        "tokens",
     )
+
+
+@pytest.mark.parametrize(
+    ("port", "workers", "environ", "said"),
+    [
+        (9464, "2", {}, ["callback_settings.cascade.metrics_port is one port for 2 workers"]),
+        (9464, "2", {SHARED: "/somewhere"}, []),
+        (9464, "1", {}, []),
+        (None, "2", {}, []),
+    ],
+)
+def test_one_port_for_the_metrics_of_several_workers_needs_a_shared_folder(port, workers, environ, said):
+    config = {"callback_settings": {"cascade": {"metrics_port": port}}}
+    problems = list(_metrics(config, ["litellm", "--num_workers", workers], environ))
+    assert [problem.partition(", ")[0] for problem in problems] == said
+
+
+@pytest.mark.parametrize(
+    ("settings", "port", "environ", "measured"),
+    [
+        ({}, None, {}, False),
+        ({"callbacks": ["otel"]}, None, {}, False),
+        ({"callbacks": ["otel", "prometheus"]}, None, {}, True),
+        ({"success_callback": "prometheus"}, None, {}, True),
+        ({}, 9464, {}, True),
+        ({}, None, {SHARED: "/somewhere"}, True),
+    ],
+)
+def test_requests_are_counted_where_somebody_can_read_the_counts(settings, port, environ, measured):
+    assert is_measured({"litellm_settings": settings}, port, environ) is measured
+
+
+def test_a_port_that_is_taken_is_said_at_start_up():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(StartupError) as caught:
+        serve_metrics(taken.getsockname()[1])
+    assert caught.value.problems[0].startswith("callback_settings.cascade.metrics_port: nothing can listen on 127.0.0.1:")
 
 
 COMPLAINT = "2 workers are given 5 s to start, after which uvicorn kills and restarts them, for ever on a busy machine"

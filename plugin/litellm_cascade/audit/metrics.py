@@ -1,12 +1,16 @@
-"""Prometheus metrics, on the process's default registry: LiteLLM's ``/metrics`` shows them where its ``prometheus`` callback is on."""
+"""Prometheus metrics of a proxy, on its default registry: LiteLLM's ``/metrics`` has them where its callback ``prometheus`` is on."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import Counter, Gauge
 
 from litellm_cascade.vocabulary import Outcome
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder through which workers add up their counts."""
 
 POLICY = Gauge("cascade_policy_info", "1 for the policy version in use", ["policy", "digest"], multiprocess_mode="mostrecent")
 RELOAD_FAILURES = Counter(
@@ -34,8 +38,11 @@ RUNG_SKIPPED = Counter("cascade_rung_skipped", "Requests that did without a rung
 def policy_in_use(policy: str, digest: str, before: str | None) -> None:
     """A policy version is in use from now on, instead of the one before."""
     if before is not None:
-        POLICY.remove(policy, before)
+        POLICY.labels(policy, before).set(0)  # first, because what workers have written to a shared folder cannot be removed
+        if SHARED not in os.environ:
+            POLICY.remove(policy, before)
     POLICY.labels(policy, digest).set(1)
+    RELOAD_FAILURES.labels(policy)  # from 0, or Prometheus would not see the first one as an increase
 
 
 def reload_refused(policy: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,10 +11,12 @@ from typing import Any, TypeVar
 import litellm
 from litellm.proxy import proxy_server
 
+from litellm_cascade.audit import request_metrics
 from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
+from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.record import facts_of, record_options
 from litellm_cascade.proxy.runtime import Runtime
@@ -47,9 +50,13 @@ def _started() -> Runtime:
     record = record_options(settings.record, config_file)
     ledger = Ledger(record, facts_of(shelf.digests)) if record is not None else None
     salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
-    started = Runtime(settings, shelf, ledger, salt)
-    check_configuration(proxy_server.proxy_config.config, config_file, shelf.policy)
+    config = proxy_server.proxy_config.config
+    measured = is_measured(config, settings.metrics_port, os.environ)
+    started = Runtime(settings, shelf, ledger, salt, request_metrics if measured else None)
+    check_configuration(config, config_file, shelf.policy)
     _warm_up(started)
+    if settings.metrics_port is not None:
+        serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
     return started
 

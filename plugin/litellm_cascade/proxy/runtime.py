@@ -19,7 +19,7 @@ from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
 from litellm_cascade.errors import LateError
 from litellm_cascade.escalation import Budgets
-from litellm_cascade.journey import Journey, Sink
+from litellm_cascade.journey import Journey, Meter, Sink
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.answers import said_in
@@ -51,7 +51,9 @@ SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
 class Runtime:
     """Answers the hooks and the provider."""
 
-    def __init__(self, settings: Settings, shelf: Shelf, sink: Sink | None = None, salt: bytes | None = None) -> None:
+    def __init__(
+        self, settings: Settings, shelf: Shelf, sink: Sink | None = None, salt: bytes | None = None, meter: Meter | None = None
+    ) -> None:
         self.settings = settings
         self.shelf = shelf
         self.journeys = Journeys()
@@ -63,7 +65,16 @@ class Runtime:
         self.breakers = Breakers(lambda: _rung_breaker(settings.rungs))
         """Of the rungs, by alias; whatever else is asked on the way to a verdict may have one under a name of its own."""
         self._budgets = Budgets(self.breakers)
-        self._pipeline = Pipeline(self.classifier, Tracing(), sink, settings.seed, salt, COUNTERS[settings.tokens], self._budgets)
+        self._pipeline = Pipeline(
+            self.classifier,
+            Tracing(),
+            sink,
+            seed=settings.seed,
+            salt=salt,
+            count_tokens=COUNTERS[settings.tokens],
+            budgets=self._budgets,
+            meter=meter,
+        )
         self._at_work: list[asyncio.Task[None]] = []
 
     # --- before the call -----------------------------------------------------------------------------------------------------------

@@ -78,6 +78,8 @@ class Settings(BaseModel):
     reload_seconds: float = Field(default=2.0, ge=0)
     """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where Prometheus metrics are served on 127.0.0.1, for proxies whose own /metrics is off."""
     memory: MemorySettings = MemorySettings()
     rungs: RungSettings = RungSettings()
     budget_sync_seconds: float = Field(default=1.0, gt=0)

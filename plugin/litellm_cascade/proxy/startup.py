@@ -17,6 +17,7 @@ from typing import Any
 import litellm
 from litellm._logging import verbose_proxy_logger
 
+from litellm_cascade.audit.metrics import SHARED
 from litellm_cascade.errors import PolicyError, StartupError
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.models import PROVIDER, policy_of, virtual_models
@@ -49,7 +50,13 @@ def find(config: Mapping[str, Any], config_file: str | None, policy_named: Calla
     """Everything there is to say about a configuration."""
     models = list(config.get("model_list") or ())
     findings = Findings()
-    findings.problems += [*_shadow(config_file), *_callbacks(config), *_provider(config), *_prices(models)]
+    findings.problems += [
+        *_shadow(config_file),
+        *_callbacks(config),
+        *_provider(config),
+        *_prices(models),
+        *_metrics(config, sys.argv, os.environ),
+    ]
     findings.warnings += [*_settings(config, models), *_workers(sys.argv, os.environ)]
     for name, policy_name in virtual_models(models).items():
         try:
@@ -114,6 +121,16 @@ def _prices(models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                     f"the virtual model {model['model_name']!r} has a price ({section}.{priced[0]}): a price of 0 makes LiteLLM skip "
                     "every budget check, any other bills its answers twice; remove it, the aliases it calls are billed by themselves"
                 )
+
+
+def _metrics(config: Mapping[str, Any], arguments: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:
+    settings = (config.get("callback_settings") or {}).get(PROVIDER) or {}
+    workers = _number(arguments, environ, "--num_workers", "NUM_WORKERS")
+    if settings.get("metrics_port") and workers is not None and workers > 1 and not environ.get(SHARED):
+        yield (
+            f"callback_settings.cascade.metrics_port is one port for {workers:.0f} workers, which cannot add up their counts; "
+            f"set {SHARED} to an empty folder, or start with one worker"
+        )
 
 
 def _unknown_aliases(name: str, policy: Policy, config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""The Dockerfiles, without building them: docker/smoke.sh does that."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from litellm_cascade.testing.upstream import FakeUpstream
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "docker"
+DOCKERFILES = sorted(path for path in DOCKER.glob("Dockerfile*") if path.suffix != ".dockerignore")
+
+
+def tool(name):
+    """Beside this Python, or on the path."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed here")
+    return found
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_hadolint_has_nothing_to_say(path):
+    done = subprocess.run([tool("hadolint"), str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_what_runs_is_not_root_and_has_a_health_check(path):
+    stages = re.split(r"^FROM ", path.read_text(), flags=re.MULTILINE)[1:]
+    runtime = next(stage for stage in stages if stage.partition("\n")[0].endswith(" AS runtime"))
+    assert re.search(r"^USER (?!0|root)\d+:\d+$", runtime, re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK .*CMD", runtime, re.MULTILINE)
+    assert "pip" not in runtime
+    assert stages[-1].startswith("runtime AS ")
+
+
+def test_every_stage_comes_from_a_pinned_image_or_an_earlier_stage():
+    text = (DOCKER / "Dockerfile").read_text()
+    assert re.search(r"^ARG PYTHON_IMAGE=\S+:\d+\.\d+\.\d+-slim-\w+$", text, re.MULTILINE)
+    earlier = {"${PYTHON_IMAGE}"}
+    for base, name in re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE):
+        assert base in earlier
+        earlier.add(name)
+
+
+def test_what_is_copied_is_there_and_is_let_through():
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+    sources = [source for line in copied for source in line.split()]
+    let_through = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line.startswith("!")]
+    assert all((ROOT / source).exists() for source in sources)
+    assert {source for source in sources if not any(fnmatchcase(source, pattern) for pattern in let_through)} == set()
+
+
+def run_health_check(port):
+    command = [sys.executable, str(DOCKER / "healthcheck.py")]
+    return subprocess.run(command, env={"PORT": str(port)}, capture_output=True, text=True, check=False)
+
+
+def test_the_health_check_says_what_does_not_answer():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    done = run_health_check(port)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"http://127.0.0.1:{port}/health/liveliness: ")
+
+
+def test_the_health_check_fails_on_an_error_of_the_proxy():
+    with FakeUpstream() as upstream:  # which has no such route
+        done = run_health_check(upstream.url.rpartition(":")[2])
+    assert (done.returncode, "404" in done.stderr) == (1, True)
+
+
+def test_the_smoke_test_is_a_sound_script():
+    script = DOCKER / "smoke.sh"
+    assert "set -euo pipefail" in script.read_text()
+    subprocess.run(["bash", "-n", str(script)], check=True)
