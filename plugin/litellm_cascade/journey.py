@@ -68,7 +68,7 @@ class Journey:
 
     async def settle(self, upstream: WholeUpstream) -> Any:
         """Climb the ladder over whole answers; the served rung's payload."""
-        run = self.run = CascadeRun(self.decided_plan.decision)
+        run = self.run = self._new_run()
         try:
             return await settle_whole(run, upstream)
         except asyncio.CancelledError:
@@ -79,7 +79,7 @@ class Journey:
 
     def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
         """Climb the ladder over streams; iterate the result for the payloads to show."""
-        self.run = CascadeRun(self.decided_plan.decision)
+        self.run = self._new_run()
         return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
 
     def attempt_started(self, rung: int, alias: str) -> Span:
@@ -115,6 +115,9 @@ class Journey:
         if reason is not None:
             outcome = replace(outcome, reason=reason)
         self._end(outcome)
+
+    def _new_run(self) -> CascadeRun:
+        return CascadeRun(self.decided_plan.decision, self.decided_plan.evidence.classification.task)
 
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is not None:

@@ -1,6 +1,7 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
-from litellm_cascade.escalation.confidence import SCORES, measure
+from litellm_cascade.escalation.calibration import calibrated, probability
+from litellm_cascade.escalation.confidence import SCORES, features, measure
 from litellm_cascade.escalation.judging import judge
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
 from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
@@ -19,7 +20,10 @@ __all__ = [
     "StreamUpstream",
     "StreamedCascade",
     "WholeUpstream",
+    "calibrated",
+    "features",
     "judge",
     "measure",
+    "probability",
     "settle_whole",
 ]

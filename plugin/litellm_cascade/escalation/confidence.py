@@ -32,6 +32,12 @@ def measure(gate: Gate, tokens: Sequence[TokenLogprob] | None) -> Confidence:
     return Confidence(name=gate.score, score=score, threshold=gate.accept_at, tokens=len(judged))
 
 
+def features(tokens: Sequence[TokenLogprob] | None, of: str) -> Mapping[str, float]:
+    """Every score of what ``of`` names among ``tokens``, and how many those are; empty when nothing is left to judge."""
+    judged = _judged_logprobs(of, tokens or ())
+    return {name: score(judged) for name, score in SCORES.items()} | {"tokens": float(len(judged))} if judged else {}
+
+
 def _judged_logprobs(part: str, tokens: Sequence[TokenLogprob]) -> list[float]:
     chosen: Iterable[TokenLogprob] = _after_reasoning(tokens) if part == "answer" else tokens
     # Some servers end a whole answer with an entry for the end token, whose text is empty; streams of the same server do not.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from litellm_cascade.escalation.calibration import calibrated
 from litellm_cascade.escalation.confidence import measure
 from litellm_cascade.vocabulary import Completion, Confidence, Gate, Judgement, Reason, Verdict
 
 
-def judge(gate: Gate, completion: Completion, *, complete: bool) -> Judgement:
-    """Judge an answer, or (``complete`` false) the part of a stream that has arrived."""
-    confidence = measure(gate, completion.tokens)
+def judge(gate: Gate, completion: Completion, *, complete: bool, alias: str = "", task: str = "Unknown") -> Judgement:
+    """Judge an answer of ``alias`` to a ``task``, or (``complete`` false) the part of a stream that has arrived."""
+    confidence = calibrated(measure(gate, completion.tokens), gate, completion.tokens, alias=alias, task=task, complete=complete)
     for defect in _defects(completion) if complete else ():
         if defect.value in gate.also_escalate:
             return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence)
@@ -30,9 +31,9 @@ def _defects(completion: Completion) -> Iterator[Reason]:
 
 
 def _by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
-    if confidence.score is None:
+    if confidence.value is None:
         verdict = Verdict.ACCEPT if gate.unknown == "accept" else Verdict.ESCALATE
         return Judgement(verdict=verdict, reason=Reason.UNKNOWN_CONFIDENCE, confidence=confidence)
-    if confidence.score >= confidence.threshold:
+    if confidence.value >= confidence.threshold:
         return Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT, confidence=confidence)
     return Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE, confidence=confidence)

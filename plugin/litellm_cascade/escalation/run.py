@@ -40,7 +40,9 @@ Step = Ask | Serve | Fail
 class CascadeRun:
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, task: str = "Unknown") -> None:
+        """``task`` is what the classifier found, for gates that are calibrated by task type."""
+        self._task = task
         self._ladder = decision.ladder
         self.gate = decision.gate
         self._degraded = list(decision.degraded)
@@ -119,7 +121,7 @@ class CascadeRun:
     def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
         if self.gate is None or self.on_last_rung:
             return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        return judge(self.gate, completion, complete=complete)
+        return judge(self.gate, completion, complete=complete, alias=self._ladder[self.rung], task=self._task)
 
     def _serve(self, rung: int, reason: Reason) -> Serve:
         self._served = rung

@@ -15,7 +15,10 @@ _SCORES = {
     "sum": ("the sum of the log-probabilities", "the text as a whole has a probability of"),
 }
 _TOKENS = {"all": "all tokens", "answer": "the answer's tokens", "reasoning_and_answer": "the tokens of reasoning and answer"}
-_TOLD = {"name", "score", "of", "accept_at", "unknown", "also_escalate", "stream", "whole_within_ms", "first_chunk_within_ms"}
+_TOLD = {
+    *("name", "score", "of", "accept_at", "calibrations", "unknown", "also_escalate"),
+    *("stream", "whole_within_ms", "first_chunk_within_ms"),
+}
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:
@@ -69,6 +72,12 @@ def _called(gate: Gate | None) -> str:
 def _score_sentence(gate: Gate) -> str:
     score, meaning = _SCORES.get(gate.score, (f"{gate.score}", None))
     over = _TOKENS.get(gate.of, gate.of)
+    if gate.calibrations:
+        named = listed(f"{calibration.id} of {alias}" for alias, calibration in sorted(gate.calibrations.items()))
+        return (
+            f"An answer is served when it is right with a probability of at least {gate.accept_at:g}, "
+            f"judged by {score} of {over} and the calibration {named}."
+        )
     bound = f"{gate.accept_at:g}"
     if meaning is not None:
         bound += f" nats ({meaning} {exp(gate.accept_at):.2g})"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from litellm_cascade.policy.strict import Strict
-from litellm_cascade.vocabulary import Gate, StreamJudging
+from litellm_cascade.policy.strict import Label, Strict
+from litellm_cascade.vocabulary import Calibration, Gate, StreamJudging
 
 AlsoEscalate = Literal["empty", "truncated"]
 
@@ -39,12 +40,28 @@ class DeadlineRule(Strict):
     first_chunk_ms: float = Field(default=30_000.0, gt=0, description="Milliseconds until a stream's first chunk.")
 
 
+def _one_or_several(calibration: Any) -> str:
+    return "several" if isinstance(calibration, dict) else "one"
+
+
+CalibrationFiles = Annotated[
+    Annotated[str, Tag("one")] | Annotated[dict[Label, str], Tag("several"), Field(min_length=1)], Discriminator(_one_or_several)
+]
+"""The file of the one alias that is judged, or a file for each."""
+
+
 class GateRule(Strict):
     """One gate: a score, the value from which it is accepted, and what else counts."""
 
     confidence: ConfidenceRule = ConfidenceRule()
+    calibration: CalibrationFiles | None = Field(
+        default=None,
+        description="JSON files of `cascade calibrate`, relative to this policy: one, or alias: file. accept_at is then a probability.",
+    )
+    strict: bool = Field(default=False, description="Refuse to load without a calibration for each alias that is judged here.")
     accept_at: float = Field(
-        description="Answers scoring this or more are served; nats, at most 0, e.g. -0.35.", json_schema_extra={"maximum": 0}
+        description="Answers at this or more are served. Nats, at most 0, e.g. -0.35; with a calibration a probability, e.g. 0.8.",
+        json_schema_extra={"maximum": 1},
     )
     unknown: Literal["accept", "escalate"] = Field(
         default="accept", description="What to do with an answer whose provider sends no log-probabilities."
@@ -57,8 +74,13 @@ class GateRule(Strict):
 
     @field_validator("accept_at")
     @classmethod
-    def _a_log_probability(cls, accept_at: float) -> float:
-        if accept_at > 0:
+    def _in_range(cls, accept_at: float, info: ValidationInfo) -> float:
+        if info.data.get("calibration", "wrong in itself") is not None:
+            if not 0 <= accept_at <= 1 and "calibration" in info.data:
+                raise PydanticCustomError(
+                    "not_a_probability", "accept_at is compared with a probability here, between 0 and 1, for the gate is calibrated"
+                )
+        elif accept_at > 0:
             raise PydanticCustomError(
                 "not_a_log_probability", "accept_at is compared with a log-probability in nats, which is never above 0; write e.g. -0.35"
             )
@@ -69,8 +91,8 @@ class GateRule(Strict):
     def _in_one_order(cls, reasons: tuple[AlsoEscalate, ...]) -> tuple[AlsoEscalate, ...]:
         return tuple(sorted(set(reasons)))
 
-    def named(self, name: str) -> Gate:
-        """The gate as the cascade uses it."""
+    def named(self, name: str, calibrations: Mapping[str, Calibration] | None = None) -> Gate:
+        """The gate as the cascade uses it. ``calibrations`` by alias, from the files it names."""
         return Gate(
             name=name,
             score=self.confidence.score,
@@ -81,4 +103,5 @@ class GateRule(Strict):
             stream=StreamJudging(judge=self.stream.judge, tokens=self.stream.tokens, within_ms=self.stream.within_ms),
             whole_within_ms=self.deadline.whole_ms,
             first_chunk_within_ms=self.deadline.first_chunk_ms,
+            calibrations=calibrations or {},
         )
