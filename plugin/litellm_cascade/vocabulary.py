@@ -284,7 +284,7 @@ class Gate:
     stream: StreamJudging = StreamJudging()
     whole_within_ms: float = 120_000.0
     first_chunk_within_ms: float = 30_000.0
-    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
-from litellm_cascade.escalation.calibration import calibrated, probability
+from litellm_cascade.escalation.calibration import LOG, calibrated, feature, probability
 from litellm_cascade.escalation.confidence import SCORES, features, measure
 from litellm_cascade.escalation.judging import judge
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
@@ -8,6 +8,7 @@ from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCa
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
 __all__ = [
+    "LOG",
     "SCORES",
     "Answer",
     "AnswerStream",
@@ -21,6 +22,7 @@ __all__ = [
     "StreamedCascade",
     "WholeUpstream",
     "calibrated",
+    "feature",
     "features",
     "judge",
     "measure",

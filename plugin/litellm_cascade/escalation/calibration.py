@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import exp
+from math import exp, log
 
 from litellm_cascade.escalation.confidence import features
 from litellm_cascade.vocabulary import Calibration, Confidence, Curve, Gate, Isotonic, Logistic, TokenLogprob
@@ -18,6 +18,9 @@ from litellm_cascade.vocabulary import Calibration, Confidence, Curve, Gate, Iso
 MISSING = "missing"
 """Stands for the id where a calibrated gate has nothing for an alias; a policy that is loaded from a file never gets there."""
 
+LOG = "log_"
+_SMALLEST = 1e-9
+"""Nats below which a log-probability is as good as certain, so that its logarithm is finite."""
 _MOST_LOG_ODDS = 30.0
 """Beyond it the logistic function is 0 or 1 for every purpose, and ``exp`` might overflow."""
 
@@ -47,10 +50,15 @@ def probability(curve: Curve, score: float, seen: Mapping[str, float]) -> float 
     if isinstance(curve, Isotonic):
         return _interpolated(curve, score)
     try:
-        log_odds = curve.intercept + sum(weight * seen[name] for name, weight in curve.weights.items())
+        log_odds = curve.intercept + sum(weight * feature(name, seen) for name, weight in curve.weights.items())
     except KeyError:
         return None
     return 1 / (1 + exp(-min(max(log_odds, -_MOST_LOG_ODDS), _MOST_LOG_ODDS)))
+
+
+def feature(name: str, seen: Mapping[str, float]) -> float:
+    """A feature by name; ``log_`` before it asks for the logarithm of its size. Raises KeyError for one that is not there."""
+    return log(max(abs(seen[name.removeprefix(LOG)]), _SMALLEST)) if name.startswith(LOG) else seen[name]
 
 
 def _interpolated(curve: Isotonic, score: float) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.strict import Label, Strict
@@ -50,8 +51,18 @@ CalibrationFiles = Annotated[
 """The file of the one alias that is judged, or a file for each."""
 
 
+_RANGES: JsonDict = {
+    "if": {"required": ["calibration"], "properties": {"calibration": {"not": {"type": "null"}}}},
+    "then": {"properties": {"accept_at": {"minimum": 0, "maximum": 1}}},
+    "else": {"properties": {"accept_at": {"maximum": 0}}},
+}
+"""What ``accept_at`` may be, for editors."""
+
+
 class GateRule(Strict):
     """One gate: a score, the value from which it is accepted, and what else counts."""
+
+    model_config = ConfigDict(json_schema_extra=_RANGES)
 
     confidence: ConfidenceRule = ConfidenceRule()
     calibration: CalibrationFiles | None = Field(
@@ -60,8 +71,7 @@ class GateRule(Strict):
     )
     strict: bool = Field(default=False, description="Refuse to load without a calibration for each alias that is judged here.")
     accept_at: float = Field(
-        description="Answers at this or more are served. Nats, at most 0, e.g. -0.35; with a calibration a probability, e.g. 0.8.",
-        json_schema_extra={"maximum": 1},
+        description="Answers at this or more are served. Nats, at most 0, e.g. -0.35; with a calibration a probability, e.g. 0.8."
     )
     unknown: Literal["accept", "escalate"] = Field(
         default="accept", description="What to do with an answer whose provider sends no log-probabilities."
