@@ -39,6 +39,17 @@ def for_quality(said: Numbers, curve: Deferral, wanted: float) -> float:
     return threshold_after(said, int(good_enough[0]))
 
 
+def for_accuracy(said: Numbers, correct: Numbers, wanted: float) -> float:
+    """The lowest threshold whose accepted answers are right this often: for records that say nothing of the larger model."""
+    order = np.argsort(-said, kind="stable")
+    right = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
+    whole = np.append(np.diff(said[order]) != 0, True)  # of equals all are accepted
+    good_enough = np.flatnonzero(whole & (right >= wanted))
+    if not len(good_enough):
+        raise ConfigurationError([f"no threshold accepts answers that are right with {wanted:g}; the most is {right[whole].max():.3f}"])
+    return float(said[order][good_enough[-1]])
+
+
 def for_cost(said: Numbers, curve: Deferral, wanted_usd: float) -> float:
     """The threshold with the best quality among those that cost at most this much a request."""
     affordable = np.flatnonzero(curve.cost <= wanted_usd)
