@@ -60,7 +60,7 @@ def _point(fitted: Fit, threshold: float) -> Point:
 
 def file_text(file: CalibrationFile) -> str:
     """As it is written: one point a line."""
-    text = json.dumps(file.model_dump(mode="json", exclude_none=True), indent=1)
+    text = json.dumps(file.model_dump(mode="json", exclude_defaults=True), indent=1)
     return re.sub(r"\[\s+([^][{},]+),\s+([^][{},]+?)\s+\]", r"[\1, \2]", text) + "\n"
 
 
