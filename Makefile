@@ -19,7 +19,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check test-real-llm bench-overhead constraints clean
+.PHONY: help serve test check test-real-llm bench-overhead bench-cascade constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-16s %s\n' "$$name" "$$does"; done
@@ -46,6 +46,9 @@ test-real-llm: $(VENV)/.for-test ## Run the tests that need a real small model (
 
 bench-overhead: $(VENV)/.for-test ## Measure what the cascade costs the proxy per request
 	@$(BIN)/python -m litellm_cascade.offline.bench_overhead
+
+bench-cascade: $(VENV)/.for-test ## Measure cascades on recorded answers (CASCADE_DATA: where they are)
+	@$(BIN)/cascade bench cascade
 
 constraints: $(BIN)/pip ## Write constraints.txt again from pyproject.toml (UPGRADE=1: with the newest releases)
 	@$(PIP) $(UV)

@@ -15,6 +15,7 @@ COMMANDS = {
     "schema": "Print the JSON schema of the policy language.",
     "docs": "Write a policy down as a document that an auditor can file.",
     "policies": "List the policies that are shipped.",
+    "bench": "Measure what cascades are worth on recorded answers.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""

@@ -47,8 +47,11 @@ def lazy_group(package: str, summaries: Mapping[str, str]) -> type[TyperGroup]:
 
 def _imported(package: str, name: str) -> Any:
     word = name.replace("-", "_")
+    found = getattr(import_module(f"{package}.{word}"), word)
+    if isinstance(found, typer.Typer):  # a group of its own
+        return get_command(found)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    alone.command(name)(getattr(import_module(f"{package}.{word}"), word))
+    alone.command(name)(found)
     command = get_command(alone)
     command.help = _laid_out(command.help)
     return command

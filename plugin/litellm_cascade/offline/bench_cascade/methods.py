@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,20 +18,25 @@ Fitter = Callable[[Records], Predict]
 CALIBRATED = "calibrated"
 LEARNED = "learned"
 GAIN = "expected gain"
+PARTS = "learned, with the source's answer and keyword parts"
 
 
 def confidences(scored: BenchSet, fitted_on: BenchSet | None, seed: int) -> dict[str, Numbers]:
     """Each method's numbers for the scored answers. ``fitted_on`` None: the scored set itself, cross-fitted by group."""
     records = scored.records
     plain = {
-        "random": np.random.default_rng(seed).random(len(records)),
-        "prompt length": -scored.lengths,
+        "random": np.zeros(len(records)),  # all are equally sure: figures are then those of a random order, on average
+        **({"prompt length": -scored.lengths} if scored.lengths.any() else {}),
         **{f"raw {name}": records.scores[name] for name in scored.raw},
     }
+    basis = fitted_on.records if fitted_on is not None else None
     fitters: dict[str, Fitter] = {CALIBRATED: _calibrated, LEARNED: _learned}
     if records.correct_large is not None:
         fitters[GAIN] = _gain
-    fitted = {name: _out_of_sample(fitter, records, fitted_on.records if fitted_on else None, seed) for name, fitter in fitters.items()}
+    fitted = {name: _out_of_sample(fitter, records, basis, seed) for name, fitter in fitters.items()}
+    if scored.extra and (fitted_on is None or fitted_on.extra):
+        wider = replace(basis, scores={**basis.scores, **fitted_on.extra}) if basis is not None and fitted_on is not None else None
+        fitted[PARTS] = _out_of_sample(_learned, replace(records, scores={**records.scores, **scored.extra}), wider, seed)
     best = records.correct if records.correct_large is None else records.correct - records.correct_large
     return {**plain, **fitted, "oracle": best}
 

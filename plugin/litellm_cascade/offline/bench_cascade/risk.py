@@ -41,7 +41,7 @@ def risk_row(population: BenchSet, bound: Bound, *, seed: int, resamplings: int 
         said = predicted(curves, records, method)
         threshold = for_risk(said[proof], losses[proof], grid_of(said[fitted_on]), bound)
         served = said >= threshold if threshold is not None else np.zeros(len(records), bool)
-        held += not served.any() or losses[served].mean() <= bound.alpha
+        held += int(not served.any() or bool(losses[served].mean() <= bound.alpha))
         none += threshold is None
         accepted.append(float(served.mean()))
     return RiskRow(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_cascade.offline.bench_cascade.methods import CALIBRATED, LEARNED, confidences
+from litellm_cascade.offline.bench_cascade.methods import CALIBRATED, LEARNED, PARTS, confidences
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
 from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import costs_of
@@ -67,7 +67,7 @@ def _row(scored: BenchSet, method: str, confidence: Numbers, mean: Numbers, draw
     auroc_low, auroc_high = _quantiles(areas)
     over_low, over_high = _quantiles([area - figures.auroc(mean[rows], correct[rows]) for area, rows in zip(areas, drawn, strict=True)])
     cost_80, cost_95, at_half = _costs(records, confidence)
-    probabilities = method in {CALIBRATED, LEARNED}
+    probabilities = method in {CALIBRATED, LEARNED, PARTS}
     return Row(
         set=scored.name,
         method=method,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from litellm_cascade.vocabulary import TokenLogprob
 
 FLOOR: Final = -100.0
 """Providers write -inf for "practically impossible"; as in ``escalation/confidence.py``."""
+SVAMP: Final = "llama-3.1-8b, SVAMP tokens"
 _FOLDERS: Final = ("", "internal", "shareable")
 _OWN: Final = {"qwen0.5b": "qwen1.5b", "smollm2-135m": "qwen1.5b", "qwen1.5b": None}
 """Small models of the own records, each with the larger one that was asked the same."""
@@ -29,7 +30,10 @@ _OWN: Final = {"qwen0.5b": "qwen1.5b", "smollm2-135m": "qwen1.5b", "qwen1.5b": N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchSet:
-    """A set. ``split`` per answer: ``test`` is never fitted on; ``lengths`` in characters. ``raw``: the scores shown as they are."""
+    """A set. ``split`` per answer: ``test`` is never fitted on; ``lengths`` in characters. ``raw``: the scores shown as they are.
+
+    ``extra``: numbers of the source's own making that no gate can have; a method of its own uses them.
+    """
 
     name: str
     records: Records
@@ -37,6 +41,7 @@ class BenchSet:
     split: NDArray[np.str_]
     raw: tuple[str, ...]
     data: str
+    extra: Mapping[str, Numbers] = field(default_factory=dict)
 
 
 def read_sets(folder: Path) -> list[BenchSet]:
@@ -47,8 +52,10 @@ def read_sets(folder: Path) -> list[BenchSet]:
         "cascade_llama8b_tokens.parquet": _svamp,
         "cascade_calibration_mcq.parquet": _choices,
     }
-    found = [(path, read) for name, read in readers.items() if (path := _find(folder, name)) is not None]
-    sets = [one for path, read in found for one in read(_table(path), _digest([path]))]
+    found = {name: path for name in readers if (path := _find(folder, name)) is not None}
+    sets = [one for name, path in found.items() for one in readers[name](_table(path), _digest([path]))]
+    math = found.get("cascade_llama8b_math.parquet")
+    sets = [_with_parts(one, _table(math)) if math is not None and one.name == SVAMP else one for one in sets]
     return [*sets, *_own(folder / "own")]
 
 
@@ -118,6 +125,19 @@ def _gsm8k(table: Any, data: str) -> Iterator[BenchSet]:
     yield _set("llama-3.1-8b -> gpt-4, GSM8K", records, judged, ("mean", "min", "sum", "agreement"), data)
 
 
+def _with_parts(svamp: BenchSet, math: Any) -> BenchSet:
+    """The source's numbers over the answer's tokens and over its keywords, for the same answers in the same order."""
+    import polars as pl  # noqa: PLC0415 - the extra lab
+
+    same = math.filter((pl.col("benchmark") == "svamp") & (pl.col("method") == "CoD"))
+    if not np.array_equal(_texts(same, "group"), svamp.records.groups) or not np.array_equal(
+        _numbers(same, "weak_correct"), svamp.records.correct
+    ):
+        return svamp
+    names = [name for name in same.columns if name.startswith(("ans_", "kw_"))]
+    return replace(svamp, extra={name: np.nan_to_num(_numbers(same, name)) for name in names})
+
+
 def _svamp(table: Any, data: str) -> Iterator[BenchSet]:
     """All tokens of the answers, scored as a gate scores them; how a larger model does is not known."""
     seen = [features([TokenLogprob("x", logprob) for logprob in row], "all") for row in table["logprobs"].to_list()]
@@ -128,7 +148,7 @@ def _svamp(table: Any, data: str) -> Iterator[BenchSet]:
         tasks=_texts(table, "benchmark"),
         groups=_texts(table, "group"),
     )
-    yield _set("llama-3.1-8b, SVAMP tokens", records, table, ("mean", "min", "sum"), data)
+    yield _set(SVAMP, records, table, ("mean", "min", "sum"), data)
 
 
 def _choices(table: Any, data: str) -> Iterator[BenchSet]:

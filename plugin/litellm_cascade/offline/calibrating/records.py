@@ -24,6 +24,8 @@ Numbers = NDArray[np.float64]
 FEWEST = 50
 """Records below which a calibration says next to nothing: at 50, a share of one half is known to +- 0.14 (95 %)."""
 NO_TASK = "Unknown"
+COLUMNS = ("mean", "min", "sum", "q10", "q25", "q50", "lowest_group", "margin", "entropy", "self_check", "agreement")
+"""Scores that a record may hold instead of tokens."""
 _NUMBERS = ("correct_large", "cost_small", "cost_large")
 
 
@@ -130,7 +132,7 @@ def _checked(rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, dict[str, A
                 f"has no {' and no '.join(f'`{name}`' for name in lacking)}" if lacking else "has an `alias` or a `correct` of a wrong kind"
             )
             raise ConfigurationError([f"{where}: {what}; every record needs alias (text), correct (true or false), and tokens or scores"])
-        for name in (*SCORES, *_NUMBERS):
+        for name in (*COLUMNS, *_NUMBERS):
             if name in row and not _is_a_number(row[name]):
                 raise ConfigurationError([f"{where}: `{name}` is {row[name]!r}; write a finite number, or leave it out"])
         yield where, row
@@ -147,7 +149,8 @@ def _is_a_number(value: Any) -> bool:
 def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefix_tokens: int | None) -> Records:
     known = [_scores(where, row, of, None) for where, row in rows]
     # An answer without a token to judge is unknown, not unsure: it is for the gate's `unknown`.
-    rows, known = [row for row, scores in zip(rows, known, strict=True) if scores], [scores for scores in known if scores]
+    kept = [index for index, scores in enumerate(known) if scores.keys() - {"tokens"}]
+    rows, known = [rows[index] for index in kept], [known[index] for index in kept]
     prefix = [_scores(where, row, of, prefix_tokens) for where, row in rows] if prefix_tokens is not None else None
     optional = {name: np.array([float(row[name]) for _, row in rows]) for name in _NUMBERS if all(name in row for _, row in rows)}
     return Records(
@@ -188,7 +191,7 @@ def _finite(value: Any) -> float:
 
 
 def _known_scores(row: Mapping[str, Any]) -> Iterator[str]:
-    return (name for name in (*SCORES, "tokens") if name in row)
+    return (name for name in COLUMNS if name in row)
 
 
 def _columns(rows: list[Mapping[str, float]]) -> dict[str, Numbers]:
