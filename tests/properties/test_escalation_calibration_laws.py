@@ -61,7 +61,7 @@ def test_a_logistic_probability_lies_between_0_and_1(curve, tokens):
 
 @given(LOGISTIC, TOKENS)
 def test_a_missing_feature_is_unknown_and_never_a_guess(curve, tokens):
-    lost = sorted(curve.weights)[0].removeprefix("log_")
+    lost = min(curve.weights).removeprefix("log_")
     seen = {name: value for name, value in features(tokens, "all").items() if name != lost}
     assert probability(curve, 0.0, seen) is None
 

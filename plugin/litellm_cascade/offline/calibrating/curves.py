@@ -1,7 +1,7 @@
 """Fits curves from scores to the probability of a right answer.
 
-Isotonic regression (Zadrozny & Elkan 2002) gives steps; a line through the steps' centres (centred isotonic regression, Oron & Flournoy
-2017) keeps apart what a step would make equal. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards
+Isotonic regression (Zadrozny & Elkan 2002) gives steps, in which answers of different scores would be equal. So each step leans a little
+towards its neighbours, and lines join their ends. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards
 the pooled one as if that had been seen in SHRINKAGE records of the task.
 """
 
@@ -27,6 +27,9 @@ SHRINKAGE = 100
 """Records that the pooled curve counts for against a task type's own: with 100 of its own, a task's curve is half its own."""
 PENALTY = 1.0
 """scikit-learn's C, its default, on features of unit variance."""
+LEAN = 0.1
+"""How far the ends of a step lean towards the next: as a share of the way. A half would be centred isotonic regression (Oron & Flournoy
+2017), whose long slopes are less calibrated where answers crowd at one end of a step."""
 _DIGITS = 9
 _SHIFT = 0.5
 
@@ -99,10 +102,15 @@ def _isotonic(scores: Numbers, correct: Numbers) -> Isotonic:
     scores, correct = scores[order], correct[order]
     level = IsotonicRegression().fit_transform(scores, correct)
     steps = np.split(np.arange(len(scores)), np.flatnonzero(np.diff(level)) + 1)
-    centres = [float(scores[step].mean()) for step in steps]
     # Half a right and half a wrong answer more in each step (Jeffreys): a step of twenty right answers is no certainty.
     shares = np.maximum.accumulate([(correct[step].sum() + _SHIFT) / (len(step) + 2 * _SHIFT) for step in steps])
-    return _bounded(centres, shares.tolist())
+    gaps = np.diff(shares, prepend=shares[0], append=shares[-1])
+    ends: list[tuple[float, float]] = []
+    for step, share, below, above in zip(steps, shares, gaps[:-1], gaps[1:], strict=True):
+        low, high = float(scores[step[0]]), float(scores[step[-1]])
+        lean = LEAN if low < high else 0.0
+        ends += [(low, float(share - lean * below)), (high, float(share + lean * above))]
+    return _bounded([score for score, _ in ends], [said for _, said in ends])
 
 
 def _bounded(scores: Sequence[float], probabilities: Sequence[float]) -> Isotonic:

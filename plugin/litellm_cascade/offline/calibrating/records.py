@@ -159,7 +159,7 @@ def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefi
         prefix_scores=_columns(prefix) if prefix is not None else None,
         correct=np.array([float(row["correct"]) for _, row in rows]),
         tasks=np.array([str(row.get("task", NO_TASK)) for _, row in rows]),
-        groups=np.array([str(row.get("group", where)) for where, row in rows]),
+        groups=np.array([str(row.get("group", f"record {number}")) for number, (_, row) in enumerate(rows)]),
         **optional,
     )
 
