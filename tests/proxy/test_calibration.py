@@ -1,15 +1,24 @@
 """A calibrated gate decides by the probability, and spans and headers name the calibration."""
 
 import json
+import re
 import time
+from pathlib import Path
+from random import Random
 
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
 
+from litellm_cascade.escalation import judge
+from litellm_cascade.offline.constructed_prompts import construct
+from litellm_cascade.policy import load_policy
 from litellm_cascade.policy.calibration_file import sealed
+from litellm_cascade.policy.variables import TASKS
+from litellm_cascade.simulated.answers import Ask, answer
 from litellm_cascade.testing.upstream import Reply
 
+POLICIES = Path(__file__).parents[2] / "policies"
 POLICY = """
 version: 1
 name: calibrated
@@ -99,3 +108,35 @@ def test_a_calibration_that_is_fitted_again_is_swapped_in_and_a_broken_one_refus
     assert answered_by("small"), "the policy before stays"
     path.write_text(calibration().model_dump_json())
     until(lambda: answered_by("large"))
+
+
+@pytest.fixture(scope="module")
+def simulated_proxy(start_proxy):
+    """The shipped policy in front of the simulated deployments, at once."""
+    config = cascade_config("http://127.0.0.1:9", callback_settings={"cascade": {"policies": str(POLICIES), "debug_headers": True}})
+    config["litellm_settings"]["custom_provider_map"].append(
+        {"provider": "simulated", "custom_handler": "litellm_cascade.proxy.simulated_provider.simulated"}
+    )
+    aliases = [{"model_name": name, "litellm_params": {"model": f"simulated/{name}?latency_ms=0"}} for name in ("small", "sql", "large")]
+    virtual = {"model_name": "auto", "litellm_params": {"model": "cascade/balanced"}}
+    return start_proxy(config | {"model_list": [virtual, *aliases]})
+
+
+def test_the_shipped_calibration_says_in_the_proxy_what_it_says_outside_and_serves_what_is_right(simulated_proxy):
+    gate = load_policy(POLICIES / "balanced.yaml").gates["careful"]
+    prompts = [constructed.prompt for constructed in construct(Random(5), (), each=12)][:120]
+    judged = right = 0
+    with simulated_proxy.client() as client:
+        for prompt in prompts:
+            heard = DIALECTS["chat"].ask(client, prompt)
+            if heard.cascade("band") != "cascade":
+                continue
+            judged += 1
+            small, large = (answer(prompt, role, ask=Ask(top=1)) for role in ("small", "large"))
+            expected = {judge(gate, small.completion, complete=True, alias="small", task=task).confidence.probability for task in TASKS}
+            told = float(re.search(r"probability=([0-9.]+)", heard.cascade("confidence"))[1])
+            assert any(told == pytest.approx(probability, abs=1e-4) for probability in expected)
+            assert heard.cascade("model") == ("small" if told >= gate.accept_at else "large")
+            right += (small if heard.cascade("model") == "small" else large).correct
+    assert judged > 60
+    assert right / judged > 0.88
