@@ -22,22 +22,26 @@ def fresh():
     return recorded(each=120, seed=FRESH_SEED)
 
 
-def judged(row, *, first=None):
-    gate = load_policy(POLICIES / "balanced.yaml").gates["careful"]
+@pytest.fixture(scope="module")
+def gate():
+    return load_policy(POLICIES / "balanced.yaml").gates["careful"]
+
+
+def judged(gate, row, *, first=None):
     tokens = tuple(TokenLogprob(token["token"], token["logprob"], tuple(token["top"])) for token in row["tokens"][:first])
     return judge(gate, Completion(text="x", tokens=tokens), complete=first is None, alias="small", task=row["task"])
 
 
 @pytest.mark.parametrize("first", [None, 24])
-def test_on_fresh_answers_a_probability_means_what_it_says(fresh, first):
-    said = np.array([judged(row, first=first).confidence.probability for row in fresh])
+def test_on_fresh_answers_a_probability_means_what_it_says(gate, fresh, first):
+    said = np.array([judged(gate, row, first=first).confidence.probability for row in fresh])
     correct = np.array([float(row["correct"]) for row in fresh])
     assert figures.ece(said, correct) < 0.05  # of some 1,300 answers: the noise alone is about 0.02
     assert figures.auroc(said, correct) > 0.8
 
 
-def test_the_shipped_gate_is_as_right_as_the_large_model_alone(fresh):
-    accepted = np.array([judged(row).verdict is Verdict.ACCEPT for row in fresh])
+def test_the_shipped_gate_is_as_right_as_the_large_model_alone(gate, fresh):
+    accepted = np.array([judged(gate, row).verdict is Verdict.ACCEPT for row in fresh])
     correct, large = (np.array([float(row[key]) for row in fresh]) for key in ("correct", "correct_large"))
     served = np.where(accepted, correct, large)
     assert served.mean() > large.mean() - 0.02

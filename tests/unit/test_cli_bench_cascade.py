@@ -71,7 +71,7 @@ def test_a_folder_without_a_set_is_told_too(folder):
 def test_every_set_has_every_method_and_every_number_is_written(folder):
     own(folder, "qwen0.5b")
     own(folder, "qwen1.5b", seed=2)
-    prices(folder)
+    prices(folder, n=520)
     result = run("--data", str(folder), "--draws", "20", "--json", "out.json", "--html", "out.html")
     assert result.exit_code == 0, result.output
     told = json.loads((folder / "out.json").read_text())
@@ -99,7 +99,7 @@ def row_of(results, method):
 
 
 def test_what_is_known_by_construction_comes_out(folder):
-    prices(folder, n=2_000)
+    prices(folder, n=1_000)
     results = measured(folder, None, seed=0, draws=20)
     random, raw, calibrated, oracle = (row_of(results, name) for name in ("random", "raw mean", "calibrated", "oracle"))
     assert random.auroc == 0.5
@@ -113,7 +113,7 @@ def test_what_is_known_by_construction_comes_out(folder):
 
 
 def test_nothing_is_fitted_on_answers_marked_test(folder):
-    prices(folder, n=900, tests=300)
+    prices(folder, n=700, tests=300)
     before = row_of(measured(folder, None, seed=0, draws=2), "calibrated")
     table = pl.read_parquet(folder / "internal/cascade_zellinger.parquet")
     flipped = pl.when(pl.col("split") == "test").then(1 - pl.col("correct_gpt_4o_mini")).otherwise(pl.col("correct_gpt_4o_mini"))
@@ -125,7 +125,7 @@ def test_nothing_is_fitted_on_answers_marked_test(folder):
 
 def test_what_is_fitted_elsewhere_scores_all_of_the_data(folder):
     prices(folder / "here", n=400, seed=3)
-    prices(folder / "there", n=900, seed=4)
+    prices(folder / "there", n=480, seed=4)
     row = row_of(measured(folder / "here", folder / "there", seed=0, draws=2), "calibrated")
     assert row.n == 400
     assert row.auroc > 0.6
@@ -155,7 +155,7 @@ def test_tokens_are_scored_as_a_gate_scores_them_and_the_source_s_parts_are_set_
         for n in range(8)
     ]
     pl.DataFrame(rows).write_parquet(folder / "cascade_llama8b_tokens.parquet")
-    parts = {"method": "CoD", "ans_mean_lp": -0.2, "kw_mean_lp": None, "gpt4_correct": None, "answer": "1", "pid": "p", "run": 0}
+    parts = {"method": "CoD", "ans_mean_lp": -0.2, "kw_mean_lp": None, "gpt4_correct": None}
     math = [row | parts for row in rows]
     pl.DataFrame(math, schema_overrides={"kw_mean_lp": pl.Float64, "gpt4_correct": pl.Float64}).write_parquet(
         folder / "cascade_llama8b_math.parquet"

@@ -56,7 +56,7 @@ def read_sets(folder: Path) -> list[BenchSet]:
     sets = [one for name, path in found.items() for one in readers[name](_table(path), _digest([path]))]
     math = found.get("cascade_llama8b_math.parquet")
     sets = [_with_parts(one, _table(math)) if math is not None and one.name == SVAMP else one for one in sets]
-    return [*sets, *_own(folder / "own")]
+    return [one for one in (*sets, *_own(folder / "own")) if len(one.records)]
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -107,8 +107,11 @@ def _gsm8k(table: Any, data: str) -> Iterator[BenchSet]:
     import polars as pl  # noqa: PLC0415 - the extra lab
 
     number = pl.col("answer").str.replace_all(r"[^0-9.\-]", "").cast(pl.Float64, strict=False)
-    known = table.filter((pl.col("benchmark") == "gsm8k") & pl.col("gpt4_correct").is_not_null()).with_columns(number.alias("number"))
+    known = table.filter((pl.col("benchmark") == "gsm8k") & pl.col("gpt4_correct").is_not_null())
+    if known.is_empty():
+        return
     asked = ["pid", "method"]
+    known = known.with_columns(number.alias("number"))
     votes = known.group_by(*asked, "number").agg(pl.len().alias("votes"), pl.col("run").min().alias("run"))
     winners = votes.filter(pl.col("number").is_not_null()).sort("votes", "run", descending=[True, False]).unique(asked, keep="first")
     samples = known.group_by(asked).agg(pl.len().alias("samples"))

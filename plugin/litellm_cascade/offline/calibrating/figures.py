@@ -43,9 +43,12 @@ def apgr(confidence: Numbers, gains: Numbers) -> float:
 
 
 def recovered_by(confidence: Numbers, gains: Numbers) -> Numbers:
-    """The share of the whole gain that is recovered when the 1, 2, ... answers of the lowest confidence are escalated."""
+    """The share of the whole gain that is recovered when the 1, 2, ... answers of the lowest confidence are escalated.
+
+    Not a number where the larger model gains nothing.
+    """
     recovered = np.cumsum(_levelled(confidence, gains)[np.argsort(confidence, kind="stable")])
-    return np.asarray(recovered / recovered[-1])
+    return np.asarray(recovered / gains.sum()) if gains.sum() else np.full(len(gains), np.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
