@@ -27,9 +27,10 @@ SHRINKAGE = 100
 """Records that the pooled curve counts for against a task type's own: with 100 of its own, a task's curve is half its own."""
 PENALTY = 1.0
 """scikit-learn's C, its default, on features of unit variance."""
-LEAN = 0.1
-"""How far the ends of a step lean towards the next: as a share of the way. A half would be centred isotonic regression (Oron & Flournoy
-2017), whose long slopes are less calibrated where answers crowd at one end of a step."""
+LEAN = 0.25
+"""How far the ends of a step lean towards the next, as a share of the way. 0 would be isotonic regression's own steps, which leave answers
+of a step in no order; a half centred isotonic regression (Oron & Flournoy 2017), whose slopes are less calibrated where answers crowd at one
+end of a step."""
 _DIGITS = 9
 _SHIFT = 0.5
 
