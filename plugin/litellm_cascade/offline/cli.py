@@ -41,7 +41,7 @@ def _show_version(wanted: bool) -> None:
 def cascade(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
-    """Check, test, explain and document the policies of litellm-cascade. Nothing here calls a model or needs a network.
+    """Check, test, explain and document policies of litellm-cascade, and calibrate gates. Nothing here calls a model or needs a network.
 
     Exit codes: 0 all is well, 1 problems were found, 2 the command was called wrongly (an unknown option, a path that does not exist).
 

@@ -29,7 +29,7 @@ PENALTY = 1.0
 """scikit-learn's C, its default, on features of unit variance."""
 LEAN = 0.25
 """How far the ends of a step lean towards the next, as a share of the way. 0 would be isotonic regression's own steps, which leave answers
-of a step in no order; a half centred isotonic regression (Oron & Flournoy 2017), whose slopes are less calibrated where answers crowd at one
+of a step in no order; a half centred isotonic regression (Oron & Flournoy 2017), whose slopes are less calibrated where answers crowd at an
 end of a step."""
 _DIGITS = 9
 _SHIFT = 0.5
