@@ -123,6 +123,15 @@ def test_nothing_is_fitted_on_answers_marked_test(folder):
     assert after.auroc == pytest.approx(1 - before.auroc), "the same probabilities, held against the opposite outcomes"
 
 
+def test_answers_that_are_all_marked_test_need_others_to_fit_on(folder):
+    prices(folder / "here", n=400, tests=400, seed=3)
+    prices(folder / "there", n=480, seed=4)
+    said = "all answers of 'gpt-4o-mini -> gpt-4o' are marked test, and nothing is fitted on those; name others with --fit\n"
+    alone = run("--data", "here", "--draws", "2")
+    assert (alone.exit_code, alone.stderr) == (1, said)
+    assert run("--data", "here", "--fit", "there", "--draws", "2").exit_code == 0
+
+
 def test_what_is_fitted_elsewhere_scores_all_of_the_data(folder):
     prices(folder / "here", n=400, seed=3)
     prices(folder / "there", n=480, seed=4)

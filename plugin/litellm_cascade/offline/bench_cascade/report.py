@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
@@ -53,7 +54,9 @@ def _parts(one: BenchSet, elsewhere: BenchSet | None) -> tuple[BenchSet, BenchSe
     if elsewhere is not None:
         usable = elsewhere.split != "test"
         return one, _at(elsewhere, usable)
-    if test.any() and not test.all():
+    if test.all():
+        raise ConfigurationError([f"all answers of {one.name!r} are marked test, and nothing is fitted on those; name others with --fit"])
+    if test.any():
         return _at(one, test), _at(one, ~test)
     return one, None
 
