@@ -10,9 +10,10 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace
-from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
-from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+from litellm_cascade.audit import RequestTrace, metrics
+from litellm_cascade.escalation import CascadeRun, Expectation, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
+from litellm_cascade.signals import find_language
+from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
 
@@ -24,6 +25,7 @@ class Journey:
         self.trace = trace
         self.plan: Plan | None = None
         self.run: CascadeRun | None = None
+        self._contract = AnswerContract()
         self._sink = sink
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
@@ -31,9 +33,10 @@ class Journey:
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
-    def decided(self, plan: Plan) -> None:
-        """The policy chose."""
+    def decided(self, plan: Plan, contract: AnswerContract | None = None) -> None:
+        """The policy chose. ``contract``: what the answers will be held against; no part of the plan, because it is content."""
         self.plan = plan
+        self._contract = contract or self._contract
         self.trace.decided(plan)
 
     @property
@@ -55,9 +58,8 @@ class Journey:
 
     @property
     def has_failed(self) -> bool:
-        """True when every rung was asked and none answered: asking one of them again would only cost the client more time."""
-        attempts = self.run.outcome().attempts if self.run is not None else ()
-        return len(attempts) == len(self.decided_plan.decision.ladder) and all(attempt.error is not None for attempt in attempts)
+        """True when every rung was asked and none is served: asking one of them again would only cost the client more time."""
+        return self.run is not None and self.run.has_failed
 
     @property
     def is_over(self) -> bool:
@@ -82,6 +84,10 @@ class Journey:
         self.run = self._new_run()
         return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
 
+    def _new_run(self) -> CascadeRun:
+        expectation = Expectation(contract=self._contract, find_language=find_language)
+        return CascadeRun(self.decided_plan.decision, expectation, self.decided_plan.evidence.classification.task)
+
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""
         return self.trace.attempt_started(rung, alias)
@@ -101,6 +107,12 @@ class Journey:
         self._attempts_ended_ns[0] = ended_ns
         self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
 
+    def answered_from_cache(self) -> None:
+        """Nobody was asked: an equal request's answer was kept."""
+        decision = self.decided_plan.decision
+        alias = None if self.cascades else decision.alias
+        self._end(Outcome(alias=alias, reason=Reason.CACHED, degraded=decision.degraded))
+
     def outcome(self) -> Outcome:
         """How it stands, or how it ended."""
         if self._outcome is not None:
@@ -116,13 +128,15 @@ class Journey:
             outcome = replace(outcome, reason=reason)
         self._end(outcome)
 
-    def _new_run(self) -> CascadeRun:
-        return CascadeRun(self.decided_plan.decision, self.decided_plan.evidence.classification.task)
-
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is not None:
             return
         self._outcome = outcome
+        self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
+        if self.run is not None:
+            self.run.forget()
+        if self.plan is not None:
+            metrics.judged(self.plan.decision.policy, outcome)
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
         self.trace.ended(outcome)

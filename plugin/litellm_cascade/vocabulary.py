@@ -92,8 +92,43 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a request offers. ``parameters`` is the JSON schema of its arguments as the client wrote it; None: there is none."""
+
+    name: str
+    parameters: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerContract:
+    """What an answer must satisfy because the request says so. Content, like the turns: it is held against answers and told to nobody.
+
+    Nothing in it has been checked: a schema is whatever the client sent.
+    """
+
+    json: str | None = None  # json_object | json_schema
+    schema: object = None
+    tools: tuple[Tool, ...] = ()
+    knows_all_tools: bool = True  # False: tools are offered of which only the provider knows the names
+    must_call: bool = False
+    must_call_tool: str | None = None  # this one
+    language: str = "unknown"  # of the prompt; ISO 639-1, or "unknown"
+    choices: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is remembered of the conversation that a request belongs to. The default stands for one nothing is known of."""
+
+    alias: str | None = None  # the alias that answered last
+    turns: int = 0  # requests of this conversation answered so far
+    bound_to: str | None = None  # who must answer: it made the tool call whose result this is, or it keeps the earlier response
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request in one dialect-free form. The only type that holds prompt text."""
+    """A request in one dialect-free form. The only type that holds what the client wrote."""
 
     envelope: Envelope
     caller: Caller = Caller()
@@ -105,8 +140,10 @@ class Request:
     choices: int = 1
     wants_logprobs: bool = False
     hints: Hints = Hints()
+    contract: AnswerContract = AnswerContract()
     direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
     overrides: Overrides = Overrides()
+    session: Session = Session()
 
 
 # --- 1. signals --------------------------------------------------------------------------------------------------------------------
@@ -118,12 +155,14 @@ class Signals:
 
     input_tokens: int = 0
     turns: int = 0
+    turn: int = 0  # which of the user's turns this is; 1 is the first
     modalities: tuple[str, ...] = ("text",)
     attachments: int = 0
     mime_types: tuple[str, ...] = ()  # of the attachments, from a closed list; sorted
     markup: tuple[str, ...] = ()  # xml | json | code | sql | markdown_table
     tools: int = 0
     tool_results: int = 0
+    continues_tool_call: bool = False  # the last turn brings back a tool's result
     response_format: str = "text"  # text | json_object | json_schema
     temperature: float | None = None
     language: str = "unknown"  # ISO 639-1, or "unknown"
@@ -156,6 +195,7 @@ class Classification:
     device: str = "cpu"
     took_ms: float = 0.0
     truncated: bool = False
+    cached: bool = False  # it was remembered from an equal prompt
     degraded: tuple[str, ...] = ()
 
 
@@ -196,6 +236,7 @@ class Evidence:
     load: Mapping[str, Load] = field(default_factory=dict)  # by alias of the pool
     direct_only: str | None = None
     overrides: Overrides = Overrides()
+    session: Session = Session()
 
 
 class Band(StrEnum):
@@ -272,6 +313,15 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Abstention:
+    """What becomes of the last rung's answer when it is not good enough either: a score below ``below``, or a defect of the gate's."""
+
+    below: float
+    then: str  # large | flag | error
+    large: str | None = None  # the pool's largest alias, where that is to be asked then and may be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """When an answer is good enough. With ``calibrations`` (by alias) ``accept_at`` is a probability, else it is a score."""
 
@@ -281,6 +331,7 @@ class Gate:
     accept_at: float = 0.7
     unknown: str = "accept"  # accept | escalate
     also_escalate: frozenset[str] = frozenset()
+    abstain: Abstention | None = None  # None: the last rung's answer is served unjudged
     stream: StreamJudging = StreamJudging()
     whole_within_ms: float = 120_000.0
     first_chunk_within_ms: float = 30_000.0
@@ -316,6 +367,12 @@ class Decision:
         return self.ladder[0]
 
     @property
+    def aliases(self) -> tuple[str, ...]:
+        """Every alias that may be asked: the ladder's, and the one that is asked when even the last rung is not good enough."""
+        beyond = self.gate.abstain.large if self.gate is not None and self.gate.abstain is not None else None
+        return self.ladder if beyond is None or beyond in self.ladder else (*self.ladder, beyond)
+
+    @property
     def estimate(self) -> Estimate:
         """What is expected of the alias that is asked first."""
         return next((estimate for estimate in self.estimates if estimate.alias == self.alias), Estimate(alias=self.alias))
@@ -341,6 +398,15 @@ class TokenLogprob:
     top: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model called; ``arguments`` is the text it wrote, which ought to be JSON. ``id`` where somebody needs it."""
+
+    name: str
+    arguments: str = "{}"
+    id: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens in and out, as the provider counted them."""
@@ -355,7 +421,8 @@ class Completion:
 
     text: str = ""
     reasoning: str = ""
-    tool_calls: tuple[str, ...] = ()  # the names of the tools called
+    tool_calls: tuple[ToolCall, ...] = ()
+    refused: bool = False  # the provider says so, in a field of its own
     tokens: tuple[TokenLogprob, ...] | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
@@ -393,6 +460,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"
     ESCALATE = "escalate"
+    ABSTAIN = "abstain"  # not good enough, and no rung above
 
 
 class Reason(StrEnum):
@@ -403,6 +471,10 @@ class Reason(StrEnum):
     UNKNOWN_CONFIDENCE = "unknown_confidence"
     EMPTY = "empty"
     TRUNCATED = "truncated"
+    REFUSED = "refused"
+    INVALID_JSON = "invalid_json"
+    INVALID_TOOL_CALL = "invalid_tool_call"
+    LANGUAGE_MISMATCH = "language_mismatch"
     ERROR = "error"
     TIMEOUT = "timeout"
     LAST_RUNG = "last_rung"
@@ -410,16 +482,18 @@ class Reason(StrEnum):
     DIRECT = "direct"
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
+    CACHED = "cached"  # LiteLLM's response cache had the answer: no model was asked
     NO_ACCESS = "no_access"  # the caller's key may call no alias that was chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict with its reason and the confidence behind it."""
+    """A verdict with its reason and the confidence behind it. ``degraded`` names what could not be judged."""
 
     verdict: Verdict
     reason: Reason
     confidence: Confidence | None = None
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,10 +512,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a request ended: who answered, what was tried, and why."""
+    """How a request ended: who answered, what was tried, and why.
+
+    ``abstained``: why what is served is not good enough by the gate's ``abstain``, or what is withheld; None where it is, or has none.
+    """
 
     alias: str | None
     reason: Reason
+    abstained: Reason | None = None
     attempts: tuple[Attempt, ...] = ()
     degraded: tuple[str, ...] = ()
 
@@ -449,6 +527,13 @@ class Outcome:
     def escalated(self) -> bool:
         """True when more than one rung was asked."""
         return len(self.attempts) > 1
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Abstain, or accept when an answer is served without reservation; None when nobody answered."""
+        if self.abstained is not None:
+            return Verdict.ABSTAIN
+        return Verdict.ACCEPT if self.alias is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

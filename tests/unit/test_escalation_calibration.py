@@ -39,7 +39,9 @@ def test_a_probability_by_hand(score, probability):
 
 def test_the_task_type_chooses_the_curve():
     curves = Curves(pooled=POOLED, by_task={"Open QA": OF_QUESTIONS})
-    run = CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=("small", "large"), gate=gate(curves)), "Open QA")
+    run = CascadeRun(
+        Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=("small", "large"), gate=gate(curves)), task="Open QA"
+    )
     run.start()
     assert run.answered(said(-0.1)).rung == 1
     assert run.outcome().attempts[0].judgement.confidence.probability == 0.05

@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from prometheus_client import REGISTRY
 
 from litellm_cascade.audit import Tracing
 from litellm_cascade.errors import AccessError
@@ -17,6 +18,7 @@ from litellm_cascade.policy import parse_policy
 from litellm_cascade.testing import FakeClassifier, RememberingSink
 from litellm_cascade.vocabulary import (
     UNCLASSIFIED,
+    AnswerContract,
     Attempt,
     Band,
     Caller,
@@ -137,7 +139,7 @@ class Proxy:
         self.classifier = FakeClassifier(answer=belief)
         self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, **settings)
 
-    async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, **changes):
+    async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, policy=POLICY, **changes):
         asked = Request(
             envelope=Envelope(request_id="r-1", endpoint=Endpoint.CHAT, requested_model="cascade-auto", policy="test", stream=False),
             caller=Caller(key_hash="k-1", team="t-1"),
@@ -145,7 +147,7 @@ class Proxy:
             **changes,
         )
         journey = self.pipeline.begin(asked.envelope, parent)
-        await self.pipeline.plan(asked, POLICY, journey, may_call=may_call)
+        await self.pipeline.plan(asked, policy, journey, may_call=may_call)
         return journey
 
     @property
@@ -279,6 +281,8 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.ladder": ("small", "large"),
             "cascade.reasons": ("otherwise",),
             "cascade.propensity": 1.0,
+            "cascade.alternatives": ("sql",),
+            "cascade.decision_confidence": 1.0,
             "cascade.caller.key_hash": "k-1",
             "cascade.caller.team": "t-1",
             "cascade.signals.input_tokens": journey.decided_plan.evidence.signals.input_tokens,
@@ -286,8 +290,10 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.task": "Rewrite",
             "cascade.complexity": 0.1,
             "cascade.final_alias": "large",
+            "cascade.cached": False,
             "cascade.escalated": True,
             "cascade.reason": "low_confidence",
+            "cascade.verdict": "accept",
             "cascade.attempts": 2,
         }
     )
@@ -298,6 +304,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.classifier.device": "cpu",
             "cascade.classifier.ms": 1.5,
             "cascade.classifier.truncated": True,
+            "cascade.classification.cached": False,
             "cascade.task": "Rewrite",
             "cascade.task.probability": 0.75,
             "cascade.complexity": 0.1,
@@ -523,3 +530,58 @@ async def test_nothing_on_the_way_blocks_the_event_loop(proxy):
         journey = await proxy.planned()
         shown = [payload async for payload in journey.settle_stream(Models(journey, small=UNSURE, large=SURE))]
     assert len(shown) == 4
+
+
+# --- what an answer must satisfy ------------------------------------------------------------------------------------------------------
+
+CHECKED = """
+version: 1
+name: checked
+models: {small: {tier: budget}, sql: {tier: standard}, large: {tier: premium}}
+routes: [{name: all, cascade: [small, sql], gate: careful}]
+gates: {careful: {accept_at: -0.5, also_escalate: [invalid_json, language_mismatch], abstain: {then: large}}}
+"""
+GERMAN = "Bitte erkläre mir, warum der Himmel am Tag blau ist und wie es am Abend mit dem Licht ist."
+ENGLISH = "The sky is blue because the air scatters the short waves of the light more than the long ones."
+
+
+def saying(text, logprob=-0.1):
+    return Completion(text=text, tokens=(TokenLogprob(text, logprob),))
+
+
+async def test_an_answer_is_held_against_the_request_and_the_demand_is_told_to_nobody(proxy):
+    contract = AnswerContract(json="json_schema", schema={"required": [CANARY]})
+    journey = await proxy.planned(policy=parse_policy(CHECKED), contract=contract)
+    await journey.settle(Models(journey, small=saying("{}"), sql=saying(f'{{"{CANARY}": 1}}')))
+    assert (journey.outcome().alias, journey.outcome().reason) == ("sql", Reason.INVALID_JSON)
+    assert CANARY not in str([span.to_json() for span in proxy.spans.values()])
+    assert CANARY not in repr(proxy.sink.last)
+
+
+async def test_an_answer_is_held_against_the_language_of_the_prompt(proxy):
+    journey = await proxy.planned(GERMAN, policy=parse_policy(CHECKED))
+    await journey.settle(Models(journey, small=saying(ENGLISH), sql=saying(GERMAN)))
+    assert (journey.outcome().alias, journey.outcome().reason) == ("sql", Reason.LANGUAGE_MISMATCH)
+
+
+async def test_doubt_goes_on_to_an_alias_that_the_caller_may_call_and_to_no_other(proxy):
+    doubtful = {alias: saying("hm", -2.0) for alias in ("small", "sql", "large")}
+    journey = await proxy.planned(policy=parse_policy(CHECKED), may_call=only("small", "sql", "large"))
+    await journey.settle(Models(journey, **doubtful))
+    assert (journey.outcome().alias, journey.outcome().verdict) == ("large", Verdict.ACCEPT)
+    journey = await proxy.planned(policy=parse_policy(CHECKED), may_call=only("small", "sql"))
+    await journey.settle(Models(journey, **doubtful))
+    assert (journey.outcome().alias, journey.outcome().abstained) == ("sql", Reason.LOW_CONFIDENCE)
+
+
+async def test_who_may_only_call_the_alias_for_doubtful_cases_may_call_nothing(proxy):
+    with pytest.raises(AccessError):
+        await proxy.planned(policy=parse_policy(CHECKED), may_call=only("large"))
+
+
+async def test_every_verdict_is_counted(proxy):
+    labels = {"policy": "checked", "verdict": "abstain", "reason": "low_confidence"}
+    before = REGISTRY.get_sample_value("cascade_verdicts_total", labels) or 0.0
+    journey = await proxy.planned(policy=parse_policy(CHECKED))
+    await journey.settle(Models(journey, **{alias: saying("hm", -2.0) for alias in ("small", "sql", "large")}))
+    assert REGISTRY.get_sample_value("cascade_verdicts_total", labels) == before + 1

@@ -125,6 +125,15 @@ def test_a_file_that_is_read_again_is_the_same(tmp_path):
             "p:7:52: $.gates.careful.calibration: 'small.json' was fitted for `of: reasoning_and_answer`, and the gate has 'answer'; "
             "fit one with `cascade calibrate` for that",
         ),
+        (
+            ("accept_at: 0.8", "accept_at: 0.8, abstain: {then: flag}"),
+            f"{AT} there is no calibration of 'large', judged at this gate; "
+            "fit one with `cascade calibrate` and name it under `calibration`",
+        ),
+        (
+            ("accept_at: 0.8", "accept_at: 0.8, abstain: {below: -0.5, then: flag}"),
+            "p:7:63: $.gates.careful.abstain: below is compared with a probability here, between 0 and 1, for the gate is calibrated",
+        ),
         (("small.json,", "7,"), f"{AT} must be text, not a number"),
         (("small.json,", "{small: 7},"), "p:7:34: $.gates.careful.calibration.small: must be text, not a number"),
     ],

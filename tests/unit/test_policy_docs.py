@@ -55,7 +55,7 @@ def test_every_strategy_has_a_heading_with_an_example_that_loads(strategy, tmp_p
         (tmp_path / name).write_text(content)
 
     (policy,) = (
-        parse_policy(f"version: 1\nname: example\n{POOLS[0]}routes:\n{indent(example, '  ')}", folder=tmp_path, prices={})
+        parse_policy(f"version: 1\nname: example\n{POOLS[0]}routes:\n{indent(example, '  ')}", folder=tmp_path, table={})
         for example in examples
     )
 
@@ -112,7 +112,9 @@ def test_the_messages_in_the_docs_are_the_real_ones():
 
 def test_every_name_is_documented_with_its_type():
     rows = dict(re.findall(r"^\| `(\w+\.\w+)` \| ([^|:,]+?)(?:[:,][^|]*)? \|", TEXT, re.MULTILINE))
-    documented = {name: kind for name, kind in rows.items() if name.partition(".")[0] in ("request", "caller", "signals", "classification")}
+    documented = {
+        name: kind for name, kind in rows.items() if name.partition(".")[0] in ("request", "caller", "signals", "session", "classification")
+    }
 
     assert documented == {name: variable.type for name, variable in VARIABLES.items()}
 

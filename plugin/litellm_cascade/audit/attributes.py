@@ -27,6 +27,7 @@ TASK = "cascade.task"
 TASK_PROBABILITY = "cascade.task.probability"
 COMPLEXITY = "cascade.complexity"
 TRUNCATED = "cascade.classifier.truncated"
+CLASSIFICATION_CACHED = "cascade.classification.cached"
 
 POLICY = "cascade.policy"
 POLICY_DIGEST = "cascade.policy.digest"
@@ -35,8 +36,16 @@ BAND = "cascade.band"
 LADDER = "cascade.ladder"
 REASONS = "cascade.reasons"
 PROPENSITY = "cascade.propensity"
+SESSION_ALIAS = "cascade.session.alias"
+SESSION_TURNS = "cascade.session.turns"
+SESSION_BOUND_TO = "cascade.session.bound_to"
+ALTERNATIVES = "cascade.alternatives"
+DECISION_CONFIDENCE = "cascade.decision_confidence"
+ESTIMATED_COST_USD = "cascade.estimate.cost_usd"  # of the alias that is asked first, alone
+ESTIMATED_LATENCY_MS = "cascade.estimate.latency_ms"
+ESTIMATED_QUALITY = "cascade.estimate.quality"
 
-DECISION = "cascade.decision"  # on an attempt: accept | escalate
+DECISION = "cascade.decision"  # on an attempt: accept | escalate | abstain
 REASON = "cascade.reason"
 RUNG = "cascade.rung"
 ALIAS = "cascade.alias"
@@ -53,6 +62,9 @@ DROPPED = "cascade.dropped_parameters"
 
 FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
+VERDICT = "cascade.verdict"  # on the route: accept | abstain; absent when nobody answered
+ABSTAINED = "cascade.abstained"  # why
+CACHED = "cascade.cached"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
 

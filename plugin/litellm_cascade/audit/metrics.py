@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge
 
+from litellm_cascade.vocabulary import Outcome
+
 POLICY = Gauge("cascade_policy_info", "1 for the policy version in use", ["policy", "digest"], multiprocess_mode="mostrecent")
 RELOAD_FAILURES = Counter(
     "cascade_policy_reload_failures", "Changed policy files that were refused; the policy before them stays", ["policy"]
@@ -16,6 +18,8 @@ OVERRIDES_IGNORED = Counter(
     "What clients asked for themselves without being allowed to, or without being understood",
     ["policy", "name"],
 )
+
+VERDICTS = Counter("cascade_verdicts", "What became of each answer that was judged, and why", ["policy", "verdict", "reason"])
 
 
 def policy_in_use(policy: str, digest: str, before: str | None) -> None:
@@ -34,3 +38,10 @@ def overrides_ignored(policy: str, names: Iterable[str]) -> None:
     """A client asked for something in vain. ``names`` come from a closed list."""
     for name in names:
         OVERRIDES_IGNORED.labels(policy, name).inc()
+
+
+def judged(policy: str, outcome: Outcome) -> None:
+    """A request is over; its attempts have their verdicts."""
+    for judgement in (attempt.judgement for attempt in outcome.attempts):
+        if judgement is not None:
+            VERDICTS.labels(policy, judgement.verdict.value, judgement.reason.value).inc()

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan
+from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan, Reason, Session
 
 Value = str | bool | int | float | tuple[str, ...] | None
 
@@ -70,7 +70,7 @@ class RequestTrace:
         if not self.route.is_recording():
             return
         _set(self.route, _outcome_attributes(outcome))
-        if outcome.alias is None:
+        if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)
 
@@ -99,6 +99,7 @@ def _classification_attributes(classification: Classification) -> dict[str, Valu
         name.TASK_PROBABILITY: classification.task_probability,
         name.COMPLEXITY: classification.complexity,
         name.TRUNCATED: classification.truncated,
+        name.CLASSIFICATION_CACHED: classification.cached,
         name.DEGRADED: classification.degraded,
     }
 
@@ -113,13 +114,25 @@ def _plan_attributes(plan: Plan) -> dict[str, Value]:
         name.LADDER: decision.ladder,
         name.REASONS: decision.reasons,
         name.PROPENSITY: decision.propensity,
+        name.ALTERNATIVES: decision.alternatives,
+        name.DECISION_CONFIDENCE: decision.confidence,
+        name.ESTIMATED_COST_USD: decision.estimate.cost_usd,
+        name.ESTIMATED_LATENCY_MS: decision.estimate.latency_ms,
+        name.ESTIMATED_QUALITY: decision.estimate.quality,
         name.KEY_HASH: evidence.caller.key_hash,
         name.TEAM: evidence.caller.team,
         name.INPUT_TOKENS_ESTIMATED: evidence.signals.input_tokens,
         name.LANGUAGE: evidence.signals.language,
         name.TASK: evidence.classification.task,
         name.COMPLEXITY: evidence.classification.complexity,
+        **_session_attributes(evidence.session),
     }
+
+
+def _session_attributes(session: Session) -> dict[str, Value]:
+    """Nothing of a conversation that nothing is known of."""
+    values: dict[str, Value] = {name.SESSION_ALIAS: session.alias, name.SESSION_BOUND_TO: session.bound_to}
+    return values | ({name.SESSION_TURNS: session.turns} if session.turns else {})
 
 
 def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
@@ -155,6 +168,9 @@ def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
     return {
         name.FINAL_ALIAS: outcome.alias,
         name.ESCALATED: outcome.escalated,
+        name.VERDICT: outcome.verdict.value if outcome.verdict is not None else None,
+        name.ABSTAINED: outcome.abstained.value if outcome.abstained is not None else None,
+        name.CACHED: outcome.reason is Reason.CACHED,
         name.REASON: outcome.reason.value,
         name.ATTEMPTS: len(outcome.attempts),
         name.DEGRADED: outcome.degraded,

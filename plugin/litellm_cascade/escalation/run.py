@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from litellm_cascade.escalation.judging import is_empty, judge
-from litellm_cascade.vocabulary import Attempt, Completion, Decision, Judgement, Outcome, Reason, Usage, Verdict
+from litellm_cascade.errors import AbstainedError
+from litellm_cascade.escalation.checks import Expectation, is_empty
+from litellm_cascade.escalation.judging import NOTHING_EXPECTED, is_doubtful, judge
+from litellm_cascade.vocabulary import Abstention, Attempt, Completion, Decision, Gate, Judgement, Outcome, Reason, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """No rung answered; give the client the last error as it was."""
+    """No rung answered, or none well enough for a gate that abstains with an error; give the client this error as it is."""
 
     error: Exception
 
@@ -40,11 +42,15 @@ Step = Ask | Serve | Fail
 class CascadeRun:
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
-    def __init__(self, decision: Decision, task: str = "Unknown") -> None:
+    def __init__(self, decision: Decision, expectation: Expectation = NOTHING_EXPECTED, task: str = "Unknown") -> None:
         """``task`` is what the classifier found, for gates that are calibrated by task type."""
         self._task = task
         self._ladder = decision.ladder
         self.gate = decision.gate
+        self._abstention = decision.gate.abstain if decision.gate is not None else None
+        self._abstained: Reason | None = None
+        self._expectation = expectation
+        self.has_failed = False  # the last step was Fail
         self._degraded = list(decision.degraded)
         self._attempts: list[Attempt] = []
         self._empty: set[int] = set()  # rungs that answered with nothing
@@ -58,21 +64,29 @@ class CascadeRun:
 
     @property
     def on_last_rung(self) -> bool:
-        """True when there is nothing above: this rung's answer is not judged."""
+        """True when there is nothing above."""
         return len(self._attempts) == len(self._ladder)
+
+    @property
+    def judges(self) -> bool:
+        """True when the answer of the rung that was asked last is judged: there is a rung above, or the gate says what comes of doubt."""
+        return self.gate is not None and (not self.on_last_rung or self._abstention is not None)
 
     def start(self) -> Ask:
         """Ask the lowest rung."""
         return self._ask_next()
 
-    def answered(self, completion: Completion, *, complete: bool = True) -> Ask | Serve:
-        """The rung answered (``complete`` false: the held part of a stream). Serve it, or ask the next one."""
+    def answered(self, completion: Completion, *, complete: bool = True) -> Step:
+        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next one, or abstain."""
         if complete and is_empty(completion):
             self._empty.add(self.rung)
         judgement = self._judge(completion, complete=complete)
         self._amend(self.rung, judgement=judgement)
+        self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
         if judgement.verdict is Verdict.ESCALATE:
             return self._ask_next()
+        if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
+            return self._abstain(self._abstention, judgement.reason)
         return self._serve(self.rung, judgement.reason)
 
     def failed(self, error: Exception) -> Step:
@@ -83,9 +97,8 @@ class CascadeRun:
             return self._ask_next()
         kept = self.fallback
         if kept is not None:
-            return self._serve(kept, Reason.KEPT_EARLIER)
-        self._reason = judgement.reason
-        return Fail(error)
+            return self._keep(kept, error, judgement.reason)
+        return self._fail(error, judgement.reason)
 
     def broke(self, error: Exception) -> None:
         """The rung that is served failed when some of its text had been shown: too late for another."""
@@ -111,7 +124,13 @@ class CascadeRun:
     def outcome(self) -> Outcome:
         """What has happened so far."""
         served = None if self._served is None else self._ladder[self._served]
-        return Outcome(alias=served, reason=self._reason, attempts=tuple(self._attempts), degraded=tuple(self._degraded))
+        return Outcome(
+            alias=served, reason=self._reason, abstained=self._abstained, attempts=tuple(self._attempts), degraded=tuple(self._degraded)
+        )
+
+    def forget(self) -> None:
+        """Let go of what the request said: nothing will be judged any more."""
+        self._expectation = NOTHING_EXPECTED
 
     def _ask_next(self) -> Ask:
         rung = len(self._attempts)
@@ -119,16 +138,49 @@ class CascadeRun:
         return Ask(rung, self._ladder[rung])
 
     def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
-        if self.gate is None or self.on_last_rung:
+        if self.gate is None or not self.judges:
             return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        return judge(self.gate, completion, complete=complete, alias=self._ladder[self.rung], task=self._task)
+        if not self.on_last_rung or self._abstention is None:
+            return self._judge_at(self.gate, completion, complete=complete)
+        last = replace(self.gate, accept_at=self._abstention.below)
+        judgement = self._judge_at(last, completion, complete=complete)
+        return replace(judgement, verdict=Verdict.ABSTAIN) if judgement.verdict is Verdict.ESCALATE else judgement
+
+    def _judge_at(self, gate: Gate, completion: Completion, *, complete: bool) -> Judgement:
+        alias = self._ladder[self.rung]
+        return judge(gate, completion, complete=complete, expectation=self._expectation, alias=alias, task=self._task)
+
+    def _abstain(self, abstention: Abstention, reason: Reason) -> Step:
+        """Even the last rung is not good enough."""
+        if abstention.large is not None and abstention.large not in self._ladder:
+            self._ladder, self._abstention = (*self._ladder, abstention.large), None
+            return self._ask_next()
+        self._abstained = reason
+        if abstention.then == "error":
+            return self._fail(AbstainedError(reason.value), reason)
+        return self._serve(self.rung, reason)
+
+    def _keep(self, rung: int, error: Exception, reason: Reason) -> Step:
+        """Serve an earlier answer that did not pass its gate, unless it is one of those that are not to be served."""
+        judgement = self._attempts[rung].judgement
+        gate_abstains = self.gate.abstain if self.gate is not None else None
+        if gate_abstains is not None and judgement is not None and is_doubtful(gate_abstains, judgement):
+            self._abstained = judgement.reason
+            if gate_abstains.then == "error":
+                return self._fail(error, reason)
+        return self._serve(rung, Reason.KEPT_EARLIER)
+
+    def _fail(self, error: Exception, reason: Reason) -> Fail:
+        self.has_failed, self._reason = True, reason
+        return Fail(error)
 
     def _serve(self, rung: int, reason: Reason) -> Serve:
         self._served = rung
         self._amend(rung, served=True)
         # Why a rung was left is what an operator searches for, so the first reason to leave outlives the last rung's "nothing above".
         left = self._attempts[0].judgement
-        self._reason = left.reason if reason is Reason.LAST_RUNG and rung and left is not None else reason
+        climbed = rung > 0 and rung == len(self._ladder) - 1 and reason is not Reason.NOT_JUDGED
+        self._reason = left.reason if climbed and left is not None else reason
         return Serve(rung)
 
     def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from litellm_cascade.errors import LateError
 from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
+from litellm_cascade.escalation.tool_calls import ToolPiece, assembled
 from litellm_cascade.vocabulary import Completion, Gate, TokenLogprob, Usage
 
 MILLISECOND = 1e-3
@@ -33,7 +34,8 @@ class Piece:
     payload: Any
     text: str = ""
     reasoning: str = ""
-    tool_calls: tuple[str, ...] = ()
+    tool_calls: tuple[ToolPiece, ...] = ()
+    refused: bool = False
     tokens: tuple[TokenLogprob, ...] = ()
     pieces_of_output: int = 0  # what counts against the hold when the provider sends no log-probabilities: 1 for a chunk with output
     finish_reason: str | None = None
@@ -69,7 +71,8 @@ class _Rung:
         self.rest = self._pieces(upstream, alias)
         self._stream: AnswerStream | None = None
         self._text: list[str] = []
-        self._tool_calls: list[str] = []
+        self._tool_calls: list[ToolPiece] = []
+        self._refused = False
         self._tokens: list[TokenLogprob] = []
         self._reading: asyncio.Task[None]  # set by ``hold``, the first thing that is wanted of a rung
 
@@ -85,7 +88,8 @@ class _Rung:
     def completion(self) -> Completion:
         return Completion(
             text="".join(self._text),
-            tool_calls=tuple(self._tool_calls),
+            tool_calls=assembled(self._tool_calls),
+            refused=self._refused,
             tokens=tuple(self._tokens) if self._tokens else None,
             finish_reason=self.finish_reason,
         )
@@ -128,6 +132,7 @@ class _Rung:
         self.held.append(piece)
         self._text.append(piece.text)
         self._tool_calls.extend(piece.tool_calls)
+        self._refused = self._refused or piece.refused
         self._tokens.extend(piece.tokens)
         self.outputs += len(piece.tokens) or piece.pieces_of_output
         self.finish_reason = piece.finish_reason or self.finish_reason
@@ -223,9 +228,9 @@ class StreamedCascade:
 
     @property
     def _judges(self) -> str:
-        """How this rung is judged: ``prefix``, ``full``, ``off``, or ``nothing`` where there is no rung above."""
+        """How this rung is judged: ``prefix``, ``full``, ``off``, or ``nothing`` where the run does not judge it."""
         gate = self.run.gate
-        return "nothing" if gate is None or self.run.on_last_rung else gate.stream.judge
+        return "nothing" if gate is None or not self.run.judges else gate.stream.judge
 
     # --- closing -------------------------------------------------------------------------------------------------------------------
 

@@ -72,16 +72,17 @@ def _uncalibrated(raw: Any, gate: str, rule: Any, found: Mapping[str, NamedFile]
     key = "calibration" if "calibration" in rule else "strict"
     if not (found or rule.get("strict") is True):
         return []
-    missing = [alias for alias in dict.fromkeys(_judged_at(raw, gate)) if alias not in found]
+    missing = [alias for alias in dict.fromkeys(_judged_at(raw, gate, also_last="abstain" in rule)) if alias not in found]
     if not missing and found:
         return []
     what = f"of {' and '.join(map(repr, missing))}, judged at this gate" if missing else "at all"
     return [Problem(path=("gates", gate, key), message=f"there is no calibration {what}; {_HOW} and name it under `calibration`")]
 
 
-def _judged_at(raw: Any, gate: str) -> Iterator[str]:
-    """Every rung but the last of every cascade with this gate."""
+def _judged_at(raw: Any, gate: str, *, also_last: bool) -> Iterator[str]:
+    """The rungs of every cascade with this gate; the last is judged where the gate may abstain."""
     for path, route in routes_in(raw):
         for _, target in targets_of(path, route):
             if isinstance(target, dict) and target.get("gate") == gate:
-                yield from (alias for alias in list_in(target, "cascade")[:-1] if isinstance(alias, str))
+                rungs = list_in(target, "cascade")
+                yield from (alias for alias in (rungs if also_last else rungs[:-1]) if isinstance(alias, str))

@@ -12,17 +12,18 @@ from litellm_cascade.policy.deciding import CompiledRoute, Policy
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
 from litellm_cascade.policy.files import NamedFile
+from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
-from litellm_cascade.policy.pool import Prices
+from litellm_cascade.policy.pool import Table
 from litellm_cascade.policy.problems import Path
 from litellm_cascade.vocabulary import Step
 
 
-def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | None = None, prices: Prices | None = None) -> Policy:
+def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | None = None, table: Table | None = None) -> Policy:
     """A policy from a document that has been validated. ``files`` are those it names, by the path of the route or of the gate's alias."""
     files = files or {}
-    gates = {name: rule.named(name, calibrations_of(name, files)) for name, rule in document.gates.items()}
+    gates = {name: rule.named(name, calibrations_of(name, files), largest=document.largest) for name, rule in document.gates.items()}
     routes: list[CompiledRoute] = []
     looked_at: tuple[Step, ...] = ()
     for index, route in enumerate(document.routes):
@@ -34,6 +35,7 @@ def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | No
                 name=route.name,
                 condition=compiled(route.when)[0] if route.when is not None else None,
                 chooser=route.chooser(kit),
+                sticks=route.stick if route.stick is not None else route.action != "send",
                 reason=f"when:{why}" if route.when is not None else why,
                 trace=(*looked_at, Step(name=route.name, outcome="matched", detail=why)),
             )
@@ -44,7 +46,8 @@ def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | No
         digest=digest_of(document, files),
         routes=tuple(routes),
         gates=gates,
-        estimator=Estimator(document.models, prices),
+        estimator=Estimator(document.models, table),
+        fitness=Fitness(document.models, table),
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
         admission=_admission(document.overrides),
@@ -60,7 +63,7 @@ def digest_of(document: Document, files: Mapping[Path, NamedFile] | None = None)
     names.
 
     Comments, layout and the order of keys do not change it. The largest alias is part of it, because among aliases of one tier the
-    order decides which that is; so is the smallest where clients may ask for a band. LiteLLM's prices are not: they belong to the
+    order decides which that is; so is the smallest where clients may ask for a band. LiteLLM's table is not: it belongs to the
     world, like the load, and a decision says what it made of them.
     """
     named = {file.name: file.digest for file in (files or {}).values()}

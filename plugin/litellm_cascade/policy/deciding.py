@@ -10,8 +10,10 @@ from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, cont
 from litellm_cascade.policy.constraints import asked_of
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
+from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
+from litellm_cascade.policy.sessions import SESSION_NAMES, Stickiness
 from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
 
 
@@ -22,6 +24,7 @@ class CompiledRoute:
     name: str
     condition: Condition | None
     chooser: Chooser
+    sticks: bool
     reason: str
     trace: tuple[Step, ...]
 
@@ -49,15 +52,19 @@ class Policy:
     routes: tuple[CompiledRoute, ...]
     gates: Mapping[str, Gate]
     estimator: Estimator
+    fitness: Fitness
     names: frozenset[str]
     admission: Admission
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)
+    _stickiness: Stickiness = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {route.name: route for route in self.routes})
         object.__setattr__(self, "_largest", self.document.largest)
+        asked = {alias: self.document.models[alias] for alias in self.aliases}
+        object.__setattr__(self, "_stickiness", Stickiness.of(self.document.sessions, asked, self._largest))
 
     @property
     def name(self) -> str:
@@ -78,7 +85,14 @@ class Policy:
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
-        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *clients]))
+        beyond = (option.gate.abstain.large for option in self._options if option.gate is not None and option.gate.abstain is not None)
+        asked = [*(alias for option in self._options for alias in option.ladder), *(alias for alias in beyond if alias is not None)]
+        return tuple(dict.fromkeys([*asked, *clients]))
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what happened earlier in a conversation can change a decision."""
+        return self._stickiness.stick != "never" or bool(self.names & SESSION_NAMES)
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -94,14 +108,26 @@ class Policy:
         evidence = self.admission.heed(evidence)
         first, failed = self._first_match(evidence)
         situation = self._situation(evidence)
-        route, choice = first, self._asked_for(first, situation) or first.choose(situation)
+        asked = self._asked_for(first, situation)
+        route, choice = first, asked or first.choose(situation)
         while choice.option.route is not None:  # ends: detours lead to later routes only
             route = self._by_name[choice.option.route]
             choice = choice.then(route.name, route.choose(situation))
+        if asked is None or len(choice.option.ladder) > 1:
+            choice = self._in_session(choice, situation, sticks=asked is None and first.sticks and route.sticks)
         return self._decision(first, route, choice, situation, failed)
+
+    def _in_session(self, choice: Choice, situation: Situation, *, sticks: bool) -> Choice:
+        """What the conversation so far makes of a choice."""
+        bound = self._stickiness.bound(choice, situation)
+        if bound is not None:
+            return bound
+        return self._stickiness.kept(choice, situation) if sticks else choice
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be."""
+        gate = _abstaining_within(decision.gate, aliases)
+        decision = decision if gate is decision.gate else replace(decision, gate=gate)
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.ladder if alias not in aliases)
         if not lost:
@@ -155,16 +181,17 @@ class Policy:
             return None
 
     def _situation(self, evidence: Evidence) -> Situation:
-        asked = asked_of(evidence.constraints, self.document.constraints.relax)
+        asked, unfit = asked_of(evidence.constraints, self.document.constraints.relax), self.fitness.unfit(evidence)
         try:
-            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked)
+            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked, unfit=unfit)
         except EVALUATION_ERRORS:
-            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked)
+            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked, unfit=unfit)
 
     def _decision(
         self, first: CompiledRoute, route: CompiledRoute, choice: Choice, situation: Situation, failed: tuple[str, ...]
     ) -> Decision:
-        option, band, reasons = choice.option, self._band(choice.option.ladder), (first.reason, *choice.reasons)
+        option, unfit = _able(choice.option, situation.unfit)
+        band, reasons = self._band(option.ladder), (first.reason, *choice.reasons, *unfit)
         why_direct = situation.evidence.direct_only
         if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
             option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
@@ -184,7 +211,7 @@ class Policy:
             confidence=choice.confidence,
             estimates=tuple((choice.estimates or situation.estimates).values()),
             trace=(*trace, *choice.steps),
-            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded),
+            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded, *unfit),
             ignored_overrides=ignored,
         )
 
@@ -192,6 +219,23 @@ class Policy:
         if len(ladder) > 1:
             return Band.CASCADE
         return Band.LARGE if ladder[0] == self._largest else Band.SMALL
+
+
+def _able(option: Option, unfit: Mapping[str, str]) -> tuple[Option, tuple[str, ...]]:
+    """The option without the rungs that cannot answer, and these with their reasons; where none can, all are asked nevertheless."""
+    out = [alias for alias in option.ladder if alias in unfit]
+    if not out:
+        return option, ()
+    left = tuple(alias for alias in option.ladder if alias not in unfit) or option.ladder
+    named = tuple(f"unfit:{alias}:{unfit[alias]}" for alias in out)
+    return replace(option, ladder=left, gate=option.gate if len(left) > 1 else None), named
+
+
+def _abstaining_within(gate: Gate | None, aliases: Collection[str]) -> Gate | None:
+    """The gate, which goes on to the largest alias only when that is among ``aliases``."""
+    if gate is None or gate.abstain is None or gate.abstain.large is None or gate.abstain.large in aliases:
+        return gate
+    return replace(gate, abstain=replace(gate.abstain, large=None))
 
 
 def _cascades(chooser: Chooser) -> list[Option]:

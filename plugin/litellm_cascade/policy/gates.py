@@ -10,9 +10,9 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.strict import Label, Strict
-from litellm_cascade.vocabulary import Calibration, Gate, StreamJudging
+from litellm_cascade.vocabulary import Abstention, Calibration, Gate, StreamJudging
 
-AlsoEscalate = Literal["empty", "truncated"]
+AlsoEscalate = Literal["empty", "truncated", "refused", "invalid_json", "invalid_tool_call", "language_mismatch"]
 
 
 class ConfidenceRule(Strict):
@@ -53,10 +53,38 @@ CalibrationFiles = Annotated[
 
 _RANGES: JsonDict = {
     "if": {"required": ["calibration"], "properties": {"calibration": {"not": {"type": "null"}}}},
-    "then": {"properties": {"accept_at": {"minimum": 0, "maximum": 1}}},
-    "else": {"properties": {"accept_at": {"maximum": 0}}},
+    "then": {"properties": {"accept_at": {"minimum": 0, "maximum": 1}, "abstain": {"properties": {"below": {"minimum": 0, "maximum": 1}}}}},
+    "else": {"properties": {"accept_at": {"maximum": 0}, "abstain": {"properties": {"below": {"maximum": 0}}}}},
 }
-"""What ``accept_at`` may be, for editors."""
+"""What ``accept_at`` and ``abstain.below`` may be, for editors."""
+
+
+class AbstainRule(Strict):
+    """What to do when even the last rung's answer is not good enough. Without it, that answer is served unjudged."""
+
+    below: float | None = Field(
+        default=None,
+        description="The last rung's answers below this are doubtful, and those with a defect of also_escalate. Default: accept_at.",
+    )
+    then: Literal["large", "flag", "error"] = Field(
+        description="Ask the pool's largest alias too, unjudged; serve the answer with a header that says so; or answer with an error."
+    )
+
+    def over(self, accept_at: float, largest: str | None) -> Abstention:
+        """The rule as the cascade uses it."""
+        below = accept_at if self.below is None else self.below
+        return Abstention(below=below, then=self.then, large=largest if self.then == "large" else None)
+
+
+def _check_range(what: str, threshold: float, info: ValidationInfo, example: str) -> None:
+    """A probability where the gate is calibrated, else a log-probability. Nothing is said where ``calibration`` itself is wrong."""
+    calibrated = info.data.get("calibration") is not None
+    if calibrated and not 0 <= threshold <= 1:
+        sentence = f"{what} is compared with a probability here, between 0 and 1, for the gate is calibrated"
+        raise PydanticCustomError("not_a_probability", "{sentence}", {"sentence": sentence})
+    if not calibrated and "calibration" in info.data and threshold > 0:
+        sentence = f"{what} is compared with a log-probability in nats, which is never above 0; write e.g. {example}"
+        raise PydanticCustomError("not_a_log_probability", "{sentence}", {"sentence": sentence})
 
 
 class GateRule(Strict):
@@ -79,30 +107,32 @@ class GateRule(Strict):
     also_escalate: Annotated[tuple[AlsoEscalate, ...], Field(strict=False)] = Field(
         default=(), description="Answers that go on to the next rung whatever they score."
     )
+    abstain: AbstainRule | None = Field(default=None, description="When even the last rung's answer is not good enough.")
     stream: StreamRule = StreamRule()
     deadline: DeadlineRule = DeadlineRule()
 
     @field_validator("accept_at")
     @classmethod
     def _in_range(cls, accept_at: float, info: ValidationInfo) -> float:
-        if info.data.get("calibration", "wrong in itself") is not None:
-            if not 0 <= accept_at <= 1 and "calibration" in info.data:
-                raise PydanticCustomError(
-                    "not_a_probability", "accept_at is compared with a probability here, between 0 and 1, for the gate is calibrated"
-                )
-        elif accept_at > 0:
-            raise PydanticCustomError(
-                "not_a_log_probability", "accept_at is compared with a log-probability in nats, which is never above 0; write e.g. -0.35"
-            )
+        _check_range("accept_at", accept_at, info, "-0.35")
         return accept_at
+
+    @field_validator("abstain")
+    @classmethod
+    def _below_in_range(cls, abstain: AbstainRule | None, info: ValidationInfo) -> AbstainRule | None:
+        if abstain is not None and abstain.below is not None:
+            _check_range("below", abstain.below, info, "-1.5")
+        return abstain
 
     @field_validator("also_escalate")
     @classmethod
     def _in_one_order(cls, reasons: tuple[AlsoEscalate, ...]) -> tuple[AlsoEscalate, ...]:
         return tuple(sorted(set(reasons)))
 
-    def named(self, name: str, calibrations: Mapping[str, Calibration] | None = None) -> Gate:
-        """The gate as the cascade uses it. ``calibrations`` by alias, from the files it names."""
+    def named(self, name: str, calibrations: Mapping[str, Calibration] | None = None, *, largest: str | None = None) -> Gate:
+        """The gate as the cascade uses it. ``calibrations`` by alias, from the files it names; ``largest``: the alias of the pool that
+        answers when even the last rung is in doubt.
+        """
         return Gate(
             name=name,
             score=self.confidence.score,
@@ -110,6 +140,7 @@ class GateRule(Strict):
             accept_at=self.accept_at,
             unknown=self.unknown,
             also_escalate=frozenset(self.also_escalate),
+            abstain=self.abstain.over(self.accept_at, largest) if self.abstain is not None else None,
             stream=StreamJudging(judge=self.stream.judge, tokens=self.stream.tokens, within_ms=self.stream.within_ms),
             whole_within_ms=self.deadline.whole_ms,
             first_chunk_within_ms=self.deadline.first_chunk_ms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ class Option:
     def label(self) -> str:
         """As a trace shows it."""
         return " > ".join(self.ladder) if self.route is None else f"route {self.route}"
+
+    def is_able(self, unfit: Container[str]) -> bool:
+        """True when some rung can answer, or another route will say."""
+        return self.route is not None or any(alias not in unfit for alias in self.ladder)
 
     def expected(self, estimates: Mapping[str, Estimate]) -> Estimate | None:
         """What this option costs and takes at worst, and how good it is at best; None when another route will say.
@@ -49,11 +53,15 @@ def _sum(values: Sequence[float | None]) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """One request as a route sees it. ``asked`` are its constraints, beginning with the one that gives way first."""
+    """One request as a route sees it. ``asked`` are its constraints, beginning with the one that gives way first.
+
+    ``unfit`` names the aliases that cannot answer it, each with the reason.
+    """
 
     evidence: Evidence
     estimates: Mapping[str, Estimate]
     asked: tuple[tuple[Limit, float], ...] = ()
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,16 +118,24 @@ class Narrowed:
 
 
 def narrow(options: Sequence[Option], situation: Situation, estimates: Mapping[str, Estimate] | None = None) -> Narrowed:
-    """The options that keep to the request's constraints; when there is none, some constraints give way, and are named."""
+    """The options that can answer and keep to the request's constraints; when there is none, some constraints give way, and are named."""
+    able = _able(options, situation.unfit)
     if not situation.asked:
-        return Narrowed(places=range(len(options)))
-    places, relaxed = admitted([option.expected(estimates or situation.estimates) for option in options], situation.asked)
+        return Narrowed(places=able)
+    kept, relaxed = admitted([options[place].expected(estimates or situation.estimates) for place in able], situation.asked)
+    places = [able[place] for place in kept]
     left = ", ".join(options[place].label for place in places)
     return Narrowed(
         places=places,
         steps=(Step(name="constraints", outcome=", ".join(name for name, _ in situation.asked), detail=f"leave {left}"),),
         degraded=tuple(f"constraint_relaxed:{name}" for name in relaxed),
     )
+
+
+def _able(options: Sequence[Option], unfit: Container[str]) -> Sequence[int]:
+    """The places of the options that can answer; all of them where none can, which the decision will say."""
+    everyone = range(len(options))
+    return (unfit and [place for place in everyone if options[place].is_able(unfit)]) or everyone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from litellm_cascade.journey import Journey
-from litellm_cascade.vocabulary import Confidence, Outcome
+from litellm_cascade.vocabulary import Confidence, Outcome, Reason
 
 PREFIX = "x-cascade-"
 
 
 def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
-    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated`` and ``-reason``; with ``everything`` also how it came about."""
+    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated``, ``-reason``, and ``-abstained`` where the answer is doubtful.
+
+    With ``everything`` also how it came about.
+    """
     decision, outcome = journey.decided_plan.decision, journey.outcome()
     told = {
         "policy": decision.policy,
@@ -17,13 +20,21 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         "model": outcome.alias or ("" if journey.cascades else decision.alias),
         "escalated": "true" if outcome.escalated else "false",
         "reason": outcome.reason.value,
+        "abstained": outcome.abstained.value if outcome.abstained is not None else "",
     }
+    if outcome.reason is Reason.CACHED:
+        told["cached"] = "true"
     if everything:
         told |= {
             "route": decision.route,
             "policy-digest": decision.digest,
             "confidence": _confidence(outcome),
             "attempts": ",".join(attempt.alias for attempt in outcome.attempts),
+            "decision-confidence": _number(decision.confidence),
+            "estimated-cost-usd": _number(decision.estimate.cost_usd),
+            "estimated-latency-ms": _number(decision.estimate.latency_ms),
+            "estimated-quality": _number(decision.estimate.quality),
+            "alternatives": ",".join(decision.alternatives),
             "degraded": ",".join((*decision.degraded, *outcome.degraded[len(decision.degraded) :])),
             "trace-id": journey.trace.trace_id or "",
         }
@@ -36,14 +47,18 @@ def _confidence(outcome: Outcome) -> str:
 
 
 def _shown(confidence: Confidence) -> str:
-    score = f"{confidence.name}={_number(confidence.score)}; accept_at={confidence.threshold}"
+    score = f"{confidence.name}={_known(confidence.score)}; accept_at={confidence.threshold}"
     if confidence.calibration is None:
         return score
-    return f"{score}; probability={_number(confidence.probability)}; calibration={confidence.calibration}"
+    return f"{score}; probability={_known(confidence.probability)}; calibration={confidence.calibration}"
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f}"
+    return "" if value is None else f"{value:.6g}"
 
 
 def _ascii(value: str) -> str:

@@ -13,6 +13,9 @@ from opentelemetry.trace import NonRecordingSpan
 from litellm_cascade.escalation import Answer
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
+from litellm_cascade.proxy.cached import PAST_THE_CACHE
+from litellm_cascade.proxy.conversations import Conversation
+from litellm_cascade.proxy.dialogue import own_turns
 from litellm_cascade.proxy.journeys import METADATA, TOKEN
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
@@ -45,10 +48,11 @@ class Call:
 class RouterUpstream:
     """Asks the aliases of one request, for whole answers or streams."""
 
-    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, *, keep_logprobs: bool) -> None:
+    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, conversation: Conversation, *, keep_logprobs: bool) -> None:
         self._journey = journey
         self._call = call
         self._in_flight = in_flight
+        self._conversation = conversation
         self._parameters = {key: value for key, value in call.parameters.items() if key not in ANSWERED_HERE}
         self._alternatives = _alternatives(call.parameters)
         self._keep_logprobs = keep_logprobs
@@ -88,8 +92,9 @@ class RouterUpstream:
             metadata["litellm_parent_otel_span"] = NonRecordingSpan(span.get_span_context())
         return await proxy_server.llm_router.acompletion(  # looked up per call: LiteLLM replaces its router when models change
             model=alias,
-            messages=self._call.messages,
+            messages=self._messages(alias),
             metadata=metadata,
+            cache=PAST_THE_CACHE,
             **parent_session_kwargs(self._call.litellm_params),
             **_streaming(stream=stream),
             **self._logprobs(),
@@ -98,13 +103,19 @@ class RouterUpstream:
             **self._parameters,
         )
 
+    def _messages(self, alias: str) -> list[Any]:
+        """What the alias can read. A cascade never goes on with a tool call, so that no provider misses a thought nobody remembers."""
+        if not self._conversation.thinks:
+            return self._call.messages
+        return own_turns(self._call.messages, self._conversation.is_own(alias, unknown=False))
+
     def _metadata(self) -> dict[str, Any]:
         inherited = forwarded_internal_call_metadata(self._call.metadata, ORIGIN)
         return {key: value for key, value in inherited.items() if key not in NOT_HANDED_DOWN}
 
     def _logprobs(self) -> dict[str, Any]:
         run = self._journey.run
-        judged = run is not None and run.gate is not None and not run.on_last_rung
+        judged = run is not None and run.judges
         # Always one alternative or more: llama.cpp sends nothing for 0, and twenty when the number is left out.
         return {"logprobs": True, "top_logprobs": self._alternatives} if judged or self._keep_logprobs else {}
 

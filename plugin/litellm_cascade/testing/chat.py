@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 from litellm_cascade.testing.dialects import chunk_logprobs, whole_logprobs
-from litellm_cascade.testing.replies import Body, Reply, ToolCall, joined
+from litellm_cascade.testing.replies import Body, Reply, joined
+from litellm_cascade.vocabulary import ToolCall
 
 _NUMBERS = count(1)
 
@@ -88,10 +89,10 @@ def _parts(reply: Reply, body: Body) -> Iterator[tuple[dict[str, Any], int]]:
 
 
 def _tool_parts(place: int, call: ToolCall) -> Iterator[tuple[dict[str, Any], int]]:
-    opening = _tool_call(place, ToolCall(call.name, "")) | {"index": place}
+    opening = _tool_call(place, replace(call, arguments="")) | {"index": place}
     yield {"delta": {"tool_calls": [opening]}}, 0
     yield {"delta": {"tool_calls": [{"index": place, "function": {"arguments": call.arguments}}]}}, 1
 
 
 def _tool_call(place: int, call: ToolCall) -> dict[str, Any]:
-    return {"id": f"call_{place}", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return {"id": call.id or f"call_{place}", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

@@ -9,19 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
-from litellm_cascade.vocabulary import TokenLogprob
+from litellm_cascade.vocabulary import TokenLogprob, ToolCall
 
 Body = Mapping[str, Any]
 DialectName = Literal["openai", "vllm", "llama_cpp", "none"]
 Tokens = Sequence[tuple[str, float] | TokenLogprob]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """One tool called by the model; ``arguments`` is JSON text."""
-
-    name: str
-    arguments: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
