@@ -19,7 +19,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check test-real-llm bench-overhead docker-smoke constraints clean
+.PHONY: help serve test check test-real-llm bench-overhead bench-cascade docker-smoke constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-16s %s\n' "$$name" "$$does"; done
@@ -49,6 +49,9 @@ bench-overhead: $(VENV)/.for-test ## Measure what the cascade costs the proxy pe
 
 docker-smoke: ## Build the image of the proxy without a registry and run it (root, buildah, podman, runc, mmdebstrap)
 	@docker/smoke.sh
+
+bench-cascade: $(VENV)/.for-test ## Measure cascades on recorded answers (CASCADE_DATA: where they are)
+	@$(BIN)/cascade bench cascade
 
 constraints: $(BIN)/pip ## Write constraints.txt again from pyproject.toml (UPGRADE=1: with the newest releases)
 	@$(PIP) $(UV)

@@ -147,7 +147,8 @@ class Journey:
 
     def _new_run(self) -> CascadeRun:
         expectation = Expectation(contract=self._contract, find_language=find_language)
-        return CascadeRun(self.decided_plan.decision, expectation, self.allowance)
+        task = self.decided_plan.evidence.classification.task
+        return CascadeRun(self.decided_plan.decision, expectation, self.allowance, task)
 
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""

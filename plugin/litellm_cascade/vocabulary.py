@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+NOT_RECORDED: Mapping[str, bool] = {"recorded": False}
+"""Marks a field that a record leaves out because another field stands for it."""
+
 # --- what arrives ------------------------------------------------------------------------------------------------------------------
 
 
@@ -276,6 +279,46 @@ class StreamJudging:
     within_ms: float = 400.0
 
 
+@dataclass(frozen=True, slots=True)
+class Isotonic:
+    """P(right) by score: straight lines between points, level beyond the outermost. The scores rise; the probabilities never fall."""
+
+    scores: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """P(right) as the logistic function of ``intercept`` plus the weighted features of an answer's tokens."""
+
+    intercept: float
+    weights: Mapping[str, float]
+
+
+Curve = Isotonic | Logistic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """A curve for the task types that had enough records, and the pooled one for all others."""
+
+    pooled: Curve
+    by_task: Mapping[str, Curve] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What one alias's confidence is worth. ``prefix`` is for the beginnings of streams; None: they are read as whole answers are.
+
+    ``id`` is a digest of the curves, so two with the same one are equal, and a record names it instead of them.
+    """
+
+    id: str
+    alias: str
+    whole: Curves = field(default=Curves(pooled=Isotonic((), ())), compare=False, repr=False, metadata=NOT_RECORDED)
+    prefix: Curves | None = field(default=None, compare=False, repr=False, metadata=NOT_RECORDED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abstention:
     """What becomes of the last rung's answer when it is not good enough either: a score below ``below``, or a defect of the gate's."""
@@ -302,7 +345,7 @@ class Consulting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """When an answer is good enough."""
+    """When an answer is good enough. With ``calibrations`` (by alias) ``accept_at`` is a probability, else it is a score."""
 
     name: str
     score: str = "sum"
@@ -317,6 +360,7 @@ class Gate:
     stream: StreamJudging = StreamJudging()
     whole_within_ms: float = 120_000.0
     first_chunk_within_ms: float = 30_000.0
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,19 +466,29 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confidence:
-    """How sure the model was. ``score`` is None when there was nothing to score: unknown is not low."""
+    """How sure the model was. ``score`` is None when there was nothing to score: unknown is not low.
+
+    With a ``calibration`` (its id) the threshold is a ``probability``, that the answer is right; None where the calibration cannot say.
+    """
 
     name: str
     score: float | None
     threshold: float
     tokens: int = 0
+    probability: float | None = None
+    calibration: str | None = None
+
+    @property
+    def value(self) -> float | None:
+        """What is compared with the threshold."""
+        return self.score if self.calibration is None else self.probability
 
     @property
     def band(self) -> str:
-        """``high`` at or above the threshold, ``low`` below it, ``unknown`` without a score: for searches by equality."""
-        if self.score is None:
+        """``high`` at or above the threshold, ``low`` below it, ``unknown`` without a value: for searches by equality."""
+        if self.value is None:
             return "unknown"
-        return "high" if self.score >= self.threshold else "low"
+        return "high" if self.value >= self.threshold else "low"
 
 
 class Verdict(StrEnum):

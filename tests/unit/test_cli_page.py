@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
+from random import Random
 
 import pytest
 from typer.testing import CliRunner
@@ -29,6 +31,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "policies").symlink_to(ROOT / "policies")
     for name, content in FILES:
         (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records()), encoding="utf-8")
     write_records(tmp_path)
     return tmp_path
 
@@ -52,6 +55,15 @@ def write_records(folder):
     (folder / "tampered" / file.name).write_bytes(b"".join(lines))
 
 
+def records():
+    """400 answers of `small`: the less likely their least likely token, the less often they are right."""
+    random = Random(7)
+    for _ in range(400):
+        doubt = random.expovariate(1.0)
+        right = {"correct": random.random() < 0.95 - 0.3 * min(doubt, 3), "correct_large": True}
+        yield {"alias": "small", "task": random.choice(["Open QA", "Rewrite"]), "min": -doubt} | right
+
+
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_an_example_gives_what_it_shows(folder, command, expected):
     output = CliRunner().invoke(app, shlex.split(command)).stdout
@@ -64,7 +76,8 @@ def test_every_command_has_a_heading_and_an_example():
     assert {command.split()[0] for command, _ in EXAMPLES} == set(COMMANDS)
 
 
-def test_every_option_of_explain_is_documented():
-    options = re.findall(r"^  (--[a-z-]+)", CliRunner().invoke(app, ["explain", "--help"]).stdout, re.MULTILINE)
+@pytest.mark.parametrize("command", [["explain"], ["calibrate"], ["bench", "cascade"]], ids=" ".join)
+def test_every_option_is_documented(command):
+    options = re.findall(r"^  (--[a-z-]+)", CliRunner().invoke(app, [*command, "--help"]).stdout, re.MULTILINE)
 
     assert [option for option in options if option != "--help" and f"`{option}" not in TEXT] == []

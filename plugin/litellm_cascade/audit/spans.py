@@ -180,6 +180,8 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
         values |= {
             name.SCORE_NAME: confidence.name,
             name.SCORE: confidence.score,
+            name.PROBABILITY: confidence.probability,
+            name.CALIBRATION: confidence.calibration,
             name.THRESHOLD: confidence.threshold,
             name.CONFIDENCE_BAND: confidence.band,
             name.CONFIDENCE_TOKENS: confidence.tokens,

@@ -5,6 +5,7 @@ from litellm_cascade.escalation.agreement import agreement
 from litellm_cascade.escalation.allowance import Allowance, Refusal, RequestAllowance, Unlimited
 from litellm_cascade.escalation.budget import Budget
 from litellm_cascade.escalation.budgets import Budgets, ScopeKey
+from litellm_cascade.escalation.calibration import LOG, alternatives_needed, calibrated, feature, probability
 from litellm_cascade.escalation.checks import CHECKS, Expectation
 from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
 from litellm_cascade.escalation.judging import judge
@@ -17,6 +18,7 @@ from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
 __all__ = [
     "CHECKS",
+    "LOG",
     "SCORES",
     "Allowance",
     "Answer",
@@ -43,10 +45,14 @@ __all__ = [
     "WholeUpstream",
     "agreement",
     "alternatives_for",
+    "alternatives_needed",
+    "calibrated",
+    "feature",
     "features",
     "judge",
     "measure",
     "p_true",
+    "probability",
     "prompts",
     "settle_whole",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from litellm_cascade.escalation.calibration import calibrated
 from litellm_cascade.escalation.checks import Expectation, Subject, find_defect
 from litellm_cascade.escalation.confidence import measure
 from litellm_cascade.vocabulary import Abstention, Completion, Confidence, Gate, Judgement, Reason, Verdict
@@ -11,9 +12,17 @@ from litellm_cascade.vocabulary import Abstention, Completion, Confidence, Gate,
 NOTHING_EXPECTED = Expectation()
 
 
-def judge(gate: Gate, completion: Completion, *, complete: bool, expectation: Expectation = NOTHING_EXPECTED) -> Judgement:
-    """Judge an answer, or (``complete`` false) the part of a stream that has arrived."""
-    confidence = measure(gate, completion.tokens)
+def judge(
+    gate: Gate,
+    completion: Completion,
+    *,
+    complete: bool,
+    expectation: Expectation = NOTHING_EXPECTED,
+    alias: str = "",
+    task: str = "Unknown",
+) -> Judgement:
+    """Judge an answer of ``alias`` to a ``task``, or (``complete`` false) the part of a stream that has arrived."""
+    confidence = calibrated(measure(gate, completion.tokens), gate, completion.tokens, alias=alias, task=task, complete=complete)
     subject = Subject(completion=completion, complete=complete, expectation=expectation)
     defect, unchecked = find_defect(subject, gate.also_escalate) if gate.also_escalate else (None, ())
     if defect is not None:
@@ -24,15 +33,15 @@ def judge(gate: Gate, completion: Completion, *, complete: bool, expectation: Ex
 
 def is_doubtful(abstention: Abstention, judgement: Judgement) -> bool:
     """Whether an answer that did not pass its gate is below the line of abstention too."""
-    score = judgement.confidence.score if judgement.confidence is not None else None
-    return judgement.reason is not Reason.LOW_CONFIDENCE or score is None or score < abstention.below
+    value = judgement.confidence.value if judgement.confidence is not None else None
+    return judgement.reason is not Reason.LOW_CONFIDENCE or value is None or value < abstention.below
 
 
 def by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
-    """Accept or escalate by the score alone; without one as the gate's ``unknown`` says."""
-    if confidence.score is None:
+    """Accept or escalate by what the gate compares alone; without that as its ``unknown`` says."""
+    if confidence.value is None:
         verdict = Verdict.ACCEPT if gate.unknown == "accept" else Verdict.ESCALATE
         return Judgement(verdict=verdict, reason=Reason.UNKNOWN_CONFIDENCE, confidence=confidence)
-    if confidence.score >= confidence.threshold:
+    if confidence.value >= confidence.threshold:
         return Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT, confidence=confidence)
     return Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE, confidence=confidence)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation.allowance import Allowance, Unlimited
+from litellm_cascade.escalation.calibration import calibrated
 from litellm_cascade.escalation.checks import Expectation, is_empty
 from litellm_cascade.escalation.judging import NOTHING_EXPECTED, by_confidence, is_doubtful, judge
 from litellm_cascade.vocabulary import (
@@ -69,8 +70,18 @@ Step = Ask | Serve | Fail
 class CascadeRun:
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
-    def __init__(self, decision: Decision, expectation: Expectation = NOTHING_EXPECTED, allowance: Allowance | None = None) -> None:
-        """``allowance`` may keep an answer that the gate would leave; None: nothing does."""
+    def __init__(
+        self,
+        decision: Decision,
+        expectation: Expectation = NOTHING_EXPECTED,
+        allowance: Allowance | None = None,
+        task: str = "Unknown",
+    ) -> None:
+        """``allowance`` may keep an answer that the gate would leave; None: nothing does.
+
+        ``task`` is what the classifier found, for gates that are calibrated by task type.
+        """
+        self._task = task
         self._ladder = decision.ladder
         self._allowance = allowance if allowance is not None else Unlimited()
         self.gate = decision.gate
@@ -116,8 +127,7 @@ class CascadeRun:
         asked = self._consults.pop()
         if score is None:
             self._degraded.append(f"{asked.alias}_{asked.kind}_{'unclear' if error is None else _how(error)}")
-        threshold = asked.gate.accept_at if asked.kind == asked.gate.score else asked.gate.consulting.accept_at
-        return self._judged(by_confidence(asked.gate, Confidence(name=asked.kind, score=score, threshold=threshold)))
+        return self._judged(by_confidence(asked.gate, self._said(asked, score)))
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
@@ -180,6 +190,13 @@ class CascadeRun:
             return self._abstain(self._abstention, judgement.reason)
         return self._serve(self.rung, judgement.reason)
 
+    def _said(self, asked: Consult, score: float | None) -> Confidence:
+        """A kind that is the gate's own score is calibrated like any; another has a threshold of its own."""
+        if asked.kind != asked.gate.score:
+            return Confidence(name=asked.kind, score=score, threshold=asked.gate.consulting.accept_at)
+        confidence = Confidence(name=asked.kind, score=score, threshold=asked.gate.accept_at)
+        return calibrated(confidence, asked.gate, asked.completion.tokens, alias=asked.alias, task=self._task, complete=asked.complete)
+
     def _consults_about(self, completion: Completion, *, complete: bool) -> list[Consult]:
         gate = self._gate_here
         if gate is None or (is_empty(completion) and not completion.reasoning):
@@ -218,7 +235,7 @@ class CascadeRun:
         gate = self._gate_here
         if gate is None:
             return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        return judge(gate, completion, complete=complete, expectation=self._expectation)
+        return judge(gate, completion, complete=complete, expectation=self._expectation, alias=self._ladder[self.rung], task=self._task)
 
     def _abstain(self, abstention: Abstention, reason: Reason) -> Step:
         """Even the last rung is not good enough."""

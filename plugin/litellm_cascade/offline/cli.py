@@ -16,6 +16,8 @@ COMMANDS = {
     "schema": "Print the JSON schema of the policy language.",
     "docs": "Write a policy down as a document that an auditor can file.",
     "policies": "List the policies that are shipped.",
+    "bench": "Measure what cascades are worth on recorded answers.",
+    "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""
 
@@ -40,7 +42,7 @@ def _show_version(wanted: bool) -> None:
 def cascade(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
-    """Check, test, explain and document the policies of litellm-cascade. Nothing here calls a model or needs a network.
+    """Check, test, explain and document policies of litellm-cascade, and calibrate gates. Nothing here calls a model or needs a network.
 
     Exit codes: 0 all is well, 1 problems were found, 2 the command was called wrongly (an unknown option, a path that does not exist).
 

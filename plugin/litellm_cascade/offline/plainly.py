@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+from litellm_cascade.vocabulary import Calibration
+
 MOST = 3
 """Entries of a mapping that one line shows, the largest first."""
 
@@ -28,7 +30,9 @@ def shown(value: Any) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """The same with JSON's types; nothing is left out."""
+    """The same with JSON's types; nothing is left out but the curves of calibrations, which their ids stand for."""
+    if isinstance(value, Calibration):
+        return value.id
     if is_dataclass(value):
         return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -35,7 +35,7 @@ _TOKENS = {
     "json_values": "the tokens of the values of JSON",
 }
 _TOLD = {
-    *("name", "score", "of", "q", "window", "accept_at", "unknown", "consulting", "also_escalate", "abstain", "stream"),
+    *("name", "score", "of", "q", "window", "accept_at", "calibrations", "unknown", "consulting", "also_escalate", "abstain", "stream"),
     *("whole_within_ms", "first_chunk_within_ms"),
 }
 _DEFECTS = {
@@ -107,6 +107,9 @@ def _called(gate: Gate | None) -> str:
 
 def _condition(gate: Gate) -> str:
     bound, over = gate.accept_at, _TOKENS.get(gate.of, gate.of)
+    if gate.calibrations:
+        named = listed(f"{calibration.id} of {alias}" for alias, calibration in sorted(gate.calibrations.items()))
+        return f"it is right with a probability of at least {bound:g}, judged by {gate.score} of {over} and the calibration {named}"
     if gate.score in _CONSULTED:
         return _consulted(gate, gate.score, bound)
     if gate.score in _NATS:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from litellm_cascade.policy.calibrations import calibrations_of
 from litellm_cascade.policy.conditions import compiled
 from litellm_cascade.policy.deciding import CompiledRoute, Policy
 from litellm_cascade.policy.document import Document
@@ -15,17 +16,19 @@ from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
 from litellm_cascade.policy.pool import Known, Table
+from litellm_cascade.policy.problems import Path
 from litellm_cascade.vocabulary import Step
 
 
-def compile_document(document: Document, *, files: Mapping[int, NamedFile] | None = None, table: Table | None = None) -> Policy:
-    """A policy from a document that has been validated. ``files`` are those its routes name, by the route's index."""
+def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | None = None, table: Table | None = None) -> Policy:
+    """A policy from a document that has been validated. ``files`` are those it names, by the path of the route or of the gate's alias."""
     files = files or {}
-    gates = {name: rule.named(name, largest=document.largest) for name, rule in document.gates.items()}
+    gates = {name: rule.named(name, calibrations_of(name, files), largest=document.largest) for name, rule in document.gates.items()}
     routes: list[CompiledRoute] = []
     looked_at: tuple[Step, ...] = ()
     for index, route in enumerate(document.routes):
-        kit = Kit(gates=gates, route=route.name, content=files[index].content if index in files else None)
+        file = files.get(("routes", index))
+        kit = Kit(gates=gates, route=route.name, content=file.content if file is not None else None)
         why = route.when if route.when is not None else "otherwise"
         routes.append(
             CompiledRoute(
@@ -56,7 +59,7 @@ def _admission(rule: OverrideRule) -> Admission:
     return Admission(allow=rule.allow, condition=compiled(rule.when)[0] if rule.when is not None else None)
 
 
-def digest_of(document: Document, files: Mapping[int, NamedFile] | None = None) -> str:
+def digest_of(document: Document, files: Mapping[Path, NamedFile] | None = None) -> str:
     """``sha256:`` and 64 hexadecimal digits over the document's canonical form: defaults written out, keys sorted; and over the files it
     names.
 

@@ -1,4 +1,4 @@
-"""The JSON files that strategies name: fitted and recorded numbers, read when the policy is loaded and checked like it."""
+"""The JSON files that a policy names: fitted and recorded numbers, read when the policy is loaded and checked like it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from litellm_cascade.policy.messages import problems_of
-from litellm_cascade.policy.problems import Problem, as_text
+from litellm_cascade.policy.problems import Path, Problem, as_text
 from litellm_cascade.policy.source import MAX_BYTES, reason_of
 from litellm_cascade.policy.strategies.base import StrategyBase
 from litellm_cascade.policy.written import choice_in, list_in, routes_in
@@ -29,22 +29,25 @@ class NamedFile:
     content: Any
 
 
-def named_files(raw: Any, folder: FilePath) -> tuple[dict[int, NamedFile], list[Problem]]:
-    """The files that routes name, by the route's index, and everything that is wrong with them."""
-    files: dict[int, NamedFile] = {}
+def named_files(raw: Any, folder: FilePath) -> tuple[dict[Path, NamedFile], list[Problem]]:
+    """The files that routes name, by the route's path, and everything that is wrong with them."""
+    files: dict[Path, NamedFile] = {}
     problems: list[Problem] = []
     for path, route in routes_in(raw):
         strategy, written = choice_in(route) or (StrategyBase, {})
         key = strategy.file or ""
         name = written.get(key)
         if isinstance(name, str):
-            read, sentences = _read(folder, name, strategy, written)
+            read, sentences = read_named(folder, name, strategy.content)  # type: ignore[arg-type]
+            if read is not None:
+                files[path] = read
+                sentences = _silences(read, strategy, written)
             problems += (Problem(path=(*path, "choose", key), message=sentence) for sentence in sentences)
-            files |= {int(path[1]): read} if read else {}
     return files, problems
 
 
-def _read(folder: FilePath, name: str, strategy: type[StrategyBase], choose: Mapping[str, Any]) -> tuple[NamedFile | None, list[str]]:
+def read_named(folder: FilePath, name: str, model: type[BaseModel]) -> tuple[NamedFile | None, list[str]]:
+    """One file, or what is wrong with it in sentences."""
     try:
         with (folder / name).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -52,13 +55,13 @@ def _read(folder: FilePath, name: str, strategy: type[StrategyBase], choose: Map
         return None, [f"{name!r} cannot be read ({reason_of(error)}); the path starts at the policy's folder"]
     if len(data) > MAX_BYTES:
         return None, [f"{name!r} is larger than {MAX_BYTES // 1024} KiB; check the path"]
-    content, sentences = _parsed(name, data, strategy.content)  # type: ignore[arg-type]
-    if content is None:
-        return None, sentences
-    silent = [alias for alias in list_in(choose, "candidates") if isinstance(alias, str) and strategy.silent_on(content, alias)]
-    return NamedFile(name=name, digest=sha256(data).hexdigest(), content=content), [
-        f"{name!r} says nothing of {alias!r}" for alias in silent
-    ]
+    content, sentences = _parsed(name, data, model)
+    return NamedFile(name=name, digest=sha256(data).hexdigest(), content=content) if content is not None else None, sentences
+
+
+def _silences(file: NamedFile, strategy: type[StrategyBase], choose: Mapping[str, Any]) -> list[str]:
+    candidates = [alias for alias in list_in(choose, "candidates") if isinstance(alias, str)]
+    return [f"{file.name!r} says nothing of {alias!r}" for alias in candidates if strategy.silent_on(file.content, alias)]
 
 
 def _parsed(name: str, data: bytes, model: type[BaseModel]) -> tuple[BaseModel | None, list[str]]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from litellm_cascade.policy.strict import Strict
-from litellm_cascade.vocabulary import Abstention, Consulting, Gate, StreamJudging
+from litellm_cascade.policy.strict import Label, Strict
+from litellm_cascade.vocabulary import Abstention, Calibration, Consulting, Gate, StreamJudging
 
 AlsoEscalate = Literal["empty", "truncated", "refused", "invalid_json", "invalid_tool_call", "language_mismatch"]
 Consulted = Literal["self_check", "agreement"]
 """Scores that take further calls of the model."""
 Score = Literal["mean", "min", "sum", "quantile", "lowest_group", "margin", "entropy", Consulted]
+WINDOW = 16
+"""Tokens that `lowest_group` takes together where the policy says nothing."""
 FRACTIONS = frozenset({"margin", "entropy", *get_args(Consulted)})
 """Scores between 0 and 1; the others are log-probabilities in nats, at most 0."""
 
@@ -30,7 +33,7 @@ class ConfidenceRule(Strict):
         default="reasoning_and_answer", description="The tokens that are scored."
     )
     q: float = Field(default=0.1, ge=0, le=1, description="Which quantile the score `quantile` takes.")
-    window: int = Field(default=16, ge=1, le=4096, description="How many neighbouring tokens the score `lowest_group` takes together.")
+    window: int = Field(default=WINDOW, ge=1, le=4096, description="How many neighbouring tokens the score `lowest_group` takes together.")
 
 
 class StreamRule(Strict):
@@ -50,12 +53,22 @@ class DeadlineRule(Strict):
     first_chunk_ms: float = Field(default=30_000.0, gt=0, description="Milliseconds until a stream's first chunk.")
 
 
+def _one_or_several(calibration: Any) -> str:
+    return "several" if isinstance(calibration, dict) else "one"
+
+
+CalibrationFiles = Annotated[
+    Annotated[str, Tag("one")] | Annotated[dict[Label, str], Tag("several"), Field(min_length=1)], Discriminator(_one_or_several)
+]
+"""The file of the one alias that is judged, or a file for each."""
+
+
 class AbstainRule(Strict):
     """What to do when even the last rung's answer is not good enough. Without it, that answer is served unjudged."""
 
     below: float | None = Field(
         default=None,
-        description="The last rung's answers that score less are doubtful, and those with a defect of also_escalate. Default: accept_at.",
+        description="The last rung's answers below this are doubtful, and those with a defect of also_escalate. Default: accept_at.",
     )
     then: Literal["large", "flag", "error"] = Field(
         description="Ask the pool's largest alias too, unjudged; serve the answer with a header that says so; or answer with an error."
@@ -82,6 +95,7 @@ class ConsultRule(Strict):
 
 
 _SCORED_BY_A_FRACTION = {"properties": {"score": {"enum": sorted(FRACTIONS)}}, "required": ["score"]}
+_CALIBRATED = {"properties": {"calibration": {"not": {"type": "null"}}}, "required": ["calibration"]}
 
 
 def _within(**bounds: float) -> dict[str, Any]:
@@ -89,7 +103,7 @@ def _within(**bounds: float) -> dict[str, Any]:
 
 
 _RANGES: dict[str, Any] = {
-    "if": {"properties": {"confidence": _SCORED_BY_A_FRACTION}, "required": ["confidence"]},
+    "if": {"anyOf": [_CALIBRATED, {"properties": {"confidence": _SCORED_BY_A_FRACTION}, "required": ["confidence"]}]},
     "then": _within(minimum=0, maximum=1),
     "else": _within(maximum=0),
 }
@@ -102,8 +116,14 @@ class GateRule(Strict):
     model_config = ConfigDict(json_schema_extra=_RANGES)
 
     confidence: ConfidenceRule = ConfidenceRule()
+    calibration: CalibrationFiles | None = Field(
+        default=None,
+        description="JSON files of `cascade calibrate`, relative to this policy: one, or alias: file. accept_at is then a probability.",
+    )
+    strict: bool = Field(default=False, description="Refuse to load without a calibration for each alias that is judged here.")
     accept_at: float = Field(
-        description="Answers scoring this or more are served; in nats at most 0, e.g. -0.35, for the other scores between 0 and 1.",
+        description="Answers at this or more are served. Nats, at most 0, e.g. -0.35; for the other scores between 0 and 1; with a "
+        "calibration a probability, e.g. 0.8.",
     )
     unknown: Literal["accept", "escalate", Consulted] = Field(
         default="accept",
@@ -118,17 +138,23 @@ class GateRule(Strict):
     stream: Annotated[StreamRule, Field(validate_default=True)] = StreamRule()
     deadline: DeadlineRule = DeadlineRule()
 
+    @field_validator("calibration")
+    @classmethod
+    def _knows_the_score(cls, calibration: Any, info: ValidationInfo) -> Any:
+        confidence = info.data.get("confidence")
+        if calibration is None or confidence is None:
+            return calibration
+        if confidence.score == "quantile" or (confidence.score == "lowest_group" and confidence.window != WINDOW):
+            sentence = (
+                f"a calibration knows scores by name, not their q or window; write mean, min, sum or lowest_group with window {WINDOW}"
+            )
+            raise PydanticCustomError("unknown_to_calibrations", "{sentence}", {"sentence": sentence})
+        return calibration
+
     @field_validator("accept_at")
     @classmethod
-    def _in_reach_of_the_score(cls, accept_at: float, info: ValidationInfo) -> float:
-        return _in_reach(accept_at, "accept_at", info.data.get("confidence"))
-
-    @field_validator("abstain")
-    @classmethod
-    def _doubt_in_reach_of_the_score(cls, abstain: AbstainRule | None, info: ValidationInfo) -> AbstainRule | None:
-        if abstain is not None and abstain.below is not None:
-            _in_reach(abstain.below, "below", info.data.get("confidence"))
-        return abstain
+    def _in_range(cls, accept_at: float, info: ValidationInfo) -> float:
+        return _in_reach(accept_at, "accept_at", info)
 
     @field_validator("unknown")
     @classmethod
@@ -152,13 +178,22 @@ class GateRule(Strict):
             )
         return stream
 
+    @field_validator("abstain")
+    @classmethod
+    def _below_in_range(cls, abstain: AbstainRule | None, info: ValidationInfo) -> AbstainRule | None:
+        if abstain is not None and abstain.below is not None:
+            _in_reach(abstain.below, "below", info)
+        return abstain
+
     @field_validator("also_escalate")
     @classmethod
     def _in_one_order(cls, reasons: tuple[AlsoEscalate, ...]) -> tuple[AlsoEscalate, ...]:
         return tuple(sorted(set(reasons)))
 
-    def named(self, name: str, *, largest: str | None = None) -> Gate:
-        """The gate as the cascade uses it. ``largest``: the alias of the pool that answers when even the last rung is in doubt."""
+    def named(self, name: str, calibrations: Mapping[str, Calibration] | None = None, *, largest: str | None = None) -> Gate:
+        """The gate as the cascade uses it. ``calibrations`` by alias, from the files it names; ``largest``: the alias of the pool that
+        answers when even the last rung is in doubt.
+        """
         consult = self.consult
         kinds = tuple(kind for kind in (self.confidence.score, self.unknown) if kind in get_args(Consulted))
         return Gate(
@@ -181,21 +216,23 @@ class GateRule(Strict):
             stream=StreamJudging(judge=self.stream.judge, tokens=self.stream.tokens, within_ms=self.stream.within_ms),
             whole_within_ms=self.deadline.whole_ms,
             first_chunk_within_ms=self.deadline.first_chunk_ms,
+            calibrations=calibrations or {},
         )
 
 
-def _in_reach(bound: float, name: str, confidence: ConfidenceRule | None) -> float:
-    """The bound, if the score can reach it. Without a valid score, which is told already, anything is."""
-    if confidence is not None and confidence.score in FRACTIONS and not 0 <= bound <= 1:
-        raise PydanticCustomError(
-            "not_a_fraction",
-            "{name} is compared with the score {score}, which lies between 0 and 1; write e.g. 0.7",
-            {"name": name, "score": confidence.score},
-        )
-    if confidence is not None and confidence.score not in FRACTIONS and bound > 0:
-        raise PydanticCustomError(
-            "not_a_log_probability",
-            "{name} is compared with a log-probability in nats, which is never above 0; write e.g. -0.35",
-            {"name": name},
-        )
+def _in_reach(bound: float, name: str, info: ValidationInfo) -> float:
+    """The bound, if what is compared with it can reach it. Nothing is said where that is itself wrong, which is told already."""
+    if not {"confidence", "calibration"} <= info.data.keys():
+        return bound
+    score, calibrated = info.data["confidence"].score, info.data["calibration"] is not None
+    if calibrated and not 0 <= bound <= 1:
+        raise _out_of_reach(f"{name} is compared with a probability here, between 0 and 1, for the gate is calibrated")
+    if not calibrated and score in FRACTIONS and not 0 <= bound <= 1:
+        raise _out_of_reach(f"{name} is compared with the score {score}, which lies between 0 and 1; write e.g. 0.7")
+    if not calibrated and score not in FRACTIONS and bound > 0:
+        raise _out_of_reach(f"{name} is compared with a log-probability in nats, which is never above 0; write e.g. -0.35")
     return bound
+
+
+def _out_of_reach(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("out_of_reach", "{sentence}", {"sentence": sentence})

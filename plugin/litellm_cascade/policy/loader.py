@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from litellm_cascade.policy.calibrations import calibration_files
 from litellm_cascade.policy.compiler import compile_document
 from litellm_cascade.policy.deciding import Policy
 from litellm_cascade.policy.files import named_files
@@ -31,6 +32,7 @@ def parse_policy(text: str, *, name: str = "<policy>", folder: str | Path = ".",
 def _from(source: Source, folder: Path, table: Table | None) -> Policy:
     document, problems = validated(source.raw, table)
     files, file_problems = named_files(source.raw, folder)
-    if document is None or source.problems or file_problems:
-        raise policy_error(source, [*source.problems, *problems, *file_problems])
-    return compile_document(document, files=files, table=table)
+    calibrations, calibration_problems = calibration_files(source.raw, folder)
+    if document is None or source.problems or file_problems or calibration_problems:
+        raise policy_error(source, [*source.problems, *problems, *file_problems, *calibration_problems])
+    return compile_document(document, files=files | calibrations, table=table)

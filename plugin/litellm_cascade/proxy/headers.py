@@ -48,8 +48,14 @@ def _confidence(outcome: Outcome) -> str:
 
 
 def _shown(confidence: Confidence) -> str:
-    score = "unknown" if confidence.score is None else f"{confidence.score:.4f}"
-    return f"{confidence.name}={score}; accept_at={confidence.threshold}"
+    score = f"{confidence.name}={_known(confidence.score)}; accept_at={confidence.threshold}"
+    if confidence.calibration is None:
+        return score
+    return f"{score}; probability={_known(confidence.probability)}; calibration={confidence.calibration}"
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"
 
 
 def _number(value: float | None) -> str:

@@ -13,7 +13,7 @@ from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal
 from litellm.proxy import proxy_server
 from opentelemetry.trace import NonRecordingSpan, Span
 
-from litellm_cascade.escalation import Answer, Consult, alternatives_for
+from litellm_cascade.escalation import Answer, Consult, alternatives_needed
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
 from litellm_cascade.proxy.cached import PAST_THE_CACHE
@@ -165,8 +165,8 @@ class RouterUpstream:
     def _logprobs(self) -> dict[str, Any]:
         """What the gate needs, and the client wants to see, of log-probabilities."""
         run = self._journey.run
-        judged = run.gate.score if run is not None and run.gate is not None and run.judges else ""
-        alternatives = max(alternatives_for(judged), 0 if self._shown is None else max(1, self._shown))
+        judged = alternatives_needed(run.gate) if run is not None and run.gate is not None and run.judges else 0
+        alternatives = max(judged, 0 if self._shown is None else max(1, self._shown))
         return {"logprobs": True, "top_logprobs": alternatives} if alternatives else {}
 
 

@@ -1,7 +1,8 @@
 """A record as canonical JSON and back: keys sorted, no spaces, ASCII, numbers as their type says. Equal records give equal text.
 
-Driven by the types of the vocabulary, so a field that is added there is written and read without a change here. Every field is written,
-also where it has its default: a later release may have another. Numbers that JSON lacks are ``"NaN"``, ``"Infinity"``, ``"-Infinity"``.
+Driven by the types of the vocabulary, so a field that is added there is written and read without a change here. Every field is written
+that is not marked otherwise there, also where it has its default: a later release may have another. Numbers that JSON lacks are ``"NaN"``,
+``"Infinity"``, ``"-Infinity"``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import math
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -77,7 +78,7 @@ def _encoder(hint: Any) -> Converter:
 
 def _dataclass_encoder(kind: type[Any]) -> Converter:
     hints = get_type_hints(kind)
-    members = [(field.name, _encoder(hints[field.name])) for field in fields(kind)]
+    members = [(field.name, _encoder(hints[field.name])) for field in _recorded(kind)]
     return lambda value: {name: encode(getattr(value, name)) for name, encode in members}
 
 
@@ -116,8 +117,8 @@ def _decoder(hint: Any) -> Converter:
 
 def _dataclass_decoder(kind: type[Any]) -> Converter:
     hints = get_type_hints(kind)
-    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind)}
-    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+    decoders = {field.name: _decoder(hints[field.name]) for field in _recorded(kind)}
+    required = {field.name for field in _recorded(kind) if field.default is MISSING and field.default_factory is MISSING}
 
     def decode(written: Any) -> Any:
         strange = sorted((written.keys() - decoders.keys()) | (required - written.keys()))
@@ -126,6 +127,10 @@ def _dataclass_decoder(kind: type[Any]) -> Converter:
         return kind(**{name: decoders[name](value) for name, value in written.items()})
 
     return decode
+
+
+def _recorded(kind: type[Any]) -> list[Field[Any]]:
+    return [field for field in fields(kind) if field.metadata.get("recorded", True)]
 
 
 def _tuple(arguments: tuple[Any, ...], converter: Callable[[Any], Converter], made: Callable[[Any], Any]) -> Converter:

@@ -1,0 +1,144 @@
+"""The benchmark's results: measured, as a table, as JSON and as a page."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
+from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
+from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
+from litellm_cascade.offline.calibrating.thresholds import Bound
+
+JSON_FORMAT = 1
+BOUND = Bound(alpha=0.05, delta=0.1)
+FEWEST_FOR_RISK = 500
+"""Answers below which half of them can hardly prove a risk of five in a hundred."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """All rows, and how they came about."""
+
+    rows: Sequence[Row]
+    risks: Sequence[RiskRow]
+    seed: int
+    draws: int
+    fitted: str
+
+
+def measured(data: Path, fit: Path | None, *, seed: int, draws: int) -> Results:
+    """Every set of ``data``. With ``fit``, everything is fitted on the set of the same name there."""
+    elsewhere = {one.name: one for one in read_sets(fit)} if fit is not None else {}
+    rows: list[Row] = []
+    risks: list[RiskRow] = []
+    for one in read_sets(data):
+        scored, fitted_on = _parts(one, elsewhere.get(one.name))
+        rows += rows_of(scored, fitted_on, seed=seed, draws=draws)
+        if len(scored.records) >= FEWEST_FOR_RISK and scored.records.correct_large is not None:
+            risks.append(risk_row(scored, BOUND, seed=seed))
+    fitted = "another folder's records" if fit is not None else "the records not marked test, or where none is, the folds not scored"
+    return Results(rows=rows, risks=risks, seed=seed, draws=draws, fitted=fitted)
+
+
+def _parts(one: BenchSet, elsewhere: BenchSet | None) -> tuple[BenchSet, BenchSet | None]:
+    """What is scored, and what is fitted on (None: cross-fit)."""
+    test = one.split == "test"
+    if elsewhere is not None:
+        usable = elsewhere.split != "test"
+        return one, _at(elsewhere, usable)
+    if test.all():
+        raise ConfigurationError([f"all answers of {one.name!r} are marked test, and nothing is fitted on those; name others with --fit"])
+    if test.any():
+        return _at(one, test), _at(one, ~test)
+    return one, None
+
+
+def _at(one: BenchSet, rows: Any) -> BenchSet:
+    extra = {name: values[rows] for name, values in one.extra.items()}
+    return replace(one, records=one.records.at(rows), lengths=one.lengths[rows], split=one.split[rows], extra=extra)
+
+
+def as_json(results: Results) -> dict[str, Any]:
+    """Every number, with what it takes to get it again."""
+    packages = {name: version(name) for name in ("litellm-cascade", "numpy", "scikit-learn", "polars")}
+    return {
+        "format": JSON_FORMAT,
+        "seed": results.seed,
+        "bootstrap_draws": results.draws,
+        "fitted_on": results.fitted,
+        "versions": {"python": platform.python_version(), **packages},
+        "rows": [asdict(row) for row in results.rows],
+        "risk": [asdict(risk) for risk in results.risks],
+    }
+
+
+def markdown(results: Results) -> str:
+    """A table for each set, and one for the risk bound."""
+    parts: list[str] = []
+    for name in dict.fromkeys(row.set for row in results.rows):
+        rows = [row for row in results.rows if row.set == name]
+        parts += [f"**{name}** ({rows[0].n} answers, data {rows[0].data})", _table(_HEAD, [_cells(row) for row in rows])]
+    if results.risks:
+        head = ("set", "risk of accepting all", "bound", "kept", "nothing proven", "accepted")
+        parts += ["**The risk bound**", _table(head, [_risk_cells(risk) for risk in results.risks])]
+    return "\n\n".join(parts)
+
+
+_HEAD = ("method", "APGR", "AUROC", "AUROC over mean", "cost of 80 %", "cost of 95 %", "right at half the cost", "ECE before, after")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    before_after = "" if row.ece_after is None or row.ece_before is None else f"{row.ece_before:.3f}, {row.ece_after:.3f}"
+    return (
+        row.method,
+        _interval(row.apgr, row.apgr_low, row.apgr_high),
+        _interval(row.auroc, row.auroc_low, row.auroc_high),
+        _interval(row.over_mean, row.over_mean_low, row.over_mean_high) if row.over_mean_low != row.over_mean_high else "",
+        _share(row.cost_share_80),
+        _share(row.cost_share_95),
+        _share(row.accuracy_at_half_cost),
+        before_after,
+    )
+
+
+def _risk_cells(risk: RiskRow) -> tuple[str, ...]:
+    bound = f"{risk.alpha:g}, with {1 - risk.delta:g}"
+    kept = f"{risk.held} of {risk.resamplings}"
+    return risk.set, f"{risk.base_risk:.3f}", bound, kept, str(risk.none), _share(risk.accepted)
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    return "" if value is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None or not np.isfinite(value) else f"{value:.1%}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
+
+
+def write_page(path: Path, results: Results) -> None:
+    """A self-contained page: APGR, or AUROC where the large model is not known, of every method of every set, with its interval."""
+    import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
+
+    page = plots.Figure()
+    for method in dict.fromkeys(row.method for row in results.rows):
+        rows = [row for row in results.rows if row.method == method]
+        values = [row.auroc if row.apgr is None else row.apgr for row in rows]
+        lows = [row.auroc_low if row.apgr_low is None else row.apgr_low for row in rows]
+        highs = [row.auroc_high if row.apgr_high is None else row.apgr_high for row in rows]
+        errors = {"type": "data", "array": np.subtract(highs, values).tolist(), "arrayminus": np.subtract(values, lows).tolist()}
+        sets = [f"{row.set} ({'AUROC' if row.apgr is None else 'APGR'})" for row in rows]
+        page.add_bar(name=method, x=sets, y=values, error_y=errors)
+    page.update_layout(barmode="group", title=f"Cascades on recorded answers, 95 % intervals of {results.draws} draws, seed {results.seed}")
+    page.write_html(path, include_plotlyjs=True)

@@ -1,0 +1,94 @@
+"""How good are probabilities, and what do they save? Figures over arrays; higher confidence means less need for the larger model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+BINS = 10
+"""Of equally many answers each: with equally wide ones most answers would lie in one bin."""
+
+
+def auroc(confidence: Numbers, correct: Numbers) -> float:
+    """The probability that a right answer has a higher confidence than a wrong one; ties count half. 0.5 where there is only one kind."""
+    right, wrong = int(correct.sum()), int((1 - correct).sum())
+    if not right or not wrong:
+        return 0.5
+    ranks = _mean_ranks(confidence)
+    return float((ranks[correct > 0].sum() - right * (right + 1) / 2) / (right * wrong))
+
+
+def brier(probability: Numbers, correct: Numbers) -> float:
+    """The mean squared difference between probability and outcome; 0 is perfect, 0.25 is what always saying one half gets."""
+    return float(np.mean((probability - correct) ** 2))
+
+
+def ece(probability: Numbers, correct: Numbers, bins: int = BINS) -> float:
+    """Expected calibration error (Naeini et al. 2015) over bins of equally many answers: the mean gap of said and seen."""
+    order = np.argsort(probability, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return float(sum(len(part) * abs(probability[part].mean() - correct[part].mean()) for part in parts) / len(order))
+
+
+def apgr(confidence: Numbers, gains: Numbers) -> float:
+    """Average performance gap recovered (RouteLLM, Ong et al. 2024): the share of the larger model's gain that is had when the answers
+    with the lowest confidence go to it, averaged over how many do. Answers of equal confidence go in no particular order.
+    """
+    recovered = recovered_by(confidence, gains)
+    return float(recovered.mean())
+
+
+def recovered_by(confidence: Numbers, gains: Numbers) -> Numbers:
+    """The share of the whole gain that is recovered when the 1, 2, ... answers of the lowest confidence are escalated.
+
+    Not a number where the larger model gains nothing.
+    """
+    recovered = np.cumsum(_levelled(confidence, gains)[np.argsort(confidence, kind="stable")])
+    return np.asarray(recovered / gains.sum()) if gains.sum() else np.full(len(gains), np.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferral:
+    """The deferral curve: what happens when the k least confident of n answers go on, for k = 0..n. Arrays of n + 1.
+
+    ``cost`` is per request: all pay the small model, k of them the large one as well.
+    """
+
+    quality: Numbers
+    cost: Numbers
+    always_large_cost: float
+
+    def cost_share(self, share_of_gap: float) -> float:
+        """The least cost, as a share of always asking the large model, with this share of the quality gap; infinite where none has."""
+        wanted = self.quality[0] + share_of_gap * (self.quality[-1] - self.quality[0])
+        enough = self.cost[self.quality >= wanted - 1e-12]
+        return float(enough.min() / self.always_large_cost) if len(enough) else float("inf")
+
+    def quality_at(self, cost_share: float) -> float:
+        """The best quality for at most this share of always asking the large model; that of the small model where nothing is as cheap."""
+        affordable = self.quality[self.cost <= cost_share * self.always_large_cost]
+        return float(affordable.max()) if len(affordable) else float(self.quality[0])
+
+
+def deferral(confidence: Numbers, correct: Numbers, correct_large: Numbers, cost_small: Numbers, cost_large: Numbers) -> Deferral:
+    """The curve of an order of escalation."""
+    order, n = np.argsort(confidence, kind="stable"), len(confidence)
+    gained = np.concatenate([[0.0], np.cumsum(_levelled(confidence, correct_large - correct)[order])])
+    paid = np.concatenate([[0.0], np.cumsum(_levelled(confidence, cost_large)[order])])
+    return Deferral(quality=correct.mean() + gained / n, cost=cost_small.mean() + paid / n, always_large_cost=float(cost_large.mean()))
+
+
+def _levelled(confidence: Numbers, values: Numbers) -> Numbers:
+    """Each value replaced by the mean among equals in confidence, so that their order in the file says nothing."""
+    _, which = np.unique(confidence, return_inverse=True)
+    return np.asarray((np.bincount(which, weights=values) / np.bincount(which))[which])
+
+
+def _mean_ranks(values: Numbers) -> Numbers:
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[which])

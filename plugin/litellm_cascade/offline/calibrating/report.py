@@ -1,0 +1,123 @@
+"""A calibration for a terminal, as JSON, and as a page with plots."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from litellm_cascade.offline.calibrating import figures
+from litellm_cascade.offline.calibrating.fitting import Fit, costs_of
+from litellm_cascade.policy.calibration_file import CalibrationFile
+
+JSON_FORMAT = 1
+_SHARES = np.linspace(0, 1, 11)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What a threshold would do: how much it escalates, how often accepted answers are right, and quality and cost of the whole.
+
+    ``quality`` is None without records of the large model, ``cost_share`` (of always asking the large model) without costs.
+    """
+
+    accept_at: float
+    escalated: float
+    accepted_right: float | None
+    quality: float | None
+    cost_share: float | None
+
+
+def points_of(fitted: Fit) -> list[Point]:
+    """Thresholds that escalate about 0, 10, ... 100 %, each once."""
+    said = np.sort(fitted.said)
+    thresholds = [0.0, *(float(said[min(int(share * len(said)), len(said) - 1)]) for share in _SHARES[1:-1])]
+    return [_point(fitted, threshold) for threshold in dict.fromkeys(thresholds)] + [_point(fitted, float("inf"))]
+
+
+def _point(fitted: Fit, threshold: float) -> Point:
+    records = fitted.checked
+    accepted = fitted.said >= threshold
+    cost_small, cost_large = costs_of(records)
+    quality = None if records.correct_large is None else np.where(accepted, records.correct, records.correct_large).mean()
+    paid = (cost_small.mean() + (cost_large * ~accepted).mean()) / cost_large.mean()
+    return Point(
+        accept_at=min(threshold, 1.0),
+        escalated=float((~accepted).mean()),
+        accepted_right=float(records.correct[accepted].mean()) if accepted.any() else None,
+        quality=float(quality) if quality is not None else None,
+        cost_share=float(paid) if records.cost_large is not None else None,
+    )
+
+
+def file_text(file: CalibrationFile) -> str:
+    """As it is written: one point a line."""
+    text = json.dumps(file.model_dump(mode="json", exclude_defaults=True), indent=1)
+    return re.sub(r"\[\s+([^][{},]+),\s+([^][{},]+?)\s+\]", r"[\1, \2]", text) + "\n"
+
+
+def as_json(fitted: Fit, file: CalibrationFile, raw_ece: float) -> dict[str, Any]:
+    """What docs/cli.md describes."""
+    without_curves = file.model_dump(mode="json", exclude={"whole", "prefix"})
+    return {
+        "format": JSON_FORMAT,
+        "calibration": without_curves,
+        "ece_before": round(raw_ece, 4),
+        "tasks": fitted.counts,
+        "deferral": [asdict(point) for point in points_of(fitted)],
+    }
+
+
+def print_report(fitted: Fit, file: CalibrationFile, raw_ece: float) -> None:
+    """On standard output. ``NO_COLOR`` (no-color.org) is respected."""
+    console = Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
+    for line in _lines(fitted, file, raw_ece):
+        console.print(line, soft_wrap=True)
+    table = Table(
+        "accept_at", "escalated", "accepted are right", "quality", "cost", title="What a threshold would do", title_justify="left"
+    )
+    for point in points_of(fitted):
+        row = (point.accept_at, point.escalated, point.accepted_right, point.quality, point.cost_share)
+        table.add_row(f"{row[0]:.4f}", *("" if value is None else f"{value:.1%}" for value in row[1:]))
+    console.print(table)
+
+
+def _lines(fitted: Fit, file: CalibrationFile, raw_ece: float) -> Iterator[str]:
+    records = fitted.records
+    yield f"{file.id}  {file.alias}, {file.method} on {', '.join(fitted.method.inputs)} of {file.of}"
+    yield f"  fitted on      {len(records)} answers, {records.correct.mean():.1%} right"
+    yield f"  tasks          {', '.join(f'{task} {count}' for task, count in fitted.counts.items()) or 'none with enough records'}"
+    yield f"  out of sample  ECE {file.ece:.3f}, Brier {file.brier:.3f}, AUROC {file.auroc:.3f}"
+    yield f"  before         ECE {raw_ece:.3f}, of the score itself as a probability"
+    if file.accept_at is not None:
+        proven = f", which keeps the risk at {file.alpha:g} with confidence {1 - file.delta:g}" if file.alpha and file.delta else ""
+        yield f"  accept_at      {file.accept_at}{proven}"
+
+
+def raw_ece_of(fitted: Fit) -> float:
+    """ECE of the score read as a probability: ``exp`` of it, which for a mean is what the tokens had in the geometric mean."""
+    return figures.ece(np.exp(np.minimum(fitted.checked.scores[fitted.method.score], 0.0)), fitted.checked.correct)
+
+
+def write_page(path: Path, fitted: Fit, file: CalibrationFile) -> None:
+    """A self-contained page: reliability (said against seen) and the deferral curve."""
+    from plotly.subplots import make_subplots  # noqa: PLC0415 - the extra lab
+
+    page = make_subplots(cols=2, subplot_titles=("Said against seen, out of sample", "Accepted answers that are right"))
+    parts = [part for part in np.array_split(np.argsort(fitted.said, kind="stable"), figures.BINS) if len(part)]
+    said, seen = ([float(values[part].mean()) for part in parts] for values in (fitted.said, fitted.checked.correct))
+    page.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect", row=1, col=1)
+    page.add_scatter(x=said, y=seen, mode="lines+markers", name="calibrated", row=1, col=1)
+    points = [point for point in points_of(fitted) if point.accepted_right is not None]
+    shares, right = [point.escalated for point in points], [point.accepted_right for point in points]
+    page.add_scatter(x=shares, y=right, mode="lines+markers", name="by share escalated", row=1, col=2)
+    page.update_layout(title=f"Calibration {file.id} of {file.alias}: {file.card}")
+    page.write_html(path, include_plotlyjs=True)

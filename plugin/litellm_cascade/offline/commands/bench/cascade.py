@@ -1,0 +1,52 @@
+"""``cascade bench cascade``."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_cascade.report import as_json, markdown, measured, write_page
+
+HERE = Path("../shared/data")
+
+
+def cascade(
+    data: Annotated[Path, typer.Option(envvar="CASCADE_DATA", help="The folder with the recorded answers.")] = HERE,
+    fit: Annotated[Path | None, typer.Option(help="Another such folder: fit there, and score all of --data.")] = None,
+    seed: Annotated[int, typer.Option(help="Of folds, random escalation and the bootstrap.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
+    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+) -> None:
+    """Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.
+
+    Nothing is fitted on what is scored: answers marked `test` are scored with what the others say; where none is, folds are held out in
+    turn, near-duplicates together. docs/benchmarks.md says what the sets and the methods are. Needs the extra lab.
+
+    Exit codes: 0 measured, or the data is not there; 1 it cannot be read; 2 called wrongly.
+
+    For example:
+      cascade bench cascade
+      cascade bench cascade --data heldout --fit ../shared/data --json cascade.json
+    """
+    if not data.is_dir():
+        typer.echo(f"skipped: there is no folder {str(data)!r}; name the one with the recorded answers with --data or CASCADE_DATA")
+        return
+    if find_spec("polars") is None or find_spec("sklearn") is None:
+        raise ConfigurationError(["cascade bench cascade needs polars and scikit-learn: pip install 'litellm-cascade[lab]'"])
+    if fit is not None and not fit.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(fit)!r}")
+    results = measured(data, fit, seed=seed, draws=draws)
+    if not results.rows:
+        typer.echo(f"skipped: no set of this benchmark is in {str(data)!r}; docs/benchmarks.md names the files")
+        return
+    typer.echo(markdown(results))
+    if json_ is not None:
+        json_.write_text(json.dumps(as_json(results), indent=1) + "\n", encoding="utf-8")
+    if html is not None:
+        write_page(html, results)

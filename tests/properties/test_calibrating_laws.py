@@ -1,0 +1,120 @@
+"""What holds of whatever `cascade calibrate` fits and chooses."""
+
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.calibrating import figures
+from litellm_cascade.offline.calibrating.cross_fit import cross_fitted
+from litellm_cascade.offline.calibrating.curves import FEWEST_OF_A_TASK, Method, every_feature, fit_curves, predicted
+from litellm_cascade.offline.calibrating.fitting import Origin, Wish, content_of, fit
+from litellm_cascade.offline.calibrating.records import Records, fold_of
+from litellm_cascade.offline.calibrating.thresholds import Bound, for_accuracy, for_risk, grid_of, tail
+from litellm_cascade.policy.calibration_file import MOST_POINTS, CalibrationFile
+
+ISOTONIC = Method(score="mean")
+FEW = settings(max_examples=25, deadline=None)  # fitting takes its time, the first time most of all
+
+
+@st.composite
+def records(draw):
+    """Answers whose confidence says more or less about them; some task types are rare."""
+    n, seed, skill = draw(st.integers(60, 300)), draw(st.integers(0, 10_000)), draw(st.floats(-3, 3))
+    random = Random(seed)
+    scores = [round(-random.expovariate(1.0), draw(st.sampled_from([1, 9]))) for _ in range(n)]
+    correct = [float(random.random() < 1 / (1 + np.exp(-skill * (score + 1)))) for score in scores]
+    correct[:2] = [0.0, 1.0]
+    return Records(
+        alias="small",
+        scores={"mean": np.array(scores), "tokens": np.array([float(random.randint(1, 40)) for _ in range(n)])},
+        correct=np.array(correct),
+        tasks=np.array([random.choice(["Open QA", "Open QA", "Rewrite", "Other"]) for _ in range(n)]),
+        groups=np.array([str(random.randint(0, n)) for _ in range(n)]),
+        correct_large=np.array([float(random.random() < 0.9) for _ in range(n)]),
+        cost_small=np.full(n, 1.0),
+        cost_large=np.full(n, 20.0),
+    )
+
+
+@FEW
+@given(records())
+def test_every_isotonic_curve_is_monotone_bounded_and_fits_a_file(given_records):
+    curves, counts = fit_curves(given_records, ISOTONIC)
+    for curve in (curves.pooled, *curves.by_task.values()):
+        assert all(left < right for left, right in pairwise(curve.scores))
+        assert all(left <= right for left, right in pairwise(curve.probabilities))
+        assert 0 < curve.probabilities[0] <= curve.probabilities[-1] < 1
+        assert len(curve.scores) <= MOST_POINTS
+    assert all(count >= FEWEST_OF_A_TASK for count in counts.values())
+    assert set(counts) == set(curves.by_task)
+
+
+@FEW
+@given(records(), st.sampled_from(["isotonic", "logistic"]))
+def test_what_is_written_says_what_was_fitted(given_records, kind):
+    method = Method(score="mean", kind=kind, features=every_feature(given_records) if kind == "logistic" else ())
+    fitted = fit(given_records, method, Wish())
+    file = content_of(fitted, Origin(of="all", data="sha256:" + "0" * 64, command="x"), None)
+    again = CalibrationFile.model_validate_json(file.model_dump_json(exclude_defaults=True), strict=True).calibration.whole
+    assert predicted(again, given_records, method) == pytest.approx(predicted(fitted.whole, given_records, method))
+
+
+@FEW
+@given(records())
+def test_a_record_has_no_say_in_its_own_probability(given_records):
+    said = cross_fitted(given_records, ISOTONIC)
+    folds = fold_of(given_records.groups, 5)
+    flipped = given_records.correct.copy()
+    flipped[folds == 0] = 1 - flipped[folds == 0]
+    changed = Records(alias="small", scores=given_records.scores, correct=flipped, tasks=given_records.tasks, groups=given_records.groups)
+    assert (cross_fitted(changed, ISOTONIC)[folds == 0] == said[folds == 0]).all()
+
+
+@given(records(), st.floats(0.02, 0.5), st.floats(0.02, 0.5), st.floats(0.01, 0.5))
+def test_more_risk_never_takes_a_stricter_threshold(given_records, one, other, delta):
+    said = np.exp(given_records.scores["mean"])
+    grid, losses = grid_of(said), 1 - given_records.correct
+    strict, lenient = (for_risk(said, losses, grid, Bound(alpha=alpha, delta=delta)) for alpha in sorted((one, other)))
+    if strict is not None:
+        assert lenient <= strict
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_the_tail_is_a_probability_and_falls_with_the_risk(losses, more, one, other):
+    low, high = sorted((one, other))
+    assert 0 <= tail(losses, losses + more, high) <= tail(losses, losses + more, low) + 1e-12 <= 1 + 1e-11
+
+
+@given(records(), st.floats(0, 1))
+def test_an_accuracy_that_is_asked_is_had(given_records, wanted):
+    said = np.exp(given_records.scores["mean"])
+    try:
+        threshold = for_accuracy(said, given_records.correct, wanted)
+    except ConfigurationError:
+        return
+    assert given_records.correct[said >= threshold].mean() >= wanted
+
+
+@given(records())
+def test_figures_do_not_depend_on_the_order_of_the_records(given_records):
+    said, correct = np.round(np.exp(given_records.scores["mean"]), 1), given_records.correct
+    back = np.arange(len(said))[::-1]
+    gains = np.append(given_records.correct_large - correct, 5.0)[:-1]
+    assert figures.auroc(said, correct) == pytest.approx(figures.auroc(said[back], correct[back]))
+    assert figures.recovered_by(said, gains + 1)[:-1] == pytest.approx(figures.recovered_by(said[back], gains[back] + 1)[:-1])
+    assert 0 <= figures.auroc(said, correct) <= 1
+
+
+@given(records())
+def test_the_deferral_curve_begins_at_the_small_model_and_ends_at_the_large_one(given_records):
+    curve = figures.deferral(
+        given_records.scores["mean"], given_records.correct, given_records.correct_large, given_records.cost_small, given_records.cost_large
+    )
+    assert (curve.quality[0], curve.cost[0]) == pytest.approx((given_records.correct.mean(), 1.0))
+    assert (curve.quality[-1], curve.cost[-1]) == pytest.approx((given_records.correct_large.mean(), 21.0))
+    assert (np.diff(curve.cost) > 0).all()
