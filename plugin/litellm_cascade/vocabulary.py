@@ -199,11 +199,12 @@ class Evidence:
 
 
 class Band(StrEnum):
-    """Which of the three ways a request is answered."""
+    """Which of the ways a request is answered."""
 
     SMALL = "small"  # a cheaper alias answers alone
     CASCADE = "cascade"  # rungs from cheap to capable, judged on the answer
     LARGE = "large"  # the most capable alias answers alone
+    ENSEMBLE = "ensemble"  # several aliases answer at once, and one of the answers is picked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,8 +251,19 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """How one of several answers is picked. ``judge`` is the alias that picks where ``by`` says ``judge``, None elsewhere."""
+
+    by: str = "vote"  # vote | longest | judge
+    judge: str | None = None
+    within_ms: float = 120_000.0  # for the answers
+    judge_within_ms: float = 10_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded.
+    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded, and the members of an
+    ensemble, the most trusted first.
 
     ``confidence`` lies in 0..1: 1.0 for a rule, 0.5 for a tie between two candidates. ``estimates`` has one entry for each alias of the
     pool, by name. ``propensity`` is the probability with which a choice by chance fell on this ladder.
@@ -263,6 +275,9 @@ class Decision:
     band: Band
     ladder: tuple[str, ...]
     gate: Gate | None = None
+    hedge: bool = False  # the next rung is started together with each that is judged
+    carry_over: bool = False  # a draft that was turned down is handed to the next rung
+    ensemble: Ensemble | None = None
     reasons: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     propensity: float = 1.0
@@ -276,6 +291,12 @@ class Decision:
     def alias(self) -> str:
         """The alias that is asked first."""
         return self.ladder[0]
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """All that may be asked: the ladder, and the judge of an ensemble."""
+        judge = self.ensemble.judge if self.ensemble is not None else None
+        return self.ladder if judge is None or judge in self.ladder else (*self.ladder, judge)
 
     @property
     def estimate(self) -> Estimate:
@@ -360,6 +381,9 @@ class Reason(StrEnum):
     LAST_RUNG = "last_rung"
     NOT_JUDGED = "not_judged"
     DIRECT = "direct"
+    VOTE = "vote"  # how one answer of an ensemble was picked
+    LONGEST = "longest"
+    JUDGE = "judge"
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
     NO_ACCESS = "no_access"  # the caller's key may call no alias that was chosen
@@ -376,7 +400,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One call to one rung, as it ended."""
+    """One call to one rung, as it ended. Times in milliseconds; None where nothing was held back, or nothing collapsed."""
 
     rung: int
     alias: str
@@ -386,6 +410,9 @@ class Attempt:
     cost_usd: float | None = None
     dropped: tuple[str, ...] = ()  # parameters of the request that the alias's deployments refuse
     served: bool = False
+    spare: bool = False  # asked beside another and not for want of a better answer: a hedge nobody needed, the members of an ensemble
+    hold_ms: float | None = None  # how long the first text of a stream was held back for its verdict
+    late_regret: float | None = None  # the lowest score of what followed the release, where that fell below the threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,11 +423,17 @@ class Outcome:
     reason: Reason
     attempts: tuple[Attempt, ...] = ()
     degraded: tuple[str, ...] = ()
+    first_token_ms: float | None = None  # of a stream: from the first call to when its first text could be shown
 
     @property
     def escalated(self) -> bool:
-        """True when more than one rung was asked."""
-        return len(self.attempts) > 1
+        """True when more than one rung was asked, one for want of a better answer from the other."""
+        return sum(not attempt.spare for attempt in self.attempts) > 1
+
+    @property
+    def wasted(self) -> tuple[Attempt, ...]:
+        """The attempts whose answers nobody saw."""
+        return tuple(attempt for attempt in self.attempts if not attempt.served)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from litellm_cascade.escalation import CascadeRun, Piece, StreamedCascade
+from litellm_cascade.escalation import Ask, CascadeRun, Piece, StreamedCascade
 from litellm_cascade.vocabulary import Band, Decision, Gate, Reason, StreamJudging, TokenLogprob, Verdict
 
 LADDER = ("tiny", "small", "medium", "large")
@@ -130,7 +130,8 @@ class Upstream:
     abandoned: list[int] = field(default_factory=list)
     ended_rungs: Counter[int] = field(default_factory=Counter)
 
-    async def open(self, rung: int, alias: str) -> "Stream":
+    async def open(self, ask: Ask) -> "Stream":
+        rung, alias = ask.rung, ask.alias
         assert alias == LADDER[rung]
         await play(self.scripts[rung].opening)
         self.opened.append(rung)

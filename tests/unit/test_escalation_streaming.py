@@ -83,7 +83,8 @@ class Streams:
         self.ends = Counter()
         self.reached = asyncio.Event()  # a script has come to a point where it waits
 
-    async def open(self, rung, alias):
+    async def open(self, ask):
+        alias = ask.alias
         await self.play(self.opening.get(alias))
         self.opened.append(alias)
         return Stream(self, alias, self.scripts[alias])
@@ -599,7 +600,7 @@ async def test_a_stream_may_be_any_iterator():
             raise StopAsyncIteration
 
     class Upstream(Streams):
-        async def open(self, rung, alias):
+        async def open(self, ask):
             return Counting()
 
     cascade = Cascade("small", "large")

@@ -21,7 +21,8 @@ class Whole:
         self.ends = Counter()
         self.under_way = asyncio.Event()
 
-    async def ask(self, rung, alias):
+    async def ask(self, ask):
+        rung, alias = ask.rung, ask.alias
         self.asked.append(alias)
         self.under_way.set()
         said = self.script[alias]

@@ -95,10 +95,10 @@ class Models:
         self.answers = answers
         self.hangs = asyncio.Event()
 
-    async def ask(self, rung, alias):
+    async def ask(self, ask):
         return Answer(f"{alias}: {CANARY}", await self._answer(rung, alias))
 
-    async def open(self, rung, alias):
+    async def open(self, ask):
         completion = await self._answer(rung, alias)
         return Stream([Piece(f"{alias} {n}", text=CANARY, tokens=completion.tokens) for n in range(4)])
 

@@ -1,9 +1,14 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
+from litellm_cascade.escalation.asking_all import StreamedEnsemble, settle_ensemble
+from litellm_cascade.escalation.climbing import StreamedCascade
 from litellm_cascade.escalation.confidence import SCORES, measure
+from litellm_cascade.escalation.ensemble import EnsembleRun
 from litellm_cascade.escalation.judging import judge
-from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
-from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
+from litellm_cascade.escalation.record import Ask, Fail, Run, Serve
+from litellm_cascade.escalation.run import CascadeRun, Step
+from litellm_cascade.escalation.rung import AnswerStream, Piece, Said, StreamUpstream
+from litellm_cascade.escalation.streaming import StreamedAnswer
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
 __all__ = [
@@ -12,14 +17,20 @@ __all__ = [
     "AnswerStream",
     "Ask",
     "CascadeRun",
+    "EnsembleRun",
     "Fail",
     "Piece",
+    "Run",
+    "Said",
     "Serve",
     "Step",
     "StreamUpstream",
+    "StreamedAnswer",
     "StreamedCascade",
+    "StreamedEnsemble",
     "WholeUpstream",
     "judge",
     "measure",
+    "settle_ensemble",
     "settle_whole",
 ]

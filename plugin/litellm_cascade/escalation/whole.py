@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litellm_cascade.errors import LateError
-from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Step
+from litellm_cascade.escalation.record import Ask, Fail
+from litellm_cascade.escalation.run import CascadeRun, Step
 from litellm_cascade.vocabulary import Completion
 
 MILLISECOND = 1e-3
@@ -24,40 +25,72 @@ class Answer:
 class WholeUpstream(Protocol):
     """What the edge provides."""
 
-    async def ask(self, rung: int, alias: str) -> Answer: ...
+    async def ask(self, ask: Ask) -> Answer: ...
     def ended(self, rung: int) -> None:
-        """The rung's call is over; called once for each rung that was asked, also when it failed."""
+        """The rung's call is over or cancelled; called once for each rung that was asked, also when it failed."""
 
 
 async def settle_whole(run: CascadeRun, upstream: WholeUpstream) -> Any:
     """Ask rungs until one is served, and return its payload. Raises what the last rung raised when none answered."""
     answers: dict[int, Answer] = {}
-    step: Step = run.start()
-    while isinstance(step, Ask):
-        step = await _ask(run, step, upstream, answers)
+    calls = Calls(upstream)
+    try:
+        step: Step = run.start()
+        while isinstance(step, Ask):
+            step = await _ask(run, step, calls, answers)
+    finally:
+        await calls.cancel()
     if isinstance(step, Fail):
         raise step.error
     return answers[step.rung].payload
 
 
-async def _ask(run: CascadeRun, step: Ask, upstream: WholeUpstream, answers: dict[int, Answer]) -> Step:
+async def _ask(run: CascadeRun, step: Ask, calls: Calls, answers: dict[int, Answer]) -> Step:
     within_s = run.gate.whole_within_ms * MILLISECOND if run.gate is not None else None
+    calls.start(step)
+    if step.beside is not None:
+        calls.start(step.beside)
     try:
-        answer = answers[step.rung] = await _within(within_s, asyncio.ensure_future(upstream.ask(step.rung, step.alias)))
+        answer = answers[step.rung] = await calls.answer(step.rung, within_s)
         return run.answered(answer.completion)
     except Exception as error:  # noqa: BLE001 - whatever a provider raises is the run's to judge
         return run.failed(error)
-    finally:
-        upstream.ended(step.rung)
 
 
-async def _within(seconds: float | None, asking: asyncio.Future[Answer]) -> Answer:
-    """``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with the result."""
-    try:
-        await asyncio.wait({asking}, timeout=seconds)
-        if not asking.done():
-            raise LateError
-        return asking.result()
-    finally:
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+class Calls:
+    """The calls of one request that are under way, by rung; each is told once that it ended."""
+
+    def __init__(self, upstream: WholeUpstream) -> None:
+        self._upstream = upstream
+        self._under_way: dict[int, asyncio.Task[Answer]] = {}
+
+    def start(self, ask: Ask) -> None:
+        """Ask a rung, unless it is being asked already."""
+        if ask.rung not in self._under_way:
+            self._under_way[ask.rung] = asyncio.ensure_future(self._upstream.ask(ask))
+
+    async def answer(self, rung: int, within_s: float | None) -> Answer:
+        """What the rung says within so many seconds from now; else LateError. Then its call is over.
+
+        Not ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with the result.
+        """
+        try:
+            asking = self._under_way[rung]
+            await asyncio.wait({asking}, timeout=within_s)
+            if not asking.done():
+                raise LateError
+            return asking.result()
+        finally:
+            await self._end(rung)
+
+    async def cancel(self) -> None:
+        """End the calls that nobody waits for."""
+        await asyncio.gather(*(self._end(rung) for rung in list(self._under_way)))
+
+    async def _end(self, rung: int) -> None:
+        call = self._under_way.pop(rung)
+        call.cancel()
+        try:
+            await asyncio.gather(call, return_exceptions=True)
+        finally:
+            self._upstream.ended(rung)
