@@ -6,6 +6,7 @@ CascadeError
 │   └── StartupError     the proxy's configuration; carries every problem found
 ├── AccessError          the caller may call no alias that was chosen; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
+├── BrokenAnswerError    a rung's stream ended without anything that is an answer
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
 
@@ -47,6 +48,16 @@ class AccessError(CascadeError):
 
 class ClassifierError(CascadeError):
     """A classifier that cannot be loaded or cannot answer."""
+
+
+class BrokenAnswerError(CascadeError):
+    """A rung whose stream ended without anything that is an answer. What the client is told when no other rung answered either."""
+
+    status_code = 502
+    """HTTP's Bad Gateway."""
+
+    def __init__(self) -> None:
+        super().__init__("a model of the cascade ended its answer before it had begun")
 
 
 class LateError(CascadeError, TimeoutError):

@@ -10,8 +10,19 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace
-from litellm_cascade.escalation import CascadeRun, StreamedCascade, StreamUpstream, WholeUpstream, settle_whole
+from litellm_cascade.audit import RequestTrace, metrics
+from litellm_cascade.escalation import (
+    CascadeRun,
+    EnsembleRun,
+    Run,
+    StreamedAnswer,
+    StreamedCascade,
+    StreamedEnsemble,
+    StreamUpstream,
+    WholeUpstream,
+    settle_ensemble,
+    settle_whole,
+)
 from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
@@ -23,7 +34,7 @@ class Journey:
     def __init__(self, trace: RequestTrace, sink: Sink | None = None) -> None:
         self.trace = trace
         self.plan: Plan | None = None
-        self.run: CascadeRun | None = None
+        self.run: Run | None = None
         self._sink = sink
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
@@ -45,8 +56,8 @@ class Journey:
 
     @property
     def cascades(self) -> bool:
-        """True when the answer is to be judged; else the request goes straight to ``decision.alias``."""
-        return self.plan is not None and self.plan.decision.band is Band.CASCADE
+        """True when several aliases may be asked; else the request goes straight to ``decision.alias``."""
+        return self.plan is not None and self.plan.decision.band in {Band.CASCADE, Band.ENSEMBLE}
 
     @property
     def is_watched(self) -> bool:
@@ -67,24 +78,35 @@ class Journey:
     # --- after it ------------------------------------------------------------------------------------------------------------------
 
     async def settle(self, upstream: WholeUpstream) -> Any:
-        """Climb the ladder over whole answers; the served rung's payload."""
-        run = self.run = CascadeRun(self.decided_plan.decision)
+        """Climb the ladder, or ask the ensemble, over whole answers; the served rung's payload."""
+        decision = self.decided_plan.decision
         try:
-            return await settle_whole(run, upstream)
+            if decision.ensemble is not None:
+                self.run = ensemble = EnsembleRun(decision, decision.ensemble)
+                return await settle_ensemble(ensemble, upstream)
+            self.run = cascade = CascadeRun(decision)
+            return await settle_whole(cascade, upstream)
         except asyncio.CancelledError:
             self.ended(Reason.CLIENT_GONE)
             raise
         finally:
             self.ended()
 
-    def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
-        """Climb the ladder over streams; iterate the result for the payloads to show."""
-        self.run = CascadeRun(self.decided_plan.decision)
-        return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
+    def settle_stream(self, upstream: StreamUpstream) -> StreamedAnswer:
+        """Climb the ladder, or ask the ensemble, over streams; iterate the result for the payloads to show."""
+        decision = self.decided_plan.decision
+        if decision.ensemble is not None:
+            self.run = ensemble = EnsembleRun(decision, decision.ensemble)
+            return StreamedEnsemble(ensemble, upstream, self._stream_ended)
+        self.run = cascade = CascadeRun(decision)
+        return StreamedCascade(cascade, upstream, self._stream_ended)
+
+    def _stream_ended(self, finished: bool) -> None:
+        self.ended(None if finished else Reason.CLIENT_GONE)
 
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""
-        return self.trace.attempt_started(rung, alias)
+        return self.trace.attempt_started(rung, alias, spare=self.run is not None and self.run.outcome().attempts[rung].spare)
 
     def attempt_ended(self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = ()) -> None:
         """A rung is done with, having consumed this much (None: not known), asked without the ``dropped`` parameters."""
@@ -123,6 +145,8 @@ class Journey:
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
         self.trace.ended(outcome)
+        if self.plan is not None:
+            metrics.request_ended(self.plan.decision, outcome)
         if self._sink is not None and self.plan is not None:
             took_ms = (time.monotonic() - self._started) * 1e3
             self._sink(AuditRecord(plan=self.plan, outcome=outcome, took_ms=took_ms, trace_id=self.trace.trace_id))

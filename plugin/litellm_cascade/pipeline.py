@@ -70,10 +70,11 @@ class Pipeline:
         decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
         if classification.degraded:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
-        left = [alias for alias in decision.ladder if may_call is None or await may_call(alias)]
-        plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if left else decision)
+        left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
+        may_answer = any(alias in left for alias in decision.ladder)
+        plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if may_answer else decision)
         journey.decided(plan)
-        if not left:
+        if not may_answer:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
         return plan

@@ -22,7 +22,7 @@ class Whole:
         self.under_way = asyncio.Event()
 
     async def ask(self, ask):
-        rung, alias = ask.rung, ask.alias
+        alias = ask.alias
         self.asked.append(alias)
         self.under_way.set()
         said = self.script[alias]

@@ -96,11 +96,11 @@ class Models:
         self.hangs = asyncio.Event()
 
     async def ask(self, ask):
-        return Answer(f"{alias}: {CANARY}", await self._answer(rung, alias))
+        return Answer(f"{ask.alias}: {CANARY}", await self._answer(ask.rung, ask.alias))
 
     async def open(self, ask):
-        completion = await self._answer(rung, alias)
-        return Stream([Piece(f"{alias} {n}", text=CANARY, tokens=completion.tokens) for n in range(4)])
+        completion = await self._answer(ask.rung, ask.alias)
+        return Stream([Piece(f"{ask.alias} {n}", text=CANARY, tokens=completion.tokens) for n in range(4)])
 
     def ended(self, rung):
         self.journey.attempt_ended(rung, Usage(input_tokens=7, output_tokens=rung + 1), 0.5 * (rung + 1))

@@ -52,7 +52,7 @@ def ballot(answers: Sequence[Completion]) -> tuple[Turn, Turn]:
 
 def picked(reply: Completion, count: int) -> int | None:
     """The place (from 0) that a judge names; None unless its reply names one and only one of the ``count`` candidates."""
-    places = {int(number) for number in re.findall(r"(?<![\d.-])\d{1,3}(?![\d])", _said(reply))}
+    places = {int(number) for number in re.findall(r"(?<![\d.-])\d{1,3}(?!\d|\.\d)", _said(reply))}
     place = next(iter(places)) if len(places) == 1 else 0
     return place - 1 if 1 <= place <= count else None
 

@@ -72,13 +72,14 @@ class Policy:
     @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
         """The aliases of every cascade, cheapest first; each ladder once."""
-        return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))
+        return tuple(dict.fromkeys(option.ladder for option in self._options if option.gate is not None))
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
-        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *clients]))
+        judges = [option.ensemble.judge for option in self._options if option.ensemble is not None and option.ensemble.judge is not None]
+        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *judges, *clients]))
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -101,16 +102,22 @@ class Policy:
         return self._decision(first, route, choice, situation, failed)
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
-        """The decision without the rungs that are not among ``aliases``; one of them must be."""
+        """The decision without the rungs that are not among ``aliases``; one of them must be. Without its judge, an ensemble is its first."""
         left = tuple(alias for alias in decision.ladder if alias in aliases)
-        lost = tuple(alias for alias in decision.ladder if alias not in aliases)
+        lost = tuple(alias for alias in decision.aliases if alias not in aliases)
         if not lost:
             return decision
+        if decision.ensemble is not None and decision.ensemble.judge in lost:
+            left = left[:1]
+        several = len(left) > 1
         return replace(
             decision,
             ladder=left,
-            band=self._band(left),
-            gate=decision.gate if len(left) > 1 else None,
+            band=decision.band if several else self._band(left),
+            gate=decision.gate if several else None,
+            hedge=decision.hedge and several,
+            carry_over=decision.carry_over and several,
+            ensemble=decision.ensemble if several else None,
             reasons=(*decision.reasons, *(f"no_access:{alias}" for alias in lost)),
             alternatives=tuple(sorted((*decision.alternatives, *lost))),
         )
@@ -164,10 +171,13 @@ class Policy:
     def _decision(
         self, first: CompiledRoute, route: CompiledRoute, choice: Choice, situation: Situation, failed: tuple[str, ...]
     ) -> Decision:
-        option, band, reasons = choice.option, self._band(choice.option.ladder), (first.reason, *choice.reasons)
+        option, band, reasons = choice.option, self._band_of(choice.option), (first.reason, *choice.reasons)
         why_direct = situation.evidence.direct_only
         if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
             option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
+        elif why_direct is not None and band is Band.ENSEMBLE:  # the one that counts in doubt
+            option, reasons = Option(ladder=option.ladder[:1]), (*reasons, f"direct_only:{why_direct}")
+            band = self._band_of(option)
         trace = _with_failures(first.trace, failed) if failed else first.trace
         overrides = situation.evidence.overrides
         ignored = in_vain(overrides, next((name for name in CHOICES if f"override:{name}" in choice.reasons), None))
@@ -178,6 +188,9 @@ class Policy:
             band=band,
             ladder=option.ladder,
             gate=option.gate,
+            hedge=option.hedge,
+            carry_over=option.carry_over,
+            ensemble=option.ensemble,
             reasons=(*reasons, *override_reasons(overrides, ignored)),
             alternatives=tuple(alias for alias in situation.estimates if alias not in option.ladder),
             propensity=choice.propensity,
@@ -187,6 +200,9 @@ class Policy:
             degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded),
             ignored_overrides=ignored,
         )
+
+    def _band_of(self, option: Option) -> Band:
+        return Band.ENSEMBLE if option.ensemble is not None else self._band(option.ladder)
 
     def _band(self, ladder: Sequence[str]) -> Band:
         if len(ladder) > 1:
