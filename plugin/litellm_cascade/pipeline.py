@@ -21,7 +21,7 @@ from litellm_cascade.audit import RequestTrace, Tracing
 from litellm_cascade.errors import AccessError
 from litellm_cascade.journey import Journey, Sink
 from litellm_cascade.policy import Policy
-from litellm_cascade.signals import read_signals
+from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
 from litellm_cascade.vocabulary import Classification, Envelope, Evidence, Load, Plan, Reason, Request
 
 MayCall = Callable[[str], Awaitable[bool]]
@@ -35,10 +35,18 @@ class PromptClassifier(Protocol):
 
 
 class Pipeline:
-    """What all requests of a process share: the classifier, where traces and records go, and the seed."""
+    """What all requests of a process share: the classifier, where traces and records go, the seed, and how tokens are counted."""
 
-    def __init__(self, classifier: PromptClassifier, tracing: Tracing, sink: Sink | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        classifier: PromptClassifier,
+        tracing: Tracing,
+        sink: Sink | None = None,
+        seed: int = 0,
+        count_tokens: TokenCounter = estimate_tokens,
+    ) -> None:
         self._classifier = classifier
+        self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
         self._seed = seed
@@ -55,7 +63,7 @@ class Pipeline:
         ``load``: how busy the aliases of the pool are, where known. ``may_call`` leaves out the rungs that the caller may not call;
         AccessError when none is left. None: it may call all.
         """
-        signals = read_signals(request)
+        signals = read_signals(request, self._count_tokens)
         classification = await self._classify(request, journey)
         evidence = Evidence(
             envelope=request.envelope,

@@ -29,6 +29,13 @@ routes:
   - name: all
     send: small
 """
+WHO_IS_ABLE = """
+version: 1
+name: able
+models: {small: {tier: budget, quality: {general: 0.7}, latency_ms: 60}, large: {tier: premium}}
+routes: [{name: all, cascade: [small, large], gate: any}]
+gates: {any: {accept_at: -9}}
+"""
 COOLDOWN_SECONDS = 3
 HINTS = {"quality": "low", "urgency": "high", "latency_budget_ms": 900}
 IN_HEADERS = {"x-cascade-quality": "low", "x-cascade-urgency": "high", "x-cascade-latency-budget-ms": "900"}
@@ -39,13 +46,17 @@ def proxy(start_proxy, upstream_server, tmp_path_factory):
     """With a policy that looks at all of it."""
     folder = tmp_path_factory.mktemp("seen")
     (folder / "seen.yaml").write_text(POLICY)
+    (folder / "able.yaml").write_text(WHO_IS_ABLE)
     config = cascade_config(
         upstream_server.url,
-        callback_settings={"cascade": {"policies": str(folder)}},
+        callback_settings={"cascade": {"policies": str(folder), "debug_headers": True}},
         router_settings={"cooldown_time": COOLDOWN_SECONDS},
         general_settings={"custom_auth": "custom_auth.user_api_key_auth"},
     )
     config["model_list"][-1]["litellm_params"]["model"] = "cascade/seen"
+    config["model_list"][0]["model_info"] = {"max_input_tokens": 300, "supports_vision": False}
+    for name, policy in (("able", "able"), ("thrifty", "max_savings")):
+        config["model_list"].append({"model_name": name, "litellm_params": {"model": f"cascade/{policy}"}, "model_info": {"mode": "chat"}})
     return start_proxy(config)
 
 
@@ -92,3 +103,32 @@ def test_what_the_caller_asks_for_is_seen(client, upstream, dialect, more):
     if dialect != "chat" and "metadata" in more:
         more = {"litellm_metadata": more["metadata"]}
     assert DIALECTS[dialect].ask(client, "hello", **more).cascade("model") == "sql"
+
+
+PICTURE = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
+
+
+@pytest.mark.parametrize(
+    ("content", "rungs", "reason"),
+    [("hello", "small", ""), ("a word " * 300, "large", "context"), (PICTURE, "large", "image")],
+    ids=["short", "long", "a picture"],
+)
+def test_a_model_is_not_asked_what_the_configuration_says_it_cannot_take(client, content, rungs, reason):
+    answer = client.post("/v1/chat/completions", json={"model": "able", "messages": [{"role": "user", "content": content}]})
+
+    assert answer.status_code == 200
+    assert answer.headers.get("x-cascade-attempts", answer.headers["x-cascade-model"]) == rungs
+    assert answer.headers.get("x-cascade-degraded", "") == (f"unfit:small:{reason}" if reason else "")
+
+
+def test_the_headers_say_what_was_expected_of_the_alias(client):
+    answer = client.post("/v1/chat/completions", json={"model": "able", "messages": [{"role": "user", "content": "hello"}]})
+
+    assert answer.headers["x-cascade-estimated-latency-ms"] == "60"
+    assert 0.5 < float(answer.headers["x-cascade-estimated-quality"]) < 1
+    assert 1e-6 < float(answer.headers["x-cascade-estimated-cost-usd"]) < 1e-3
+    assert answer.headers["x-cascade-decision-confidence"] == "1"
+
+
+def test_a_shipped_policy_needs_no_file_of_ones_own(client):
+    assert DIALECTS["chat"].ask(client, "hello", model="thrifty").cascade("policy") == "max_savings"

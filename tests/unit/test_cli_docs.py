@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import app
-from litellm_cascade.offline.policy_files import policies_in, shipped_folder
+from litellm_cascade.offline.policy_files import policies_in
 from litellm_cascade.policy import Document, load_policy
+from litellm_cascade.policy.shipped import shipped_folder
 
 POLICY = """\
 # yaml-language-server: $schema=./policy.schema.json
@@ -70,10 +71,10 @@ Two policies with the same digest decide alike. Every span and every record of a
 
 The policy can ask 2 models; the largest is `large`.
 
-| alias | tier | strengths | quality | latency ms | latency ms per token | price |
-| --- | --- | --- | --- | --- | --- | --- |
-| `small` | budget | chat, faq | general 0.7, code 0.5, sql 0.4, creative 0.3 |  |  |  |
-| `large` | premium |  |  | 600 |  | input_usd_per_million 2.5, output_usd_per_million 10 |
+| alias | tier | strengths | quality | latency ms | latency ms per token | price | context tokens | modalities | tools |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| `small` | budget | chat, faq | general 0.7, code 0.5, sql 0.4, creative 0.3 |  |  |  |  |  |  |
+| `large` | premium |  |  | 600 |  | input_usd_per_million 2.5, output_usd_per_million 10 |  |  |  |
 
 ## Routes
 

@@ -21,9 +21,9 @@ from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.commands.explain import Attached
 from litellm_cascade.offline.explaining import explain, request_of
 from litellm_cascade.offline.plainly import shown
-from litellm_cascade.offline.policy_files import shipped_folder
 from litellm_cascade.offline.wording import gate_sentences
 from litellm_cascade.policy.gates import ConfidenceRule, GateRule
+from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.signals.modalities import KNOWN
 from litellm_cascade.vocabulary import Caller, Decision, Evidence, Gate, Signals, StreamJudging
 

@@ -279,6 +279,8 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.ladder": ("small", "large"),
             "cascade.reasons": ("otherwise",),
             "cascade.propensity": 1.0,
+            "cascade.alternatives": ("sql",),
+            "cascade.decision_confidence": 1.0,
             "cascade.caller.key_hash": "k-1",
             "cascade.caller.team": "t-1",
             "cascade.signals.input_tokens": journey.decided_plan.evidence.signals.input_tokens,

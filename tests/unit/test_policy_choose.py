@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy import Price, parse_policy
+from litellm_cascade.policy import Known, Price, parse_policy
 from litellm_cascade.policy.problems import did_you_mean
 from litellm_cascade.policy.strategies import STRATEGIES, thresholds
 from litellm_cascade.policy.variables import TASKS
@@ -240,11 +240,14 @@ def test_a_price_must_be_known_where_the_table_is_at_hand():
     choose = "{strategy: utility, candidates: [small, large], weights: {cost: 1}}"
     price = Price(input_usd_per_million=1.0, output_usd_per_million=2.0)
 
-    assert problems(choose, prices={"large": price}) == [
+    assert problems(choose, table={"large": Known(price=price)}) == [
         "p:4:10: $.models.small: has no price here or in LiteLLM's table, which 'utility' weighs; add `price`"
     ]
     assert parse_policy(POOL + f"  - {{name: a, choose: {choose}}}\n").name == "example"
-    assert parse_policy(POOL + f"  - {{name: a, choose: {choose}}}\n", prices={"large": price, "small": price}).name == "example"
+    assert (
+        parse_policy(POOL + f"  - {{name: a, choose: {choose}}}\n", table={"large": Known(price=price), "small": Known(price=price)}).name
+        == "example"
+    )
 
 
 def test_limits_give_way_in_an_order_that_names_them_all():

@@ -55,7 +55,7 @@ def test_every_strategy_has_a_heading_with_an_example_that_loads(strategy, tmp_p
         (tmp_path / name).write_text(content)
 
     (policy,) = (
-        parse_policy(f"version: 1\nname: example\n{POOLS[0]}routes:\n{indent(example, '  ')}", folder=tmp_path, prices={})
+        parse_policy(f"version: 1\nname: example\n{POOLS[0]}routes:\n{indent(example, '  ')}", folder=tmp_path, table={})
         for example in examples
     )
 

@@ -7,7 +7,7 @@ import pytest
 from litellm_cascade.policy.constraints import RELAXED, admitted, asked_of
 from litellm_cascade.policy.estimates import Estimator, domain_of
 from litellm_cascade.policy.options import Option
-from litellm_cascade.policy.pool import ModelCard, Price
+from litellm_cascade.policy.pool import Known, ModelCard, Price
 from litellm_cascade.vocabulary import (
     UNCLASSIFIED,
     Band,
@@ -29,8 +29,8 @@ def evidence(classification=UNCLASSIFIED, **signals) -> Evidence:
     return Evidence(envelope=envelope, classification=classification, signals=Signals(**signals))
 
 
-def estimate(request, prices=None, **card) -> Estimate:
-    return Estimator({"a": ModelCard(tier="budget", **card)}, prices).of(request)["a"]
+def estimate(request, table=None, **card) -> Estimate:
+    return Estimator({"a": ModelCard(tier="budget", **card)}, table).of(request)["a"]
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_costs_follow_the_tokens(signals, cost_usd):
 def test_a_price_in_the_policy_counts_before_litellms():
     own = Price(input_usd_per_million=1.0, output_usd_per_million=0.0)
 
-    assert estimate(evidence(input_tokens=1_000_000), price=own, prices={"a": PRICE}).cost_usd == 1.0
-    assert estimate(evidence(input_tokens=1_000_000), prices={"a": PRICE}).cost_usd == pytest.approx(2.00256)
-    assert estimate(evidence(input_tokens=1_000_000), prices={"b": PRICE}).cost_usd is None
+    assert estimate(evidence(input_tokens=1_000_000), price=own, table={"a": Known(price=PRICE)}).cost_usd == 1.0
+    assert estimate(evidence(input_tokens=1_000_000), table={"a": Known(price=PRICE)}).cost_usd == pytest.approx(2.00256)
+    assert estimate(evidence(input_tokens=1_000_000), table={"b": Known(price=PRICE)}).cost_usd is None
 
 
 def test_latency_may_grow_with_the_answer():

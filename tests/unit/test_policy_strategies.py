@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from litellm_cascade.policy import Price, parse_policy
+from litellm_cascade.policy import Known, Price, parse_policy
 from litellm_cascade.vocabulary import (
     Band,
     Caller,
@@ -88,7 +88,7 @@ def test_any_number_may_be_cut():
 
 def test_a_task_may_have_bands_of_its_own():
     first = "{tasks: [Code Generation], cuts: [0.7], candidates: [sql, large]}"
-    second = "{tasks: [Code Generation], cuts: [0.1], candidates: [small, small]}"
+    second = "{tasks: [Rewrite], cuts: [0.1], candidates: [small, small]}"
     bands = BANDS.replace("large]}", f"large], overrides: [{first}, {second}]}}")
 
     assert decide(bands, classification=CODE).alias == "sql"
@@ -153,7 +153,10 @@ def test_a_price_that_nobody_knows_counts_as_the_highest_that_is_known():
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
     evidence = Evidence(envelope=envelope, classification=MIDDLING, signals=Signals(input_tokens=744))
 
-    unknown, known = parse_policy(text), parse_policy(text, prices={"small": Price(input_usd_per_million=1.0, output_usd_per_million=1.0)})
+    unknown, known = (
+        parse_policy(text),
+        parse_policy(text, table={"small": Known(price=Price(input_usd_per_million=1.0, output_usd_per_million=1.0))}),
+    )
 
     assert "small 0.604" in unknown.decide(evidence, Random(1)).trace[-1].detail
     assert "small 0.693" in known.decide(evidence, Random(1)).trace[-1].detail

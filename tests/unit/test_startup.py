@@ -178,7 +178,7 @@ def test_an_unknown_setting():
     assert caught.value.problems == (
         "callback_settings.cascade.classifier.within_ms: input should be greater than 0; it is 0 now",
         "callback_settings.cascade.polices: there is no such setting; the settings are "
-        "access, classifier, debug_headers, policies, reload_seconds, seed",
+        "access, classifier, debug_headers, policies, reload_seconds, seed, tokens",
     )
 
 

@@ -37,6 +37,11 @@ REASONS = "cascade.reasons"
 PROPENSITY = "cascade.propensity"
 HEDGE = "cascade.hedge"
 ENSEMBLE_BY = "cascade.ensemble.by"
+ALTERNATIVES = "cascade.alternatives"
+DECISION_CONFIDENCE = "cascade.decision_confidence"
+ESTIMATED_COST_USD = "cascade.estimate.cost_usd"  # of the alias that is asked first, alone
+ESTIMATED_LATENCY_MS = "cascade.estimate.latency_ms"
+ESTIMATED_QUALITY = "cascade.estimate.quality"
 
 DECISION = "cascade.decision"  # on an attempt: accept | escalate
 REASON = "cascade.reason"

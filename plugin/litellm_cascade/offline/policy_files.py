@@ -9,20 +9,12 @@ import typer
 
 from litellm_cascade.errors import PolicyError
 from litellm_cascade.policy.problems import did_you_mean
+from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.policy.source import open_source
 
 HERE = Path("policies")
 """Where a command looks that was told nothing else."""
 TESTS = "_test.yaml"
-
-_PACKAGE = Path(__file__).parents[1]
-_IN_A_WHEEL = _PACKAGE / "policies_shipped"
-_IN_A_CHECKOUT = _PACKAGE.parents[1] / "policies"
-
-
-def shipped_folder() -> Path:
-    """The policies that come with this installation."""
-    return _IN_A_WHEEL if _IN_A_WHEEL.is_dir() else _IN_A_CHECKOUT
 
 
 def is_test(file: Path) -> bool:

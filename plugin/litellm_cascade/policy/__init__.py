@@ -8,6 +8,6 @@ takes the request, its action or its ``strategies`` choose).
 from litellm_cascade.policy.deciding import Policy
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.loader import load_policy, parse_policy
-from litellm_cascade.policy.pool import Price
+from litellm_cascade.policy.pool import MODALITIES, Capacity, Known, Price
 
-__all__ = ["Document", "Policy", "Price", "load_policy", "parse_policy"]
+__all__ = ["MODALITIES", "Capacity", "Document", "Known", "Policy", "Price", "load_policy", "parse_policy"]

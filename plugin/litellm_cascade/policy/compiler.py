@@ -11,13 +11,14 @@ from litellm_cascade.policy.deciding import CompiledRoute, Policy
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
 from litellm_cascade.policy.files import NamedFile
+from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
-from litellm_cascade.policy.pool import Prices
+from litellm_cascade.policy.pool import Table
 from litellm_cascade.vocabulary import Step
 
 
-def compile_document(document: Document, *, files: Mapping[int, NamedFile] | None = None, prices: Prices | None = None) -> Policy:
+def compile_document(document: Document, *, files: Mapping[int, NamedFile] | None = None, table: Table | None = None) -> Policy:
     """A policy from a document that has been validated. ``files`` are those its routes name, by the route's index."""
     files = files or {}
     gates = {name: rule.named(name) for name, rule in document.gates.items()}
@@ -41,7 +42,8 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
         digest=digest_of(document, files),
         routes=tuple(routes),
         gates=gates,
-        estimator=Estimator(document.models, prices),
+        estimator=Estimator(document.models, table),
+        fitness=Fitness(document.models, table),
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
         admission=_admission(document.overrides),
@@ -57,7 +59,7 @@ def digest_of(document: Document, files: Mapping[int, NamedFile] | None = None) 
     names.
 
     Comments, layout and the order of keys do not change it. The largest alias is part of it, because among aliases of one tier the
-    order decides which that is; so is the smallest where clients may ask for a band. LiteLLM's prices are not: they belong to the
+    order decides which that is; so is the smallest where clients may ask for a band. LiteLLM's table is not: it belongs to the
     world, like the load, and a decision says what it made of them.
     """
     named = {file.name: file.digest for file in (files or {}).values()}

@@ -10,6 +10,7 @@ from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, cont
 from litellm_cascade.policy.constraints import asked_of
 from litellm_cascade.policy.document import Document
 from litellm_cascade.policy.estimates import Estimator
+from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
 from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
@@ -49,6 +50,7 @@ class Policy:
     routes: tuple[CompiledRoute, ...]
     gates: Mapping[str, Gate]
     estimator: Estimator
+    fitness: Fitness
     names: frozenset[str]
     admission: Admission
     files: tuple[str, ...] = ()
@@ -102,7 +104,7 @@ class Policy:
         return self._decision(first, route, choice, situation, failed)
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
-        """The decision without the rungs that are not among ``aliases``; one of them must be. Without its judge, an ensemble is its first."""
+        """The decision without the rungs that are not among ``aliases``; one of them must be. Without its judge an ensemble is one."""
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.aliases if alias not in aliases)
         if not lost:
@@ -162,16 +164,17 @@ class Policy:
             return None
 
     def _situation(self, evidence: Evidence) -> Situation:
-        asked = asked_of(evidence.constraints, self.document.constraints.relax)
+        asked, unfit = asked_of(evidence.constraints, self.document.constraints.relax), self.fitness.unfit(evidence)
         try:
-            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked)
+            return Situation(evidence=evidence, estimates=self.estimator.of(evidence), asked=asked, unfit=unfit)
         except EVALUATION_ERRORS:
-            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked)
+            return Situation(evidence=evidence, estimates=self.estimator.unknown, asked=asked, unfit=unfit)
 
     def _decision(
         self, first: CompiledRoute, route: CompiledRoute, choice: Choice, situation: Situation, failed: tuple[str, ...]
     ) -> Decision:
-        option, band, reasons = choice.option, self._band_of(choice.option), (first.reason, *choice.reasons)
+        option, unfit = _able(choice.option, situation.unfit)
+        band, reasons = self._band_of(option), (first.reason, *choice.reasons, *unfit)
         why_direct = situation.evidence.direct_only
         if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
             option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
@@ -197,7 +200,7 @@ class Policy:
             confidence=choice.confidence,
             estimates=tuple((choice.estimates or situation.estimates).values()),
             trace=(*trace, *choice.steps),
-            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded),
+            degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded, *unfit),
             ignored_overrides=ignored,
         )
 
@@ -208,6 +211,16 @@ class Policy:
         if len(ladder) > 1:
             return Band.CASCADE
         return Band.LARGE if ladder[0] == self._largest else Band.SMALL
+
+
+def _able(option: Option, unfit: Mapping[str, str]) -> tuple[Option, tuple[str, ...]]:
+    """The option without the rungs that cannot answer, and these with their reasons; where none can, all are asked nevertheless."""
+    out = [alias for alias in option.ladder if alias in unfit]
+    if not out:
+        return option, ()
+    left = tuple(alias for alias in option.ladder if alias not in unfit) or option.ladder
+    named = tuple(f"unfit:{alias}:{unfit[alias]}" for alias in out)
+    return option.narrowed_to(left), named
 
 
 def _cascades(chooser: Chooser) -> list[Option]:

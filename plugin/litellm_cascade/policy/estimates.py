@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from litellm_cascade.policy.pool import ModelCard, Prices
+from litellm_cascade.policy.pool import Known, ModelCard, Table
 from litellm_cascade.vocabulary import Estimate, Evidence, Signals
 
 TASK_DOMAINS: Mapping[str, str] = {
@@ -62,10 +62,10 @@ class _Alias:
 
 
 class Estimator:
-    """The pool, ready to be asked about a request. ``prices`` count for the aliases that have none of their own."""
+    """The pool, ready to be asked about a request. The prices of ``table`` count for the aliases that have none of their own."""
 
-    def __init__(self, pool: Mapping[str, ModelCard], prices: Prices | None = None) -> None:
-        self._aliases = tuple(_prepared(name, pool[name], prices or {}) for name in sorted(pool))
+    def __init__(self, pool: Mapping[str, ModelCard], table: Table | None = None) -> None:
+        self._aliases = tuple(_prepared(name, pool[name], table or {}) for name in sorted(pool))
         self.unknown = {name: Estimate(alias=name) for name in sorted(pool)}
 
     def of(self, evidence: Evidence) -> dict[str, Estimate]:
@@ -107,8 +107,8 @@ def _unit(value: float) -> float:
     return 0.5 if math.isnan(value) else min(max(value, 0.0), 1.0)
 
 
-def _prepared(name: str, card: ModelCard, prices: Prices) -> _Alias:
-    price = card.price or prices.get(name)
+def _prepared(name: str, card: ModelCard, table: Table) -> _Alias:
+    price = card.price or table.get(name, Known()).price
     found = {domain: next((card.quality[key] for key in keys if key in card.quality), None) for domain, keys in FALLBACKS.items()}
     return _Alias(
         name=name,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from litellm_cascade.policy.constraints import Limit, admitted
@@ -27,6 +27,14 @@ class Option:
         if self.route is not None:
             return f"route {self.route}"
         return (" > " if self.ensemble is None else " + ").join(self.ladder)
+
+    def narrowed_to(self, ladder: tuple[str, ...]) -> Option:
+        """With these rungs only; a single one answers alone and unjudged."""
+        return replace(self, ladder=ladder) if len(ladder) > 1 else Option(ladder=ladder)
+
+    def is_able(self, unfit: Container[str]) -> bool:
+        """True when some rung can answer, or another route will say."""
+        return self.route is not None or any(alias not in unfit for alias in self.ladder)
 
     def expected(self, estimates: Mapping[str, Estimate]) -> Estimate | None:
         """What this option costs and takes at worst, and how good it is at best; None when another route will say.
@@ -63,11 +71,15 @@ def _sum(values: Sequence[float | None]) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """One request as a route sees it. ``asked`` are its constraints, beginning with the one that gives way first."""
+    """One request as a route sees it. ``asked`` are its constraints, beginning with the one that gives way first.
+
+    ``unfit`` names the aliases that cannot answer it, each with the reason.
+    """
 
     evidence: Evidence
     estimates: Mapping[str, Estimate]
     asked: tuple[tuple[Limit, float], ...] = ()
+    unfit: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,16 +136,24 @@ class Narrowed:
 
 
 def narrow(options: Sequence[Option], situation: Situation, estimates: Mapping[str, Estimate] | None = None) -> Narrowed:
-    """The options that keep to the request's constraints; when there is none, some constraints give way, and are named."""
+    """The options that can answer and keep to the request's constraints; when there is none, some constraints give way, and are named."""
+    able = _able(options, situation.unfit)
     if not situation.asked:
-        return Narrowed(places=range(len(options)))
-    places, relaxed = admitted([option.expected(estimates or situation.estimates) for option in options], situation.asked)
+        return Narrowed(places=able)
+    kept, relaxed = admitted([options[place].expected(estimates or situation.estimates) for place in able], situation.asked)
+    places = [able[place] for place in kept]
     left = ", ".join(options[place].label for place in places)
     return Narrowed(
         places=places,
         steps=(Step(name="constraints", outcome=", ".join(name for name, _ in situation.asked), detail=f"leave {left}"),),
         degraded=tuple(f"constraint_relaxed:{name}" for name in relaxed),
     )
+
+
+def _able(options: Sequence[Option], unfit: Container[str]) -> Sequence[int]:
+    """The places of the options that can answer; all of them where none can, which the decision will say."""
+    everyone = range(len(options))
+    return (unfit and [place for place in everyone if options[place].is_able(unfit)]) or everyone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

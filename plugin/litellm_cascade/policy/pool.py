@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from litellm_cascade.policy.strict import Label, Strict
 
@@ -21,8 +22,29 @@ class Price(Strict):
     output_usd_per_million: float = Field(ge=0, description="Dollars for a million output tokens.")
 
 
-Prices = Mapping[str, Price]
-"""By alias: what the proxy knows from LiteLLM's table."""
+Modality = Literal["text", "image", "pdf", "audio", "video", "file"]
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What an alias can take. None: nobody says, so anything."""
+
+    context_tokens: int | None = None
+    modalities: frozenset[str] | None = None
+    tools: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the proxy knows of one alias from LiteLLM's table."""
+
+    price: Price | None = None
+    capacity: Capacity = Capacity()
+
+
+Table = Mapping[str, Known]
+"""By alias."""
 
 
 class ModelCard(Strict):
@@ -39,3 +61,23 @@ class ModelCard(Strict):
         default=None, gt=0, description="Milliseconds more for each output token; latency_ms is then the time to the first one."
     )
     price: Price | None = Field(default=None, description="Dollars per million tokens, where LiteLLM's table does not say or is wrong.")
+    context_tokens: int | None = Field(
+        default=None, gt=0, description="Tokens it can read and write in one call, where LiteLLM's table does not say or is wrong."
+    )
+    modalities: Annotated[tuple[Modality, ...], Field(strict=False)] | None = Field(
+        default=None, description="What it can read: text, image, pdf, audio, video, file; left out, what LiteLLM's table says."
+    )
+    tools: bool | None = Field(default=None, description="Whether it can call tools; left out, what LiteLLM's table says.")
+
+    @field_validator("modalities")
+    @classmethod
+    def _in_one_order(cls, modalities: tuple[Modality, ...] | None) -> tuple[Modality, ...] | None:
+        return None if modalities is None else tuple(sorted(set(modalities)))
+
+    def capacity(self, known: Capacity) -> Capacity:
+        """What it can take: as written here, else as ``known``."""
+        return Capacity(
+            context_tokens=self.context_tokens or known.context_tokens,
+            modalities=known.modalities if self.modalities is None else frozenset(self.modalities),
+            tools=known.tools if self.tools is None else self.tools,
+        )

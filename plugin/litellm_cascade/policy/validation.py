@@ -13,7 +13,7 @@ from litellm_cascade.policy.knowledge import knowledge_problems
 from litellm_cascade.policy.loads import readings
 from litellm_cascade.policy.messages import problems_of
 from litellm_cascade.policy.overrides import ROOTS as OVERRIDE_ROOTS
-from litellm_cascade.policy.pool import Prices
+from litellm_cascade.policy.pool import Table
 from litellm_cascade.policy.problems import Path, Problem, did_you_mean
 from litellm_cascade.policy.references import reference_problems
 from litellm_cascade.policy.terms import Fault
@@ -31,10 +31,10 @@ def shaped(raw: Any, model: type[AnyModel]) -> tuple[AnyModel | None, list[Probl
         return None, list(problems_of(error, model))
 
 
-def validated(raw: Any, prices: Prices | None = None) -> tuple[Document | None, list[Problem]]:
+def validated(raw: Any, table: Table | None = None) -> tuple[Document | None, list[Problem]]:
     """The raw data as a document whose parts fit together, or everything that is wrong with it."""
     document, problems = shaped(raw, Document)
-    problems += [*reference_problems(raw), *knowledge_problems(raw, prices), *_condition_problems(raw)]
+    problems += [*reference_problems(raw), *knowledge_problems(raw, table), *_condition_problems(raw)]
     return (None, problems) if problems else (document, [])
 
 

@@ -24,6 +24,11 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
             "policy-digest": decision.digest,
             "confidence": _confidence(outcome),
             "attempts": ",".join(attempt.alias for attempt in outcome.attempts),
+            "decision-confidence": _number(decision.confidence),
+            "estimated-cost-usd": _number(decision.estimate.cost_usd),
+            "estimated-latency-ms": _number(decision.estimate.latency_ms),
+            "estimated-quality": _number(decision.estimate.quality),
+            "alternatives": ",".join(decision.alternatives),
             "degraded": ",".join((*decision.degraded, *outcome.degraded[len(decision.degraded) :])),
             "trace-id": journey.trace.trace_id or "",
         }
@@ -38,6 +43,10 @@ def _confidence(outcome: Outcome) -> str:
 def _shown(confidence: Confidence) -> str:
     score = "unknown" if confidence.score is None else f"{confidence.score:.4f}"
     return f"{confidence.name}={score}; accept_at={confidence.threshold}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
 
 
 def _ascii(value: str) -> str:

@@ -13,11 +13,11 @@ from litellm.proxy import proxy_server
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.models import PROVIDER
-from litellm_cascade.proxy.prices import prices_of
 from litellm_cascade.proxy.runtime import Runtime
 from litellm_cascade.proxy.settings import policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
+from litellm_cascade.proxy.table import table_of
 
 Loaded = TypeVar("Loaded")
 _runtime: Runtime | None = None
@@ -40,7 +40,7 @@ def runtime() -> Runtime:
 def _started() -> Runtime:
     settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
     config_file = proxy_server.user_config_file_path
-    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: prices_of(_deployments()))
+    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
     started = Runtime(settings, shelf)
     check_configuration(proxy_server.proxy_config.config, config_file, shelf.policy)
     _warm_up(started)

@@ -24,6 +24,7 @@ from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import Settings
 from litellm_cascade.proxy.shelf import Shelf
+from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.proxy.wishes import take_wishes
@@ -46,7 +47,7 @@ class Runtime:
         self.in_flight = InFlight()
         self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
         self._models = VirtualModels()
-        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed)
+        self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens])
         self._watching: asyncio.Task[None] | None = None
 
     # --- before the call -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from litellm_cascade.errors import StartupError
+from litellm_cascade.policy.shipped import shipped_folder
 
 
 class ClassifierSettings(BaseModel):
@@ -33,6 +34,8 @@ class Settings(BaseModel):
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0
+    tokens: Literal["estimate", "tiktoken"] = "estimate"
+    """How the tokens of a request are counted: by script class, or with the tokenizer that LiteLLM counts with."""
     access: Literal["alias", "strict"] = "alias"
     """Whether a key needs access to the virtual model alone, or also to the aliases that answer for it."""
 
@@ -46,9 +49,10 @@ def read_settings(raw: Mapping[str, Any] | None) -> Settings:
 
 
 def policy_path(settings: Settings, config_file: str | None, policy: str) -> Path:
-    """Where the policy of ``cascade/<policy>`` lies."""
+    """Where the policy of ``cascade/<policy>`` lies: in the folder of the settings, else among those that are shipped."""
     beside = Path(config_file).resolve().parent if config_file else Path.cwd()
-    return beside / settings.policies / f"{policy}.yaml"
+    own, shipped = (folder / f"{policy}.yaml" for folder in (beside / settings.policies, shipped_folder()))
+    return shipped if shipped.is_file() and not own.exists() else own
 
 
 def _sentence(problem: Any) -> str:

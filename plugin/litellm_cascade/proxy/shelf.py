@@ -13,7 +13,7 @@ from litellm._logging import verbose_proxy_logger
 
 from litellm_cascade.audit import metrics
 from litellm_cascade.errors import PolicyError
-from litellm_cascade.policy import Policy, Price, load_policy
+from litellm_cascade.policy import Known, Policy, load_policy
 
 Signature = tuple[tuple[int, int, int] | None, ...]
 
@@ -34,18 +34,18 @@ class Shelf:
     """Policies by name. ``objections`` says what speaks against a policy in front of the present deployments."""
 
     def __init__(
-        self, path_of: Callable[[str], Path], objections: Callable[[Policy], Sequence[str]], prices: Callable[[], Mapping[str, Price]]
+        self, path_of: Callable[[str], Path], objections: Callable[[Policy], Sequence[str]], table: Callable[[], Mapping[str, Known]]
     ) -> None:
         self._path_of = path_of
         self._objections = objections
-        self._prices = prices
+        self._table = table
         self._watched: dict[str, Watched] = {}
 
     def policy(self, name: str) -> Policy:
         """The policy in use. Its file is read at the first call, which raises PolicyError when it cannot be used."""
         if name not in self._watched:
             path = self._path_of(name)
-            policy = load_policy(path, prices=self._prices())
+            policy = load_policy(path, table=self._table())
             self._watched[name] = Watched(path, policy, _signature(path, policy.files))
             metrics.policy_in_use(name, self._watched[name].policy.short_digest, None)
         return self._watched[name].policy
@@ -78,7 +78,7 @@ class Shelf:
 
     def _reload(self, name: str, watched: Watched) -> None:
         try:
-            policy = load_policy(watched.path, prices=self._prices())
+            policy = load_policy(watched.path, table=self._table())
             watched.problems = tuple(self._objections(policy))
         except PolicyError as error:
             watched.problems = error.problems

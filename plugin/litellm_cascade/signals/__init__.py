@@ -7,19 +7,19 @@ from litellm_cascade.signals.markup import read_markup
 from litellm_cascade.signals.mime_types import read_mime_types
 from litellm_cascade.signals.modalities import attachments, read_modalities
 from litellm_cascade.signals.output import read_predicted_output_tokens
-from litellm_cascade.signals.tokens import read_input_tokens
+from litellm_cascade.signals.tokens import TokenCounter, estimate_tokens, read_input_tokens
 from litellm_cascade.vocabulary import Request, Signals
 
-__all__ = ["LEVELS", "read_signals"]
+__all__ = ["LEVELS", "TokenCounter", "estimate_tokens", "read_signals"]
 
 _FORMATS = ("json_object", "json_schema")
 LEVELS = ("low", "normal", "high")
 """What quality and urgency may be asked for; anything else is ``unspecified``."""
 
 
-def read_signals(request: Request) -> Signals:
+def read_signals(request: Request, count_tokens: TokenCounter = estimate_tokens) -> Signals:
     """Everything a policy may know of a request without asking a model. Never raises; holds none of the request's text."""
-    input_tokens = read_input_tokens(request)
+    input_tokens = read_input_tokens(request, count_tokens)
     return Signals(
         input_tokens=input_tokens,
         turns=len(request.turns),

@@ -11,6 +11,7 @@ Every weight is non-negative and a request is the sum of its turns, so adding a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,9 @@ from litellm_cascade.signals import scripts
 
 if TYPE_CHECKING:
     from litellm_cascade.vocabulary import Request, Turn
+
+TokenCounter = Callable[[str], float]
+"""Tokens of a text."""
 
 _TOKENS_PER_WORD_START: Final = 0.70
 _WORD_STARTS: Final = (b" a", b".a", b"na")
@@ -43,12 +47,12 @@ def estimate_tokens(text: str) -> float:
     return tokens + sum(weight * kinds.count(kind) for kind, weight in weights)
 
 
-def read_input_tokens(request: Request) -> int:
-    """Tokens of the whole request: its turns, its tool definitions, its images."""
-    return ceil(sum(map(_turn_tokens, request.turns)) + TOKENS_PER_TOOL * len(request.tools))
+def read_input_tokens(request: Request, count_tokens: TokenCounter = estimate_tokens) -> int:
+    """Tokens of the whole request: its turns, its tool definitions, its images. ``count_tokens`` gives those of a text."""
+    return ceil(sum(_turn_tokens(turn, count_tokens) for turn in request.turns) + TOKENS_PER_TOOL * len(request.tools))
 
 
-def _turn_tokens(turn: Turn) -> float:
+def _turn_tokens(turn: Turn, count_tokens: TokenCounter) -> float:
     images = sum(part.modality == "image" for part in turn.attachments)
     extras = TOKENS_PER_IMAGE * images + TOKENS_PER_TOOL_CALL * max(turn.tool_calls, 0)
-    return TOKENS_PER_TURN + extras + estimate_tokens(turn.text)
+    return TOKENS_PER_TURN + extras + count_tokens(turn.text)

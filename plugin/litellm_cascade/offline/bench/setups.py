@@ -1,4 +1,4 @@
-"""The proxies that are compared: LiteLLM as it comes, its own router, and ours on its three ways, with and without telemetry."""
+"""The proxies that are compared: LiteLLM as it comes, its own router, a call within a call, and ours, with and without telemetry."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ CLIMB: Json = {"name": "small first", "cascade": ["small", "large"], "gate": "ca
 GATES: Json = {
     "careful": {"accept_at": ACCEPT_AT, "also_escalate": ["empty", "truncated"], "stream": {"judge": "prefix", "tokens": HELD_TOKENS}}
 }
+HAND_ON: Json = {"provider": "hand_on", "custom_handler": "litellm_cascade.offline.bench.hand_on.provider"}
 COMPLEXITY_ROUTER: Json = {"tiers": dict.fromkeys(("SIMPLE", "MEDIUM", "COMPLEX", "REASONING"), "small")}
 
 
@@ -38,6 +39,7 @@ class Setup:
     telemetry: bool = False
     route: Json | None = None  # of our policy; None: LiteLLM without our plugin
     own: Json = field(default_factory=dict)  # litellm_params of ``auto`` without our plugin
+    provider: Json | None = None  # a custom provider of LiteLLM's, without our plugin
 
     def proxy(self, folder: Path, *, model_url: str, collector_url: str) -> ProxyProcess:
         """The proxy, not yet started."""
@@ -54,6 +56,8 @@ class Setup:
         }
         if self.own:
             config["model_list"].append({"model_name": "auto", "litellm_params": self.own})
+        if self.provider is not None:
+            config["litellm_settings"]["custom_provider_map"] = [self.provider]
         return config if self.route is None else _with_our_plugin(config)
 
 
@@ -66,6 +70,7 @@ SETUPS = (
         label="LiteLLM's complexity router",
         own={"model": "auto_router/complexity_router", "complexity_router_config": COMPLEXITY_ROUTER},
     ),
+    Setup(name="hand_on", label="LiteLLM, a call within a call", own={"model": "hand_on/small"}, provider=HAND_ON),
     Setup(name="direct", label="ours, direct", route=SEND),
     CONFIDENT,
     Setup(name="escalated", label="ours, cascade, escalated", route=CLIMB, small=SMALL_UNSURE, served=LARGE),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from litellm_cascade.offline.policy_files import from_here, opening_comment, policies_in, shipped_folder
+from litellm_cascade.offline.policy_files import from_here, opening_comment, policies_in
 from litellm_cascade.policy import load_policy
+from litellm_cascade.policy.shipped import shipped_folder
 
 
 def policies() -> None:

@@ -85,4 +85,5 @@ def _points(candidates: Sequence[Estimate]) -> list[Point]:
 
 def _beats(one: Point, other: Point) -> bool:
     """At least as good in everything, and better in something."""
-    return one != other and all(mine >= its for mine, its in zip(one, other, strict=True))
+    # Written out: a loop over the three would be half of the decision's time.
+    return one != other and one[0] >= other[0] and one[1] >= other[1] and one[2] >= other[2]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from litellm_cascade.proxy.prices import prices_of
+from litellm_cascade.policy import Capacity, Known
 from litellm_cascade.proxy.refused import refused_parameters
+from litellm_cascade.proxy.table import table_of
 
 
 class Router:
@@ -19,7 +20,7 @@ def deployment(model, **more):
 
 
 def price(*deployments):
-    found = prices_of(deployments)["m"]
+    found = table_of(deployments)["m"].price
     return found.input_usd_per_million, found.output_usd_per_million
 
 
@@ -33,8 +34,33 @@ def test_of_several_deployments_the_dearest_counts():
     assert price(deployment("openai/gpt-4o-mini"), deployment("openai/gpt-4o")) == pytest.approx((2.5, 10.0))
 
 
-def test_what_has_no_price_is_left_out():
-    assert prices_of([deployment("hosted_vllm/mine"), deployment("cascade/balanced")]) == {}
+def test_of_what_nobody_knows_nothing_is_said():
+    assert table_of([deployment("hosted_vllm/mine")]) == {"m": Known()}
+    assert table_of([deployment("cascade/balanced")]) == {}
+
+
+ALL = {"text", "image", "pdf", "audio", "video", "file"}
+
+
+@pytest.mark.parametrize(
+    ("deployments", "capacity"),
+    [
+        ([deployment("openai/gpt-4o")], Capacity(context_tokens=128_000, tools=True)),
+        ([deployment("openai/gpt-3.5-turbo")], Capacity(context_tokens=16_385, modalities=frozenset(ALL - {"image"}), tools=True)),
+        ([deployment("hosted_vllm/mine", model_info={"max_input_tokens": 8192})], Capacity(context_tokens=8192)),
+        ([deployment("hosted_vllm/mine", model_info={"supports_pdf_input": False})], Capacity(modalities=frozenset(ALL - {"pdf"}))),
+        ([deployment("hosted_vllm/mine", model_info={"supports_function_calling": False})], Capacity(tools=False)),
+    ],
+)  # fmt: skip
+def test_what_an_alias_can_take_is_told_by_the_configuration_or_the_table(deployments, capacity):
+    assert table_of(deployments)["m"].capacity == capacity
+
+
+def test_of_several_deployments_the_least_counts():
+    models = [deployment("openai/gpt-4o"), deployment("openai/gpt-3.5-turbo"), deployment("hosted_vllm/mine")]
+    least = table_of(models)["m"].capacity
+
+    assert (least.context_tokens, least.modalities, least.tools) == (16_385, frozenset(ALL - {"image"}), True)
 
 
 @pytest.mark.parametrize(

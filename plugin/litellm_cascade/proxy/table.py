@@ -1,0 +1,79 @@
+"""What LiteLLM knows of each alias, from its configuration or else from its own table: the price, and what the alias can take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import litellm
+
+from litellm_cascade.policy import MODALITIES, Capacity, Known, Price
+from litellm_cascade.proxy.models import policy_of
+
+MILLION = 1_000_000
+KEYS = ("input_cost_per_token", "output_cost_per_token")
+READS = {"image": "supports_vision", "audio": "supports_audio_input", "pdf": "supports_pdf_input", "video": "supports_video_input"}
+"""Modalities, each with the key of the table that tells of it."""
+
+
+def table_of(models: Iterable[Mapping[str, Any]]) -> dict[str, Known]:
+    """By alias. Of several deployments with one name, the dearest price and the least that each of them can take: LiteLLM may pick any."""
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for deployment in models:
+        if policy_of(deployment) is None:
+            groups[str(deployment["model_name"])].append(deployment)
+    return {alias: _known([list(_sources(deployment)) for deployment in group]) for alias, group in groups.items()}
+
+
+def _known(group: Sequence[Sequence[Mapping[str, Any]]]) -> Known:
+    prices = [price for sources in group if (price := _price(sources)) is not None]
+    return Known(price=max(prices, key=lambda one: one.output_usd_per_million, default=None), capacity=_least(map(_capacity, group)))
+
+
+def _sources(deployment: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Where something may be said of a deployment; the first that says it counts."""
+    parameters = deployment.get("litellm_params") or {}
+    model = str(parameters.get("model"))
+    yield deployment.get("model_info") or {}
+    yield parameters
+    yield litellm.model_cost.get(model) or litellm.model_cost.get(model.partition("/")[2]) or {}
+
+
+def _price(sources: Sequence[Mapping[str, Any]]) -> Price | None:
+    for source in sources:
+        given = [float(source[key]) * MILLION for key in KEYS if isinstance(source.get(key), (int, float))]
+        if len(given) == len(KEYS):
+            return Price(input_usd_per_million=given[0], output_usd_per_million=given[1])
+    return None
+
+
+def _capacity(sources: Sequence[Mapping[str, Any]]) -> Capacity:
+    context = _said(sources, "max_input_tokens")
+    refused = {modality for modality, key in READS.items() if _said(sources, key) is False}
+    if _said(sources, "mode") == "chat" and _said(sources, "supports_vision") is None:
+        refused.add("image")  # the table leaves out what a model cannot do; of images alone that can be relied on
+    return Capacity(
+        context_tokens=context if isinstance(context, int) else None,
+        modalities=frozenset(MODALITIES) - refused if refused else None,
+        tools=_said(sources, "supports_function_calling"),
+    )
+
+
+def _said(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
+    return next((source[key] for source in sources if source.get(key) is not None), None)
+
+
+def _least(capacities: Iterable[Capacity]) -> Capacity:
+    every = list(capacities)
+    contexts = [one.context_tokens for one in every if one.context_tokens is not None]
+    modalities = [one.modalities for one in every if one.modalities is not None]
+    return Capacity(
+        context_tokens=min(contexts, default=None),
+        modalities=frozenset(MODALITIES).intersection(*modalities) if modalities else None,
+        tools=_all_of([one.tools for one in every if one.tools is not None]),
+    )
+
+
+def _all_of(said: Sequence[bool]) -> bool | None:
+    return all(said) if said else None
