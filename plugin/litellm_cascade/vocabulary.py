@@ -275,9 +275,6 @@ class Decision:
     band: Band
     ladder: tuple[str, ...]
     gate: Gate | None = None
-    hedge: bool = False  # the next rung is started together with each that is judged
-    carry_over: bool = False  # a draft that was turned down is handed to the next rung
-    ensemble: Ensemble | None = None
     reasons: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
     propensity: float = 1.0
@@ -286,6 +283,9 @@ class Decision:
     trace: tuple[Step, ...] = ()
     degraded: tuple[str, ...] = ()
     ignored_overrides: tuple[str, ...] = ()  # the names of what the client asked for itself in vain
+    hedge: bool = False  # the next rung is started together with each that is judged
+    carry_over: bool = False  # a draft that was turned down is handed to the next rung
+    ensemble: Ensemble | None = None
 
     @property
     def alias(self) -> str:

@@ -64,7 +64,7 @@ FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
-FIRST_TOKEN_MS = "cascade.first_token_ms"
+FIRST_TOKEN_MS = "cascade.first_token_ms"  # noqa: S105 - no password
 
 GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
