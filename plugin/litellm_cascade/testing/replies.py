@@ -18,10 +18,17 @@ Tokens = Sequence[tuple[str, float] | TokenLogprob]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool called by the model; ``arguments`` is JSON text."""
+    """One tool called by the model; ``arguments`` is JSON text, which a stream sends in so many ``pieces``."""
 
     name: str
     arguments: str = "{}"
+    pieces: int = 1
+
+    @property
+    def argument_pieces(self) -> tuple[str, ...]:
+        """The arguments, cut."""
+        length = max(1, -(-len(self.arguments) // self.pieces))
+        return tuple(self.arguments[start : start + length] for start in range(0, len(self.arguments), length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,8 @@ class Reply:
 
     @property
     def output_tokens(self) -> int:
-        """Everything generated for one choice; a tool call counts as one token."""
-        return len(self.answer_tokens) + len(self.reasoning_tokens) + len(self.tool_calls)
+        """Everything generated for one choice; each piece of a tool call counts as one token."""
+        return len(self.answer_tokens) + len(self.reasoning_tokens) + sum(len(call.argument_pieces) for call in self.tool_calls)
 
     @property
     def ending(self) -> str:
