@@ -19,6 +19,8 @@ from litellm_cascade.escalation.regret import LateRegret
 from litellm_cascade.escalation.rung import Rung, StreamUpstream
 
 MILLISECOND = 1e-3
+UNREAD_SECONDS = 10.0
+"""A settled stream of which nobody has begun to read after this long has lost its client: some hosts let go of such a stream unclosed."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class StreamedAnswer(ABC):
         self._ending: set[asyncio.Task[None]] = set()
         self._settling: asyncio.Task[Rung] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._is_read = False
         self._ended = False  # by itself: the client has seen the last piece, or an error
         self._stream = self._payloads()
 
@@ -47,6 +51,7 @@ class StreamedAnswer(ABC):
         return self
 
     async def __anext__(self) -> Any:
+        self._is_read = True
         return await self._stream.__anext__()
 
     async def aclose(self) -> None:
@@ -76,6 +81,8 @@ class StreamedAnswer(ABC):
             self._ended = True
             raise
         chosen.released = True
+        if not self._is_read:
+            self._unread = asyncio.get_running_loop().call_later(UNREAD_SECONDS, self._close_unread)
         self._run.shown_after((clock() - asked_at) / MILLISECOND)
         return chosen
 
@@ -126,11 +133,20 @@ class StreamedAnswer(ABC):
 
     async def _close(self) -> None:
         # A task of its own, because a request that is cancelled may be so again and again while it waits for this.
+        await asyncio.shield(self._begin_to_close())
+
+    def _begin_to_close(self) -> asyncio.Task[None]:
         if self._closing is None:
             self._closing = asyncio.create_task(self._close_once())
-        await asyncio.shield(self._closing)
+        return self._closing
+
+    def _close_unread(self) -> None:
+        if not self._is_read:
+            self._begin_to_close()
 
     async def _close_once(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
         if self._settling is not None:
             self._settling.cancel()
             await asyncio.gather(self._settling, return_exceptions=True)
