@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from litellm_cascade.escalation.confidence import END_OF_REASONING
 from litellm_cascade.vocabulary import Completion, Turn
 
-AT_THE_ENDS = " \t\n*_`\"'.,;:!?()[]"
+AT_THE_ENDS = " \t\n*_`\"'.,;:!?"
 """What two people who agree may write differently around an answer."""
 LONGEST_SHOWN = 8_000
 """Characters of each answer that the judge is shown, some 2,000 tokens."""
@@ -37,11 +37,7 @@ def longest(answers: Mapping[int, Completion]) -> int:
 def normalised(answer: Completion) -> tuple[object, ...]:
     """An answer without what does not matter: case, spacing, marks at its ends, the order of keys of a JSON object, reasoning."""
     text = _said(answer).strip()
-    try:
-        return json.dumps(json.loads(text), sort_keys=True), answer.tool_calls
-    except (ValueError, RecursionError):
-        folded = unicodedata.normalize("NFKC", text).casefold()
-        return " ".join(folded.split()).strip(AT_THE_ENDS), answer.tool_calls
+    return _canonical_json(text) or _folded(text), answer.tool_calls
 
 
 def ballot(answers: Sequence[Completion]) -> tuple[Turn, Turn]:
@@ -55,6 +51,20 @@ def picked(reply: Completion, count: int) -> int | None:
     places = {int(number) for number in re.findall(r"(?<![\d.-])\d{1,3}(?!\d|\.\d)", _said(reply))}
     place = next(iter(places)) if len(places) == 1 else 0
     return place - 1 if 1 <= place <= count else None
+
+
+def _canonical_json(text: str) -> str | None:
+    """Of an object or a list; None for anything else."""
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(AT_THE_ENDS)
 
 
 def _said(answer: Completion) -> str:
