@@ -199,7 +199,8 @@ async def test_a_client_that_leaves_cancels_both(hedged):
     upstream = Whole(small=HANG, large=HANG)
     settling = asyncio.create_task(settle_whole(hedged, upstream))
     while len(upstream.asked) < 2:
-        await asyncio.sleep(0)
+        await asyncio.wait_for(upstream.under_way.wait(), 1)
+        upstream.under_way.clear()
     settling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await settling

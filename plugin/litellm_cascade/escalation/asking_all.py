@@ -37,8 +37,8 @@ async def settle_ensemble(run: EnsembleRun, upstream: WholeUpstream) -> Any:
 class StreamedEnsemble(StreamedAnswer):
     """The answer that is picked, piece by piece."""
 
-    def __init__(self, run: EnsembleRun, upstream: StreamUpstream, on_end: Callable[[bool], None] = lambda _: None) -> None:
-        super().__init__(run, upstream, on_end)
+    def __init__(self, run: EnsembleRun, upstream: StreamUpstream, *more: Any, **options: Any) -> None:
+        super().__init__(run, upstream, *more, **options)
         self.run = run
 
     async def _chosen(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from litellm_cascade.errors import LateError
 from litellm_cascade.escalation.record import Ask, Fail, Serve
@@ -22,8 +23,8 @@ from litellm_cascade.vocabulary import Gate, Reason
 class StreamedCascade(StreamedAnswer):
     """The first rung that is good enough, piece by piece."""
 
-    def __init__(self, run: CascadeRun, upstream: StreamUpstream, on_end: Callable[[bool], None] = lambda _: None) -> None:
-        super().__init__(run, upstream, on_end)
+    def __init__(self, run: CascadeRun, upstream: StreamUpstream, *more: Any, **options: Any) -> None:
+        super().__init__(run, upstream, *more, **options)
         self.run = run
 
     async def _chosen(self) -> int:

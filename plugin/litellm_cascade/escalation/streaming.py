@@ -28,8 +28,11 @@ _log = logging.getLogger(__name__)
 class StreamedAnswer(ABC):
     """Iterate for the payloads of the answer. ``settle`` may be awaited before: it returns when the first text may be shown."""
 
-    def __init__(self, run: Run, upstream: StreamUpstream, on_end: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(
+        self, run: Run, upstream: StreamUpstream, on_end: Callable[[bool], None] = lambda _: None, *, unread_s: float = UNREAD_SECONDS
+    ) -> None:
         """``on_end`` is called once, with False when the client left before the end."""
+        self._unread_s = unread_s
         self._run = run
         self._upstream = upstream
         self._on_end = on_end
@@ -82,14 +85,20 @@ class StreamedAnswer(ABC):
             raise
         chosen.released = True
         if not self._is_read:
-            self._unread = asyncio.get_running_loop().call_later(UNREAD_SECONDS, self._close_unread)
+            self._unread = asyncio.get_running_loop().call_later(self._unread_s, self._close_unread)
         self._run.shown_after((clock() - asked_at) / MILLISECOND)
         return chosen
+
+    async def _settled_and_open(self) -> Rung:
+        settled = await self._settled()
+        if self._closing is not None:
+            raise RuntimeError("this stream was closed because nobody had read it")
+        return settled
 
     async def _payloads(self) -> AsyncGenerator[Any, None]:
         served: Rung | None = None
         try:
-            served = await self._settled()
+            served = await self._settled_and_open()
             async with aclosing(served.released_pieces()) as pieces:
                 async for piece in pieces:
                     self._ended = self._ended or piece.finish_reason is not None
