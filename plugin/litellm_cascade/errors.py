@@ -5,6 +5,7 @@ CascadeError
 │   ├── PolicyError      a policy document; carries every problem with its position
 │   └── StartupError     the proxy's configuration; carries every problem found
 ├── AccessError          the caller may call no alias that was chosen; the client is told
+├── AbstainedError       no model was confident enough of its answer, and the policy wants none served then; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
 ├── BrokenAnswerError    a rung's stream ended without anything that is an answer
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
@@ -44,6 +45,19 @@ class AccessError(CascadeError):
 
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"this key may not call {' or '.join(aliases)}, which this request would go to; ask for access to it")
+
+
+class AbstainedError(CascadeError):
+    """No model of the ladder gave an answer that is good enough, and the policy says that none is to be served then.
+
+    ``reason`` is a word of the closed list of reasons, never a word of the answer.
+    """
+
+    status_code = 400
+    """Neither clients nor LiteLLM send such a request again by themselves, as they would after a 5xx; LiteLLM makes 400 of 422."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no model was confident enough of its answer to this request ({reason}); ask differently, or ask a larger model")
 
 
 class ClassifierError(CascadeError):

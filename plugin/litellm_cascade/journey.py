@@ -14,6 +14,7 @@ from litellm_cascade.audit import RequestTrace, metrics
 from litellm_cascade.escalation import (
     CascadeRun,
     EnsembleRun,
+    Expectation,
     Run,
     StreamedAnswer,
     StreamedCascade,
@@ -23,7 +24,8 @@ from litellm_cascade.escalation import (
     settle_ensemble,
     settle_whole,
 )
-from litellm_cascade.vocabulary import Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+from litellm_cascade.signals import find_language
+from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
 
@@ -35,6 +37,7 @@ class Journey:
         self.trace = trace
         self.plan: Plan | None = None
         self.run: Run | None = None
+        self._contract = AnswerContract()
         self._sink = sink
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
@@ -42,9 +45,10 @@ class Journey:
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
-    def decided(self, plan: Plan) -> None:
-        """The policy chose."""
+    def decided(self, plan: Plan, contract: AnswerContract | None = None) -> None:
+        """The policy chose. ``contract``: what the answers will be held against; no part of the plan, because it is content."""
         self.plan = plan
+        self._contract = contract or self._contract
         self.trace.decided(plan)
 
     @property
@@ -66,9 +70,8 @@ class Journey:
 
     @property
     def has_failed(self) -> bool:
-        """True when every rung was asked and none answered: asking one of them again would only cost the client more time."""
-        attempts = self.run.outcome().attempts if self.run is not None else ()
-        return len(attempts) == len(self.decided_plan.decision.ladder) and all(attempt.error is not None for attempt in attempts)
+        """True when every rung was asked and none is served: asking one of them again would only cost the client more time."""
+        return self.run is not None and self.run.has_failed
 
     @property
     def is_over(self) -> bool:
@@ -84,7 +87,7 @@ class Journey:
             if decision.ensemble is not None:
                 self.run = ensemble = EnsembleRun(decision, decision.ensemble)
                 return await settle_ensemble(ensemble, upstream)
-            self.run = cascade = CascadeRun(decision)
+            self.run = cascade = self._new_run()
             return await settle_whole(cascade, upstream)
         except asyncio.CancelledError:
             self.ended(Reason.CLIENT_GONE)
@@ -98,11 +101,14 @@ class Journey:
         if decision.ensemble is not None:
             self.run = ensemble = EnsembleRun(decision, decision.ensemble)
             return StreamedEnsemble(ensemble, upstream, self._stream_ended)
-        self.run = cascade = CascadeRun(decision)
+        self.run = cascade = self._new_run()
         return StreamedCascade(cascade, upstream, self._stream_ended)
 
     def _stream_ended(self, finished: bool) -> None:
         self.ended(None if finished else Reason.CLIENT_GONE)
+
+    def _new_run(self) -> CascadeRun:
+        return CascadeRun(self.decided_plan.decision, Expectation(contract=self._contract, find_language=find_language))
 
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""
@@ -142,6 +148,9 @@ class Journey:
         if self._outcome is not None:
             return
         self._outcome = outcome
+        self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
+        if self.run is not None:
+            self.run.forget()
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
         self.trace.ended(outcome)

@@ -79,10 +79,10 @@ class Pipeline:
         if classification.degraded:
             decision = replace(decision, degraded=classification.degraded + decision.degraded)
         left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
-        may_answer = any(alias in left for alias in decision.ladder)
-        plan = Plan(evidence=evidence, decision=policy.limited_to(decision, left) if may_answer else decision)
-        journey.decided(plan)
-        if not may_answer:
+        none_left = not any(alias in left for alias in decision.ladder)
+        plan = Plan(evidence=evidence, decision=decision if none_left else policy.limited_to(decision, left))
+        journey.decided(plan, replace(request.contract, language=signals.language))
+        if none_left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
         return plan

@@ -92,8 +92,33 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a request offers. ``parameters`` is the JSON schema of its arguments as the client wrote it; None: there is none."""
+
+    name: str
+    parameters: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerContract:
+    """What an answer must satisfy because the request says so. Content, like the turns: it is held against answers and told to nobody.
+
+    Nothing in it has been checked: a schema is whatever the client sent.
+    """
+
+    json: str | None = None  # json_object | json_schema
+    schema: object = None
+    tools: tuple[Tool, ...] = ()
+    knows_all_tools: bool = True  # False: tools are offered of which only the provider knows the names
+    must_call: bool = False
+    must_call_tool: str | None = None  # this one
+    language: str = "unknown"  # of the prompt; ISO 639-1, or "unknown"
+    choices: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request in one dialect-free form. The only type that holds prompt text."""
+    """A request in one dialect-free form. The only type that holds what the client wrote."""
 
     envelope: Envelope
     caller: Caller = Caller()
@@ -105,6 +130,7 @@ class Request:
     choices: int = 1
     wants_logprobs: bool = False
     hints: Hints = Hints()
+    contract: AnswerContract = AnswerContract()
     direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
     overrides: Overrides = Overrides()
 
@@ -236,6 +262,15 @@ class StreamJudging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Abstention:
+    """What becomes of the last rung's answer when it is not good enough either: a score below ``below``, or a defect of the gate's."""
+
+    below: float
+    then: str  # large | flag | error
+    large: str | None = None  # the pool's largest alias, where that is to be asked then and may be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """When an answer is good enough."""
 
@@ -245,6 +280,7 @@ class Gate:
     accept_at: float = 0.7
     unknown: str = "accept"  # accept | escalate
     also_escalate: frozenset[str] = frozenset()
+    abstain: Abstention | None = None  # None: the last rung's answer is served unjudged
     stream: StreamJudging = StreamJudging()
     whole_within_ms: float = 120_000.0
     first_chunk_within_ms: float = 30_000.0
@@ -294,9 +330,10 @@ class Decision:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """All that may be asked: the ladder, and the judge of an ensemble."""
+        """Every alias that may be asked: the ladder's, an ensemble's judge, the one that is asked when the last rung is not good enough."""
         judge = self.ensemble.judge if self.ensemble is not None else None
-        return self.ladder if judge is None or judge in self.ladder else (*self.ladder, judge)
+        beyond = self.gate.abstain.large if self.gate is not None and self.gate.abstain is not None else None
+        return tuple(dict.fromkeys([*self.ladder, *(alias for alias in (judge, beyond) if alias is not None)]))
 
     @property
     def estimate(self) -> Estimate:
@@ -324,6 +361,14 @@ class TokenLogprob:
     top: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model called; ``arguments`` is the text it wrote, which ought to be JSON."""
+
+    name: str
+    arguments: str = "{}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens in and out, as the provider counted them."""
@@ -338,7 +383,8 @@ class Completion:
 
     text: str = ""
     reasoning: str = ""
-    tool_calls: tuple[str, ...] = ()  # the names of the tools called
+    tool_calls: tuple[ToolCall, ...] = ()
+    refused: bool = False  # the provider says so, in a field of its own
     tokens: tuple[TokenLogprob, ...] | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
@@ -366,6 +412,7 @@ class Verdict(StrEnum):
 
     ACCEPT = "accept"
     ESCALATE = "escalate"
+    ABSTAIN = "abstain"  # not good enough, and no rung above
 
 
 class Reason(StrEnum):
@@ -376,6 +423,10 @@ class Reason(StrEnum):
     UNKNOWN_CONFIDENCE = "unknown_confidence"
     EMPTY = "empty"
     TRUNCATED = "truncated"
+    REFUSED = "refused"
+    INVALID_JSON = "invalid_json"
+    INVALID_TOOL_CALL = "invalid_tool_call"
+    LANGUAGE_MISMATCH = "language_mismatch"
     ERROR = "error"
     TIMEOUT = "timeout"
     LAST_RUNG = "last_rung"
@@ -391,11 +442,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict with its reason and the confidence behind it."""
+    """A verdict with its reason and the confidence behind it. ``degraded`` names what could not be judged."""
 
     verdict: Verdict
     reason: Reason
     confidence: Confidence | None = None
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,10 +469,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a request ended: who answered, what was tried, and why."""
+    """How a request ended: who answered, what was tried, and why.
+
+    ``abstained``: why what is served is not good enough by the gate's ``abstain``, or what is withheld; None where it is, or has none.
+    """
 
     alias: str | None
     reason: Reason
+    abstained: Reason | None = None
     attempts: tuple[Attempt, ...] = ()
     degraded: tuple[str, ...] = ()
     first_token_ms: float | None = None  # of a stream: from the first call to when its first text could be shown
@@ -434,6 +490,13 @@ class Outcome:
     def wasted(self) -> tuple[Attempt, ...]:
         """The attempts whose answers nobody saw."""
         return tuple(attempt for attempt in self.attempts if not attempt.served)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Abstain, or accept when an answer is served without reservation; None when nobody answered."""
+        if self.abstained is not None:
+            return Verdict.ABSTAIN
+        return Verdict.ACCEPT if self.alias is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

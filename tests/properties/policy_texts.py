@@ -7,11 +7,13 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from litellm_cascade.policy import Policy, parse_policy
+from litellm_cascade.policy import MODALITIES, Policy, parse_policy
+from litellm_cascade.policy.gates import AlsoEscalate
 from litellm_cascade.policy.strategies.thresholds import MEASURES
 from litellm_cascade.policy.variables import DIMENSIONS, TASKS
 from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Signals
@@ -75,6 +77,9 @@ cards = st.fixed_dictionaries(
         "strengths": st.lists(labels, max_size=2),
         "latency_ms_per_token": st.floats(0, 100, exclude_min=True),
         "price": st.fixed_dictionaries({"input_usd_per_million": st.floats(0, 100), "output_usd_per_million": st.integers(0, 100)}),
+        "context_tokens": st.integers(1, 200_000),
+        "modalities": st.lists(st.sampled_from(MODALITIES), max_size=3),
+        "tools": st.booleans(),
     },
 )
 gates = st.fixed_dictionaries(
@@ -85,7 +90,8 @@ gates = st.fixed_dictionaries(
             optional={"score": st.sampled_from(["mean", "min", "sum"]), "of": st.sampled_from(["all", "answer", "reasoning_and_answer"])},
         ),
         "unknown": st.sampled_from(["accept", "escalate"]),
-        "also_escalate": st.lists(st.sampled_from(["empty", "truncated"]), max_size=3),
+        "also_escalate": st.lists(st.sampled_from(get_args(AlsoEscalate)), max_size=3),
+        "abstain": st.fixed_dictionaries({"then": st.sampled_from(["large", "flag", "error"])}, optional={"below": st.floats(-20, 0)}),
         "stream": st.fixed_dictionaries(
             {}, optional={"judge": st.sampled_from(["prefix", "full", "off"]), "tokens": st.integers(1, 4096), "within_ms": milliseconds}
         ),

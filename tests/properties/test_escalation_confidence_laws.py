@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from litellm_cascade.escalation import SCORES, judge, measure
 from litellm_cascade.escalation.confidence import LOWEST_LOGPROB
-from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, Verdict
+from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, ToolCall, Verdict
 
 LOGPROBS = st.floats(-12, 0) | st.sampled_from([0.0, -100.0, -9999.0, -math.inf])
 WORDS = st.sampled_from([" the", "42", "\n", "<think>", "answer", ".", "</", "think", ">"])
@@ -28,7 +28,7 @@ GATES = st.builds(
 COMPLETIONS = st.builds(
     Completion,
     text=st.sampled_from(["", " \n", "yes"]),
-    tool_calls=st.sampled_from([(), ("search",)]),
+    tool_calls=st.sampled_from([(), (ToolCall("search"),)]),
     tokens=st.none() | st.lists(st.builds(TokenLogprob, WORDS | st.just(""), LOGPROBS), max_size=10).map(tuple),
     finish_reason=st.sampled_from([None, "stop", "length", "tool_calls"]),
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_cascade.escalation import Ask, CascadeRun, Fail, Serve
-from litellm_cascade.vocabulary import Band, Completion, Decision, Gate, Reason, TokenLogprob, Usage, Verdict
+from litellm_cascade.vocabulary import Abstention, Band, Completion, Decision, Gate, Reason, TokenLogprob, Usage, Verdict
 
 LADDER = ("tiny", "small", "medium", "large")
 GATE = Gate(name="gate", score="mean", accept_at=-0.5, also_escalate=frozenset({"empty", "truncated"}))
@@ -30,6 +30,8 @@ GATES = st.none() | st.builds(
     accept_at=st.just(-0.5),
     unknown=st.sampled_from(["accept", "escalate"]),
     also_escalate=st.frozensets(st.sampled_from(["empty", "truncated"])),
+    abstain=st.none()
+    | st.builds(Abstention, below=st.sampled_from([-3.0, -0.5]), then=st.sampled_from(["large", "flag", "error"]), large=st.just("large")),
 )
 
 
@@ -45,7 +47,7 @@ def runs(draw: st.DrawFn) -> tuple[CascadeRun, list[Any], list[Any]]:
     while isinstance(steps[-1], Ask):
         events.append(draw(EVENTS))
         steps.append(reported(run, events[-1]))
-        assert len(steps) <= len(ladder) + 1, "it always ends"
+        assert len(steps) <= len(ladder) + 2, "it always ends"
     return run, steps, events
 
 
@@ -72,7 +74,9 @@ def test_every_rung_is_asked_at_most_once_and_in_order(ended):
     run, steps, _ = ended
     asked = [step.rung for step in steps if isinstance(step, Ask)]
     assert asked == list(range(len(asked)))
-    assert [attempt.alias for attempt in run.outcome().attempts] == list(LADDER[: len(asked)])
+    aliases = [attempt.alias for attempt in run.outcome().attempts]
+    assert aliases == [step.alias for step in steps if isinstance(step, Ask)]
+    assert aliases == sorted(set(aliases), key=LADDER.index)
 
 
 @given(runs())
@@ -80,7 +84,7 @@ def test_only_a_rung_that_answered_is_served(ended):
     run, steps, events = ended
     if isinstance(steps[-1], Serve):
         assert steps[-1].rung in answered(events)
-        assert run.outcome().alias == LADDER[steps[-1].rung]
+        assert run.outcome().alias == steps[steps[-1].rung].alias
 
 
 @given(runs())
@@ -93,7 +97,7 @@ def test_exactly_the_served_attempt_says_so(ended):
 @given(runs())
 def test_it_fails_only_when_nobody_said_anything_and_then_with_the_last_error(ended):
     run, steps, events = ended
-    if isinstance(steps[-1], Fail):
+    if isinstance(steps[-1], Fail) and run.outcome().abstained is None:
         assert all(is_empty(events[rung]) for rung in answered(events))
         assert steps[-1].error is events[-1]
         assert run.outcome().alias is None
@@ -112,8 +116,8 @@ def test_what_is_kept_is_the_highest_rung_that_said_something(ended):
 def test_every_failure_is_a_degradation_by_name_behind_those_of_the_decision(ended):
     run, _, events = ended
     failures = [
-        f"{LADDER[rung]}_{'late' if isinstance(event, TimeoutError) else 'failed'}"
-        for rung, event in enumerate(events)
+        f"{attempt.alias}_{'late' if isinstance(event, TimeoutError) else 'failed'}"
+        for attempt, event in zip(run.outcome().attempts, events, strict=True)
         if isinstance(event, Exception)
     ]
     assert run.outcome().degraded == ("classifier_late", *failures)
@@ -132,7 +136,7 @@ def test_every_attempt_is_judged_and_errors_are_told_by_their_class_only(ended):
 def test_every_rung_below_the_last_attempt_was_left_for_a_reason(ended):
     run, _, _ = ended
     outcome = run.outcome()
-    assert all(attempt.judgement.verdict is Verdict.ESCALATE for attempt in outcome.attempts[:-1])
+    assert all(attempt.judgement.verdict is not Verdict.ACCEPT for attempt in outcome.attempts[:-1])
     assert outcome.escalated is (len(outcome.attempts) > 1)
 
 
@@ -142,8 +146,29 @@ def test_an_accepted_answer_ends_the_run_with_its_reason_or_the_first_reason_to_
     attempts, reason = run.outcome().attempts, run.outcome().reason
     last = attempts[-1].judgement
     if last.verdict is Verdict.ACCEPT:
-        climbed_to_the_top = last.reason is Reason.LAST_RUNG and len(attempts) > 1
+        climbed_to_the_top = run.on_last_rung and last.reason is not Reason.NOT_JUDGED and len(attempts) > 1
         assert reason is (attempts[0].judgement.reason if climbed_to_the_top else last.reason)
+
+
+@given(runs())
+def test_an_answer_is_in_doubt_only_where_the_gate_says_what_comes_of_it(ended):
+    run, steps, _ = ended
+    outcome = run.outcome()
+    then = run.gate.abstain.then if run.gate is not None and run.gate.abstain is not None else None
+    if outcome.abstained is not None:
+        assert outcome.verdict is Verdict.ABSTAIN
+        assert isinstance(steps[-1], Fail if then == "error" else Serve)
+        assert then is not None
+    assert run.has_failed is isinstance(steps[-1], Fail)
+
+
+@given(runs())
+def test_where_doubt_is_an_error_nothing_doubtful_is_served(ended):
+    run, steps, _ = ended
+    if isinstance(steps[-1], Serve) and run.gate is not None and run.gate.abstain is not None and run.gate.abstain.then == "error":
+        served = run.outcome().attempts[steps[-1].rung].judgement
+        passed = served.verdict is Verdict.ACCEPT
+        assert passed or (served.reason is Reason.LOW_CONFIDENCE and served.confidence.score >= run.gate.abstain.below)
 
 
 @given(runs(), st.integers(0, 3), st.builds(Usage, output_tokens=st.integers(0, 9)), st.floats(0, 1))

@@ -61,7 +61,15 @@ def test_the_trace_shows_the_routes_before_the_one_that_took_the_request_and_tho
 def test_a_condition_that_was_accepted_never_fails(document, evidence):
     degraded = decided(loaded(document), evidence).degraded
 
-    assert [entry for entry in degraded if not entry.startswith("constraint_relaxed:")] == []
+    assert [entry for entry in degraded if not entry.startswith(("constraint_relaxed:", "unfit:"))] == []
+
+
+@law(documents(), evidences)
+def test_an_alias_that_cannot_answer_is_asked_only_where_nobody_on_the_ladder_can(document, evidence):
+    policy = loaded(document)
+    unfit, decision = policy.fitness.unfit(evidence), decided(policy, evidence)
+
+    assert set(decision.ladder) <= unfit.keys() or not set(decision.ladder) & unfit.keys()
 
 
 @law(documents(), evidences)

@@ -115,7 +115,7 @@ def test_a_client_that_leaves_while_it_waits_closes_both(client, upstream, colle
 
 @every("chat", "messages", "responses")
 def test_a_hedge_may_call_tools(client, upstream, small_is_unsure, dialect, stream):
-    upstream.script("large", Reply(tool_calls=[ToolCall("weather", '{"city": "Bern"}', pieces=4)]))
+    upstream.script("large", Reply(tool_calls=[ToolCall("weather", '{"city": "Bern"}')], tool_pieces=4))
     heard = dialect.ask(client, "hello", stream=stream, with_tool=True, model="hedged")
     assert (heard.status, heard.tools, heard.cascade("model")) == (200, ["weather"], "large")
 

@@ -57,9 +57,9 @@ def test_there_is_one_finish_and_one_usage_and_that_is_the_served_rungs(client, 
 @pytest.mark.parametrize("speaker", ["small", "large"])
 @pytest.mark.parametrize("scored", ["openai", "vllm"])
 def test_the_pieces_of_a_held_tool_call_come_out_whole_and_in_order(client, upstream, model, speaker, scored):
-    calls = [ToolCall("weather", ARGUMENTS, pieces=9), ToolCall("time", ARGUMENTS, pieces=5)]
+    calls = [ToolCall("weather", ARGUMENTS), ToolCall("time", ARGUMENTS)]
     upstream.script("small", Reply("hm, well, I do not know", logprob=UNSURE))
-    upstream.script(speaker, Reply(tool_calls=calls, dialect=scored))
+    upstream.script(speaker, Reply(tool_calls=calls, tool_pieces=9, dialect=scored))
     heard = DIALECTS["chat"].ask(client, "hello", stream=True, with_tool=True, model=model)
     assert (heard.status, heard.tools, heard.cascade("model")) == (200, ["weather", "time"], speaker)
     deltas = chain.from_iterable(choice["delta"].get("tool_calls") or () for event in events(heard.raw) for choice in event["choices"])
@@ -71,7 +71,7 @@ def test_the_pieces_of_a_held_tool_call_come_out_whole_and_in_order(client, upst
 
 @pytest.mark.parametrize("model", ["auto", "hedged", "drafted"])
 def test_an_unsure_tool_call_is_not_seen(client, upstream, model):
-    upstream.script("small", Reply(tool_calls=[ToolCall("weather", ARGUMENTS, pieces=9)], dialect="vllm", logprob=UNSURE))
+    upstream.script("small", Reply(tool_calls=[ToolCall("weather", ARGUMENTS)], tool_pieces=9, dialect="vllm", logprob=UNSURE))
     upstream.script("large", Reply(LARGE_SAYS))
     heard = DIALECTS["chat"].ask(client, "hello", stream=True, with_tool=True, model=model)
     assert (heard.text, heard.tools, heard.cascade("model")) == (LARGE_SAYS, [], "large")

@@ -21,11 +21,11 @@ from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.commands.explain import Attached
 from litellm_cascade.offline.explaining import explain, request_of
 from litellm_cascade.offline.plainly import shown
-from litellm_cascade.offline.wording import gate_sentences
-from litellm_cascade.policy.gates import ConfidenceRule, GateRule
+from litellm_cascade.offline.wording import gate_sentences, next_sentences
+from litellm_cascade.policy.gates import AlsoEscalate, ConfidenceRule, GateRule
 from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.signals.modalities import KNOWN
-from litellm_cascade.vocabulary import Caller, Decision, Evidence, Gate, Signals, StreamJudging
+from litellm_cascade.vocabulary import Abstention, Band, Caller, Decision, Evidence, Gate, Signals, StreamJudging
 
 POLICY = """\
 version: 1
@@ -76,7 +76,7 @@ def test_it_says_what_would_happen_next(desk):
         "  small is asked, with log-probabilities. Its answer is judged at the gate 'careful'.\n"
         "  An answer is served when the mean of the log-probabilities of the tokens of reasoning and answer is at least -0.35 nats "
         "(a typical token has a probability of 0.7).\n"
-        "  An answer that is empty or truncated goes on to the next rung whatever it scores.\n"
+        "  An answer that is empty or is truncated goes on to the next rung whatever it scores.\n"
         "  An answer without log-probabilities goes on to the next rung.\n"
         "  Of a stream the first 24 tokens are held back and judged, or as many as have arrived 400 ms after the first.\n"
         "  A rung without a whole answer after 120 s, or without the first chunk of a stream after 30 s, is given up and the next one "
@@ -252,6 +252,33 @@ def test_every_score_has_words(score, of):
     assert "of the log-probabilities of " in sentence
     assert sentence.endswith(" 0.61).")
     assert "_" not in sentence
+
+
+@pytest.mark.parametrize("defect", get_args(AlsoEscalate))
+def test_every_defect_has_words(defect):
+    sentence = list(gate_sentences(Gate(name="any", also_escalate=frozenset({defect}))))[1]
+
+    assert sentence.startswith("An answer that ")
+    assert "_" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("abstention", "words"),
+    [
+        (Abstention(below=-1, then="error"), "none is served: the client gets an error."),
+        (Abstention(below=-1, then="flag"), "it is served and flagged."),
+        (
+            Abstention(below=-1, then="large", large="big"),
+            "big is asked, unjudged; if it is the last rung, the answer is served and flagged.",
+        ),
+    ],
+)
+def test_every_way_to_abstain_has_words(abstention, words):
+    gate = Gate(name="any", abstain=abstention)
+
+    assert f"When even the last rung's answer scores below -1 or has such a defect, {words}" in list(gate_sentences(gate))
+    decision = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=("small", "large"), gate=gate)
+    assert next_sentences(decision)[-1].startswith("If no answer passes, large is asked, and its answer is judged too;")
 
 
 @pytest.mark.parametrize(("judge", "words"), [("full", "A stream is held back and judged as a whole."), ("off", "A stream is not judged.")])

@@ -1,7 +1,7 @@
 import pytest
 
 from litellm_cascade.escalation.carrying import CUT, LONGEST_DRAFT, carried
-from litellm_cascade.vocabulary import Completion, Judgement, Reason, Verdict
+from litellm_cascade.vocabulary import Completion, Judgement, Reason, ToolCall, Verdict
 
 DRAFT = Completion(text="Perhaps Bern.")
 
@@ -28,8 +28,11 @@ def test_a_long_draft_is_cut():
     [
         (DRAFT, Reason.EMPTY),
         (DRAFT, Reason.ERROR),
+        (DRAFT, Reason.REFUSED),
+        (DRAFT, Reason.INVALID_TOOL_CALL),
+        (Completion(text="No.", refused=True), Reason.LOW_CONFIDENCE),
         (Completion(text=" \n"), Reason.LOW_CONFIDENCE),
-        (Completion(text="Let me look", tool_calls=("search",)), Reason.LOW_CONFIDENCE),
+        (Completion(text="Let me look", tool_calls=(ToolCall("search"),)), Reason.LOW_CONFIDENCE),
     ],
 )
 def test_what_is_of_no_use_is_not_carried(draft, reason):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_cascade.escalation.choosing import LONGEST_SHOWN, ballot, longest, most_frequent, normalised, picked
-from litellm_cascade.vocabulary import Completion
+from litellm_cascade.vocabulary import Completion, ToolCall
 
 WORDS = st.sampled_from(["yes", "Yes.", "no", "NO ", "", "42", "perhaps not"])
 ANSWERS = st.lists(WORDS.map(lambda text: Completion(text=text)), min_size=1, max_size=6).map(lambda said: dict(enumerate(said)))
@@ -58,7 +58,11 @@ def test_answers_that_differ_are_two(one, other):
 
 
 def test_calls_of_tools_are_compared_too():
-    assert normalised(Completion(tool_calls=("search",))) != normalised(Completion(tool_calls=("weather",)))
+    bern, again, basel = (
+        Completion(tool_calls=(ToolCall("weather", text),)) for text in ('{"a": 1, "b": 2}', '{"b":2, "a":1}', '{"a": 2}')
+    )
+    assert normalised(bern) == normalised(again) != normalised(basel)
+    assert normalised(bern) != normalised(Completion(tool_calls=(ToolCall("search", '{"a": 1, "b": 2}'),)))
 
 
 def test_thoughts_do_not_make_an_answer_longer():
@@ -66,8 +70,10 @@ def test_thoughts_do_not_make_an_answer_longer():
 
 
 def test_a_ballot_shows_each_answer_under_its_number_and_is_bounded():
-    turn, question = ballot([Completion(text="<think>hm</think>yes"), Completion(tool_calls=("search",)), Completion(text="x" * 100_000)])
-    assert turn.text.startswith("Candidate 1:\nyes\n\nCandidate 2:\n(calls the tools ('search',))\n\nCandidate 3:\nxxx")
+    turn, question = ballot(
+        [Completion(text="<think>hm</think>yes"), Completion(tool_calls=(ToolCall("search"),)), Completion(text="x" * 100_000)]
+    )
+    assert turn.text.startswith("Candidate 1:\nyes\n\nCandidate 2:\n(calls the tool search with {})\n\nCandidate 3:\nxxx")
     assert len(turn.text) < LONGEST_SHOWN + 200
     assert "3 candidate answers" in question.text
     assert (turn.role, question.role) == ("assistant", "user")

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from litellm_cascade.escalation import judge, measure
-from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, Verdict
+from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, ToolCall, Verdict
 
 TOKENS = tuple(TokenLogprob(*said) for said in (("<think>", -3.0), ("</think>", -0.5), ("4", -0.25), ("2", -0.75), ("", -9.0)))
 
@@ -54,5 +54,5 @@ def test_an_empty_and_truncated_answer_escalates_when_only_truncated_is_listed()
 
 def test_a_tool_call_is_not_an_empty_answer():
     gate = Gate(name="gate", accept_at=-1.0, also_escalate=frozenset({"empty"}))
-    called = Completion(tool_calls=("search",), tokens=(TokenLogprob("{", -0.1),), finish_reason="tool_calls")
+    called = Completion(tool_calls=(ToolCall("search"),), tokens=(TokenLogprob("{", -0.1),), finish_reason="tool_calls")
     assert judge(gate, called, complete=True).reason is Reason.CONFIDENT

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
-from litellm_cascade.escalation import Ask, CascadeRun, Fail, Serve
-from litellm_cascade.vocabulary import Band, Completion, Decision, Gate, Reason, TokenLogprob, Verdict
+from litellm_cascade.errors import AbstainedError
+from litellm_cascade.escalation import Ask, CascadeRun, Expectation, Fail, Serve
+from litellm_cascade.vocabulary import Abstention, AnswerContract, Band, Completion, Decision, Gate, Reason, TokenLogprob, Verdict
 
 GATE = Gate(name="gate", score="mean", accept_at=-0.5)
 SURE = Completion(text="yes", tokens=(TokenLogprob("yes", -0.1),))
@@ -79,3 +82,133 @@ def test_when_all_fail_the_outcome_says_how(error, reason, degraded):
     outcome = run.outcome()
     assert (outcome.alias, outcome.reason, outcome.degraded) == (None, reason, (degraded,))
     assert (outcome.attempts[0].error, outcome.attempts[0].judgement.verdict) == (type(error).__name__, Verdict.ESCALATE)
+
+
+# --- when even the last rung is in doubt ----------------------------------------------------------------------------------------------
+
+
+def abstaining(then, *ladder, below=-0.5, large=None, **gate):
+    run = CascadeRun(decision(*ladder, gate=replace(GATE, abstain=Abstention(below=below, then=then, large=large), **gate)))
+    run.start()
+    return run
+
+
+def test_a_last_rung_is_judged_where_the_gate_says_what_comes_of_doubt():
+    run = abstaining("flag", "small", "large")
+    assert run.judges(run.rung)
+    run.answered(UNSURE)
+    assert (run.on_last_rung, run.judges(run.rung)) == (True, True)
+    assert run.answered(SURE) == Serve(1)
+    outcome = run.outcome()
+    assert (outcome.alias, outcome.reason, outcome.verdict, outcome.abstained) == ("large", Reason.LOW_CONFIDENCE, Verdict.ACCEPT, None)
+    assert outcome.attempts[1].judgement.reason is Reason.CONFIDENT
+
+
+def test_without_a_word_about_doubt_a_last_rung_is_not_judged():
+    run = CascadeRun(decision("small", "large"))
+    run.start()
+    run.answered(UNSURE)
+    assert not run.judges(run.rung)
+
+
+def test_a_doubtful_answer_is_served_and_flagged():
+    run = abstaining("flag", "small", "large")
+    run.answered(UNSURE)
+    assert run.answered(UNSURE) == Serve(1)
+    outcome = run.outcome()
+    assert (outcome.alias, outcome.verdict, outcome.abstained) == ("large", Verdict.ABSTAIN, Reason.LOW_CONFIDENCE)
+    assert [attempt.judgement.verdict for attempt in outcome.attempts] == [Verdict.ESCALATE, Verdict.ABSTAIN]
+    assert not run.has_failed
+
+
+def test_the_line_below_which_the_last_rung_is_in_doubt_is_its_own():
+    run = abstaining("flag", "small", "large", below=-3.0)
+    run.answered(UNSURE)
+    assert run.answered(UNSURE) == Serve(1)
+    assert run.outcome().verdict is Verdict.ACCEPT
+    assert run.outcome().attempts[1].judgement.confidence.threshold == -3.0
+
+
+def test_a_doubtful_answer_is_withheld():
+    run = abstaining("error", "small", "large")
+    run.answered(UNSURE)
+    step = run.answered(UNSURE)
+    assert isinstance(step.error, AbstainedError)
+    outcome = run.outcome()
+    assert (outcome.alias, outcome.reason, outcome.abstained) == (None, Reason.LOW_CONFIDENCE, Reason.LOW_CONFIDENCE)
+    assert (outcome.verdict, run.has_failed) == (Verdict.ABSTAIN, True)
+
+
+def test_doubt_asks_the_largest_which_is_not_judged():
+    run = abstaining("large", "small", "sql", large="large")
+    run.answered(UNSURE)
+    assert run.answered(UNSURE) == Ask(2, "large")
+    assert not run.judges(run.rung)
+    assert run.answered(UNSURE) == Serve(2)
+    outcome = run.outcome()
+    assert (outcome.alias, outcome.reason, outcome.verdict) == ("large", Reason.LOW_CONFIDENCE, Verdict.ACCEPT)
+
+
+@pytest.mark.parametrize("large", ["large", None], ids=["it is the last rung", "it may not be asked"])
+def test_where_no_larger_one_can_be_asked_the_doubtful_answer_is_flagged(large):
+    run = abstaining("large", "small", "large", large=large)
+    run.answered(UNSURE)
+    assert run.answered(UNSURE) == Serve(1)
+    assert run.outcome().abstained is Reason.LOW_CONFIDENCE
+
+
+def test_a_kept_answer_below_the_line_is_flagged_or_withheld():
+    error = ConnectionError()
+    flagging, withholding = abstaining("flag", "small", "large"), abstaining("error", "small", "large")
+    for run in (flagging, withholding):
+        run.answered(UNSURE)
+    assert flagging.failed(error) == Serve(0)
+    assert (flagging.outcome().reason, flagging.outcome().abstained) == (Reason.KEPT_EARLIER, Reason.LOW_CONFIDENCE)
+    assert withholding.failed(error) == Fail(error)
+    assert (withholding.outcome().reason, withholding.outcome().abstained) == (Reason.ERROR, Reason.LOW_CONFIDENCE)
+
+
+def test_a_kept_answer_above_the_line_is_served_as_it_is():
+    run = abstaining("error", "small", "large", below=-3.0)
+    run.answered(UNSURE)
+    assert run.failed(ConnectionError()) == Serve(0)
+    assert run.outcome().verdict is Verdict.ACCEPT
+
+
+def test_an_unknown_confidence_is_doubtful_where_it_escalates():
+    unknown = Completion(text="yes")
+    for behaviour, verdict in (("escalate", Verdict.ABSTAIN), ("accept", Verdict.ACCEPT)):
+        run = abstaining("flag", "small", "large", unknown=behaviour)
+        run.answered(UNSURE)
+        run.answered(unknown)
+        assert run.outcome().verdict is verdict
+
+
+# --- what the request demands ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_rung_is_held_against_what_the_request_demands():
+    gate = replace(GATE, also_escalate=frozenset({"invalid_json"}), abstain=Abstention(below=-9.0, then="flag"))
+    run = CascadeRun(decision("small", "large", gate=gate), Expectation(contract=AnswerContract(json="json_object")))
+    run.start()
+    assert run.answered(SURE) == Ask(1, "large")
+    assert run.answered(SURE) == Serve(1)
+    assert run.outcome().abstained is Reason.INVALID_JSON
+
+
+def test_what_could_not_be_checked_is_a_degradation_told_once():
+    gate = replace(GATE, also_escalate=frozenset({"invalid_json"}))
+    contract = AnswerContract(json="json_schema", schema={"$ref": "#"})
+    run = CascadeRun(decision("small", "medium", "large", gate=gate), Expectation(contract=contract))
+    run.start()
+    run.answered(replace(UNSURE, text="{}"))
+    run.answered(replace(SURE, text="{}"))
+    assert (run.outcome().alias, run.outcome().degraded) == ("medium", ("unchecked:invalid_json",))
+
+
+def test_a_run_that_has_forgotten_demands_nothing():
+    gate = replace(GATE, also_escalate=frozenset({"invalid_json"}))
+    run = CascadeRun(decision("small", "large", gate=gate), Expectation(contract=AnswerContract(json="json_object")))
+    run.start()
+    run.forget()
+    assert run.answered(SURE) == Serve(0)

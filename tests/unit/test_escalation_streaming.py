@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
-from litellm_cascade.escalation import CascadeRun, Piece, StreamedCascade
-from litellm_cascade.vocabulary import Band, Decision, Gate, Reason, StreamJudging, TokenLogprob
+from litellm_cascade.errors import AbstainedError
+from litellm_cascade.escalation import CascadeRun, Expectation, Piece, StreamedCascade, ToolPiece
+from litellm_cascade.vocabulary import Abstention, AnswerContract, Band, Decision, Gate, Reason, StreamJudging, TokenLogprob, Tool
 
 HANG = object()
 HEDGED = MappingProxyType({"hedge": True})
@@ -108,7 +109,8 @@ class Cascade:
     """A cascade over scripted streams, with all that is to be known about it."""
 
     def __init__(self, *ladder, gate=GATE, shape=MappingProxyType({}), unread_s=10.0, **streams):
-        self.run = CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate, **shape))
+        self.decision = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate, **shape)
+        self.run = CascadeRun(self.decision)
         self.upstream = Streams(**streams)
         self.ends = []
         self.over = asyncio.Event()
@@ -287,7 +289,7 @@ async def test_a_finish_reason_makes_an_answer_whole_also_while_its_connection_s
 
 
 async def test_a_tool_call_is_an_answer():
-    script = [Piece("call", tool_calls=("search",), pieces_of_output=1), Piece("finish", finish_reason="tool_calls")]
+    script = [Piece("call", tool_calls=(ToolPiece((0, 0), "search"),), pieces_of_output=1), Piece("finish", finish_reason="tool_calls")]
     cascade = Cascade("small", "large", small=script)
     assert await cascade.shown() == ["call", "finish"]
     assert cascade.told == ("small", Reason.UNKNOWN_CONFIDENCE, ())
@@ -299,6 +301,77 @@ async def test_without_log_probabilities_chunks_with_output_are_counted():
     await cascade.settles()
     assert cascade.told == ("small", Reason.UNKNOWN_CONFIDENCE, ())
     await cascade.stream.aclose()
+
+
+# --- what the request demands, and doubt ----------------------------------------------------------------------------------------------
+
+
+def checking(*defects, judge="full", **changes):
+    return replace(GATE, also_escalate=frozenset(defects), stream=replace(GATE.stream, judge=judge), **changes)
+
+
+def held_against(contract, **options):
+    cascade = Cascade("small", "large", **options)
+    cascade.run = cascade.stream.run = CascadeRun(cascade.decision, Expectation(contract=contract))
+    return cascade
+
+
+async def test_a_call_that_comes_in_pieces_is_held_against_its_schema():
+    schema = {"type": "object", "required": ["city"]}
+    contract = AnswerContract(tools=(Tool(name="weather", parameters=schema),))
+    call = [
+        Piece("name", tool_calls=(ToolPiece((0, 0), "weather"),)),
+        Piece("{", tool_calls=(ToolPiece((0, 0), "", "{"),), pieces_of_output=1),
+    ]
+    wrong = [*call, Piece("}", tool_calls=(ToolPiece((0, 0), "", "}"),)), Piece("end", finish_reason="tool_calls")]
+    cascade = held_against(contract, gate=checking("invalid_tool_call"), small=wrong, large=sure("large"))
+    assert await cascade.shown() == payloads(sure("large"))
+    assert cascade.told == ("large", Reason.INVALID_TOOL_CALL, ())
+
+
+async def test_an_unknown_tool_is_known_by_a_prefix():
+    contract = AnswerContract(tools=(Tool(name="weather"),))
+    call = [Piece("name", tool_calls=(ToolPiece((0, 0), "climate"),), pieces_of_output=3), HANG]
+    cascade = held_against(contract, gate=checking("invalid_tool_call", judge="prefix"), small=call, large=sure("large"))
+    assert await cascade.shown() == payloads(sure("large"))
+    assert cascade.told == ("large", Reason.INVALID_TOOL_CALL, ())
+
+
+async def test_a_providers_refusal_escalates_a_stream():
+    cascade = Cascade("small", "large", gate=checking("refused"), small=[*sure("small", 1), Piece("No", refused=True)], large=sure("large"))
+    assert await cascade.shown() == payloads(sure("large"))
+    assert cascade.told == ("large", Reason.REFUSED, ())
+
+
+async def test_a_doubtful_stream_is_held_and_flagged():
+    gate = replace(GATE, abstain=Abstention(below=-0.5, then="flag"))
+    cascade = Cascade("small", "large", gate=gate, small=unsure("small"), large=unsure("large"))
+    assert await cascade.shown() == payloads(unsure("large"))
+    assert cascade.run.outcome().abstained is Reason.LOW_CONFIDENCE
+
+
+async def test_nothing_of_a_doubtful_stream_is_shown_where_doubt_is_an_error():
+    gate = replace(GATE, abstain=Abstention(below=-0.5, then="error"))
+    cascade = Cascade("small", "large", gate=gate, small=unsure("small"), large=unsure("large"))
+    with pytest.raises(AbstainedError):
+        await cascade.shown()
+    assert cascade.told == (None, Reason.LOW_CONFIDENCE, ())
+    assert cascade.aftermath == (["large", "small"], {0: 1, 1: 1}, [True])
+
+
+async def test_doubt_opens_the_largest_which_is_shown_from_its_first_chunk():
+    gate = replace(GATE, abstain=Abstention(below=-0.5, then="large", large="large"))
+    cascade = Cascade("small", "sql", gate=gate, small=unsure("small"), sql=unsure("sql"), large=[*unsure("large", 1), HANG])
+    assert await cascade.reads(1) == ["large 0"]
+    await cascade.stream.aclose()
+    assert cascade.aftermath[0] == ["large", "small", "sql"]
+
+
+async def test_where_streams_are_not_judged_a_last_rung_is_not_in_doubt():
+    gate = checking(judge="off", abstain=Abstention(below=-0.5, then="error"))
+    cascade = Cascade("small", "large", gate=gate, small=[ConnectionError()], large=unsure("large"))
+    assert await cascade.shown() == payloads(unsure("large"))
+    assert cascade.told == ("large", Reason.NOT_JUDGED, ("small_failed",))
 
 
 # --- failures -------------------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from litellm_cascade.policy import parse_policy
 from litellm_cascade.testing import FakeClassifier, RememberingSink
 from litellm_cascade.vocabulary import (
     UNCLASSIFIED,
+    AnswerContract,
     Attempt,
     Band,
     Caller,
@@ -140,7 +141,7 @@ class Proxy:
         self.classifier = FakeClassifier(answer=belief)
         self.pipeline = Pipeline(self.classifier, self.tracing, self.sink, **settings)
 
-    async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, **changes):
+    async def planned(self, text=f"Say {CANARY}", parent=None, may_call=None, policy=POLICY, **changes):
         asked = Request(
             envelope=Envelope(request_id="r-1", endpoint=Endpoint.CHAT, requested_model="cascade-auto", policy="test", stream=False),
             caller=Caller(key_hash="k-1", team="t-1"),
@@ -148,7 +149,7 @@ class Proxy:
             **changes,
         )
         journey = self.pipeline.begin(asked.envelope, parent)
-        await self.pipeline.plan(asked, POLICY, journey, may_call=may_call)
+        await self.pipeline.plan(asked, policy, journey, may_call=may_call)
         return journey
 
     @property
@@ -293,6 +294,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.final_alias": "large",
             "cascade.escalated": True,
             "cascade.reason": "low_confidence",
+            "cascade.verdict": "accept",
             "cascade.attempts": 2,
         }
     )
@@ -614,3 +616,58 @@ async def test_a_branch_says_by_which_way_the_first_text_came(proxy, attempts, b
         Attempt(rung=rung, alias="a", judgement=judgement, served=rung == len(attempts) - 1) for rung, judgement in enumerate(attempts)
     ]
     assert metrics.branch_of(decision, Outcome(alias="a", reason=Reason.DIRECT, attempts=tuple(tried))) == branch
+
+
+# --- what an answer must satisfy ------------------------------------------------------------------------------------------------------
+
+CHECKED = """
+version: 1
+name: checked
+models: {small: {tier: budget}, sql: {tier: standard}, large: {tier: premium}}
+routes: [{name: all, cascade: [small, sql], gate: careful}]
+gates: {careful: {accept_at: -0.5, also_escalate: [invalid_json, language_mismatch], abstain: {then: large}}}
+"""
+GERMAN = "Bitte erkläre mir, warum der Himmel am Tag blau ist und wie es am Abend mit dem Licht ist."
+ENGLISH = "The sky is blue because the air scatters the short waves of the light more than the long ones."
+
+
+def saying(text, logprob=-0.1):
+    return Completion(text=text, tokens=(TokenLogprob(text, logprob),))
+
+
+async def test_an_answer_is_held_against_the_request_and_the_demand_is_told_to_nobody(proxy):
+    contract = AnswerContract(json="json_schema", schema={"required": [CANARY]})
+    journey = await proxy.planned(policy=parse_policy(CHECKED), contract=contract)
+    await journey.settle(Models(journey, small=saying("{}"), sql=saying(f'{{"{CANARY}": 1}}')))
+    assert (journey.outcome().alias, journey.outcome().reason) == ("sql", Reason.INVALID_JSON)
+    assert CANARY not in str([span.to_json() for span in proxy.spans.values()])
+    assert CANARY not in repr(proxy.sink.last)
+
+
+async def test_an_answer_is_held_against_the_language_of_the_prompt(proxy):
+    journey = await proxy.planned(GERMAN, policy=parse_policy(CHECKED))
+    await journey.settle(Models(journey, small=saying(ENGLISH), sql=saying(GERMAN)))
+    assert (journey.outcome().alias, journey.outcome().reason) == ("sql", Reason.LANGUAGE_MISMATCH)
+
+
+async def test_doubt_goes_on_to_an_alias_that_the_caller_may_call_and_to_no_other(proxy):
+    doubtful = {alias: saying("hm", -2.0) for alias in ("small", "sql", "large")}
+    journey = await proxy.planned(policy=parse_policy(CHECKED), may_call=only("small", "sql", "large"))
+    await journey.settle(Models(journey, **doubtful))
+    assert (journey.outcome().alias, journey.outcome().verdict) == ("large", Verdict.ACCEPT)
+    journey = await proxy.planned(policy=parse_policy(CHECKED), may_call=only("small", "sql"))
+    await journey.settle(Models(journey, **doubtful))
+    assert (journey.outcome().alias, journey.outcome().abstained) == ("sql", Reason.LOW_CONFIDENCE)
+
+
+async def test_who_may_only_call_the_alias_for_doubtful_cases_may_call_nothing(proxy):
+    with pytest.raises(AccessError):
+        await proxy.planned(policy=parse_policy(CHECKED), may_call=only("large"))
+
+
+async def test_every_verdict_is_counted(proxy):
+    labels = {"policy": "checked", "verdict": "abstain", "reason": "low_confidence"}
+    before = REGISTRY.get_sample_value("cascade_verdicts_total", labels) or 0.0
+    journey = await proxy.planned(policy=parse_policy(CHECKED))
+    await journey.settle(Models(journey, **{alias: saying("hm", -2.0) for alias in ("small", "sql", "large")}))
+    assert REGISTRY.get_sample_value("cascade_verdicts_total", labels) == before + 1

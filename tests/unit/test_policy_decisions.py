@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from litellm_cascade.policy import parse_policy
-from litellm_cascade.vocabulary import Band, Caller, Classification, Endpoint, Envelope, Evidence, Gate, Signals, Step, StreamJudging
+from litellm_cascade.vocabulary import (
+    Abstention,
+    Band,
+    Caller,
+    Classification,
+    Endpoint,
+    Envelope,
+    Evidence,
+    Gate,
+    Signals,
+    Step,
+    StreamJudging,
+)
 
 POLICY = """
 version: 1
@@ -98,6 +112,30 @@ def test_a_gate_says_what_was_written():
         whole_within_ms=1000.0,
         first_chunk_within_ms=50.0,
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "abstention"),
+    [
+        ("{then: flag}", Abstention(below=-0.35, then="flag")),
+        ("{below: -2, then: error}", Abstention(below=-2.0, then="error")),
+        ("{below: -2, then: large}", Abstention(below=-2.0, then="large", large="large")),
+    ],
+)
+def test_a_gate_says_what_comes_of_doubt(written, abstention):
+    assert decide(POLICY.replace("{accept_at: -0.35}", f"{{accept_at: -0.35, abstain: {written}}}")).gate.abstain == abstention
+
+
+def test_the_largest_can_be_asked_where_doubt_goes_on_to_it():
+    text = POLICY.replace("{accept_at: -0.35}", "{accept_at: -0.35, abstain: {then: large}}").replace("[small, large]", "[small, sql]")
+    policy = parse_policy(text)
+    decision = decide(text)
+    assert decision.ladder == ("small", "sql")
+    assert decision.aliases == ("small", "sql", "large")
+    assert "large" in policy.aliases
+    assert policy.limited_to(decision, ["small", "sql", "large"]) is decision
+    limited = policy.limited_to(decision, ["small", "sql"])
+    assert (limited.aliases, limited.gate.abstain.large) == (("small", "sql"), None)
 
 
 def test_what_cannot_pass_through_a_cascade_is_sent_to_its_last_rung():

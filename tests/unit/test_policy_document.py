@@ -141,7 +141,18 @@ def test_a_document_cannot_be_changed():
         ("accept_at: -0.35", "accept_at: low", "17:16: $.gates.careful.accept_at: must be a number, not text"),
         ("    accept_at: -0.35\n", "", "16:5: $.gates.careful.accept_at: is missing; add it"),
         ("unknown: accept", "unknown: self_check", "18:14: $.gates.careful.unknown: is 'self_check'; write 'accept' or 'escalate'"),
-        ("[empty]", "[empty, refused]", "19:28: $.gates.careful.also_escalate[1]: is 'refused'; write 'empty' or 'truncated'"),
+        (
+            "[empty]",
+            "[empty, wrong]",
+            "19:28: $.gates.careful.also_escalate[1]: is 'wrong'; write 'empty', 'truncated', 'refused', 'invalid_json', "
+            "'invalid_tool_call' or 'language_mismatch'",
+        ),
+        (
+            "[empty]",
+            "[empty]\n    abstain: {below: 0.7, then: flag}",
+            f"20:22: $.gates.careful.abstain.below: {NEVER_ABOVE.replace('accept_at', 'below').replace('0.35', '1.5')}",
+        ),
+        ("[empty]", "[empty]\n    abstain: {then: ask}", "20:21: $.gates.careful.abstain.then: is 'ask'; write 'large', 'flag' or 'error'"),
         ("judge: prefix", "judge: false", "20:21: $.gates.careful.stream.judge: is false; write 'prefix', 'full' or 'off'"),
         ("tokens: 24", "tokens: 0", "20:37: $.gates.careful.stream.tokens: must be at least 1, not 0"),
         ("tokens: 24", "tokens: 4097", "20:37: $.gates.careful.stream.tokens: must be at most 4096, not 4097"),

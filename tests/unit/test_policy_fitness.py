@@ -80,3 +80,10 @@ def test_the_pool_comes_before_litellms_table():
 
     assert decide(LADDER, table=table, input_tokens=900, modalities=("text", "audio")).ladder == ("small",)
     assert decide(LADDER, table=table, tools=1).degraded == ("unfit:small:tools", "unfit:large:tools")
+
+
+def test_what_nobody_says_of_an_alias_does_not_limit_it():
+    table = {"large": Known(capacity=Capacity(tools=False))}
+
+    assert decide("send: large}", table=table, tools=1).degraded == ("unfit:large:tools",)
+    assert decide("send: large}", table=table, input_tokens=10**9, modalities=("text", "image")).degraded == ()

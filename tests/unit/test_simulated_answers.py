@@ -155,7 +155,7 @@ SCHEMA = {
 def test_a_demanded_tool_is_called_with_what_its_schema_requires() -> None:
     called = answer("a", "small", ask=Ask(tool=Tool(name="weather", parameters=SCHEMA)))
     assert called.tool_call is not None
-    assert called.completion.tool_calls == ("weather",)
+    assert [call.name for call in called.completion.tool_calls] == ["weather"]
     assert (called.text, called.tokens, called.finish_reason) == ("", (), "tool_calls")
     assert json.loads(called.tool_call.arguments) == {
         "city": "simulated",

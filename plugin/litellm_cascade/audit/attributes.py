@@ -43,7 +43,7 @@ ESTIMATED_COST_USD = "cascade.estimate.cost_usd"  # of the alias that is asked f
 ESTIMATED_LATENCY_MS = "cascade.estimate.latency_ms"
 ESTIMATED_QUALITY = "cascade.estimate.quality"
 
-DECISION = "cascade.decision"  # on an attempt: accept | escalate
+DECISION = "cascade.decision"  # on an attempt: accept | escalate | abstain
 REASON = "cascade.reason"
 RUNG = "cascade.rung"
 ALIAS = "cascade.alias"
@@ -62,6 +62,8 @@ DROPPED = "cascade.dropped_parameters"
 
 FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
+VERDICT = "cascade.verdict"  # on the route: accept | abstain; absent when nobody answered
+ABSTAINED = "cascade.abstained"  # why
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
 FIRST_TOKEN_MS = "cascade.first_token_ms"  # noqa: S105 - no password

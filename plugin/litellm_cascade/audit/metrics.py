@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from litellm_cascade.vocabulary import Band, Decision, Outcome, Reason, Verdict
+from litellm_cascade.vocabulary import Attempt, Band, Decision, Outcome, Reason, Verdict
 
 MILLISECONDS = 1e3
 
@@ -37,6 +37,7 @@ WASTED_TOKENS = Counter("cascade_wasted_tokens", "Output tokens that were paid f
 LATE_REGRETS = Counter(
     "cascade_late_regrets", "Released streams of which a later stretch scored below the threshold of the gate", ["policy", "alias"]
 )
+VERDICTS = Counter("cascade_verdicts", "What became of each answer that was judged, and why", ["policy", "verdict", "reason"])
 
 
 def policy_in_use(policy: str, digest: str, before: str | None) -> None:
@@ -60,6 +61,7 @@ def overrides_ignored(policy: str, names: Iterable[str]) -> None:
 def request_ended(decision: Decision, outcome: Outcome) -> None:
     """A request is over. Every label comes from the policy or from a closed list."""
     policy = decision.policy
+    _judged(policy, outcome.attempts)
     for attempt in outcome.attempts:
         if attempt.hold_ms is not None and attempt.judgement is not None:
             GATE_HOLD.labels(policy, attempt.judgement.verdict.value).observe(attempt.hold_ms / MILLISECONDS)
@@ -83,3 +85,9 @@ def branch_of(decision: Decision, outcome: Outcome) -> str:
     if judgement.verdict is Verdict.ESCALATE:
         return "kept_earlier"
     return "escalated" if served.rung else "released"
+
+
+def _judged(policy: str, attempts: Iterable[Attempt]) -> None:
+    for judgement in (attempt.judgement for attempt in attempts):
+        if judgement is not None:
+            VERDICTS.labels(policy, judgement.verdict.value, judgement.reason.value).inc()

@@ -164,6 +164,8 @@ def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
     return {
         name.FINAL_ALIAS: outcome.alias,
         name.ESCALATED: outcome.escalated,
+        name.VERDICT: outcome.verdict.value if outcome.verdict is not None else None,
+        name.ABSTAINED: outcome.abstained.value if outcome.abstained is not None else None,
         name.REASON: outcome.reason.value,
         name.ATTEMPTS: len(outcome.attempts),
         name.DEGRADED: outcome.degraded,

@@ -1,6 +1,7 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
 from litellm_cascade.escalation.asking_all import StreamedEnsemble, settle_ensemble
+from litellm_cascade.escalation.checks import CHECKS, Expectation
 from litellm_cascade.escalation.climbing import StreamedCascade
 from litellm_cascade.escalation.confidence import SCORES, measure
 from litellm_cascade.escalation.ensemble import EnsembleRun
@@ -9,15 +10,18 @@ from litellm_cascade.escalation.record import Ask, Fail, Run, Serve
 from litellm_cascade.escalation.run import CascadeRun, Step
 from litellm_cascade.escalation.rung import AnswerStream, Piece, Said, StreamUpstream
 from litellm_cascade.escalation.streaming import StreamedAnswer
+from litellm_cascade.escalation.tool_calls import ToolPiece
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
 __all__ = [
+    "CHECKS",
     "SCORES",
     "Answer",
     "AnswerStream",
     "Ask",
     "CascadeRun",
     "EnsembleRun",
+    "Expectation",
     "Fail",
     "Piece",
     "Run",
@@ -28,6 +32,7 @@ __all__ = [
     "StreamedAnswer",
     "StreamedCascade",
     "StreamedEnsemble",
+    "ToolPiece",
     "WholeUpstream",
     "judge",
     "measure",

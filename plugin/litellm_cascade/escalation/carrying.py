@@ -15,13 +15,13 @@ IMPROVE = (
     "The answer above is a draft by a less capable assistant and may be wrong. Answer my last request yourself, as if it had not been "
     "answered: keep what is right in the draft, correct what is wrong, and do not mention the draft."
 )
-CARRIED = frozenset({Reason.LOW_CONFIDENCE, Reason.UNKNOWN_CONFIDENCE, Reason.TRUNCATED})
+CARRIED = frozenset({Reason.LOW_CONFIDENCE, Reason.UNKNOWN_CONFIDENCE, Reason.TRUNCATED, Reason.INVALID_JSON, Reason.LANGUAGE_MISMATCH})
 """Why a draft may have been turned down and still be of use. What a model refused to say would only talk the next one into refusing."""
 
 
 def carried(draft: Completion, judgement: Judgement) -> tuple[Turn, ...]:
     """The turns that hand a whole draft on; none for one that is of no use: without text, refused, or a call of tools."""
-    if judgement.reason not in CARRIED or draft.tool_calls or not draft.text.strip():
+    if judgement.reason not in CARRIED or draft.refused or draft.tool_calls or not draft.text.strip():
         return ()
     text = draft.text if len(draft.text) <= LONGEST_DRAFT else draft.text[:LONGEST_DRAFT] + CUT
     return (Turn(role="assistant", text=text), Turn(role="user", text=IMPROVE))

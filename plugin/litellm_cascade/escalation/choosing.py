@@ -37,7 +37,8 @@ def longest(answers: Mapping[int, Completion]) -> int:
 def normalised(answer: Completion) -> tuple[object, ...]:
     """An answer without what does not matter: case, spacing, marks at its ends, the order of keys of a JSON object, reasoning."""
     text = _said(answer).strip()
-    return _canonical_json(text) or _folded(text), answer.tool_calls
+    calls = tuple((call.name, _canonical_json(call.arguments) or call.arguments) for call in answer.tool_calls)
+    return _canonical_json(text) or _folded(text), calls
 
 
 def ballot(answers: Sequence[Completion]) -> tuple[Turn, Turn]:
@@ -72,5 +73,5 @@ def _said(answer: Completion) -> str:
 
 
 def _shown(answer: Completion) -> str:
-    calls = f"(calls the tools {answer.tool_calls!r})" if answer.tool_calls else ""
-    return (_said(answer).strip() + calls)[:LONGEST_SHOWN]
+    calls = (f"\n(calls the tool {call.name} with {call.arguments})" for call in answer.tool_calls)
+    return (_said(answer) + "".join(calls)).strip()[:LONGEST_SHOWN]

@@ -71,9 +71,9 @@ class StreamedCascade(StreamedAnswer):
 
     @property
     def _judges(self) -> str:
-        """How this rung is judged: ``prefix``, ``full``, ``off``, or ``nothing`` where there is no rung above."""
+        """How this rung is judged: ``prefix``, ``full``, ``off``, or ``nothing`` where the run does not judge it."""
         gate = self.run.gate
-        return "nothing" if gate is None or self.run.on_last_rung else gate.stream.judge
+        return "nothing" if gate is None or not self.run.judges(self.run.rung) else gate.stream.judge
 
 
 def _enough_for(gate: Gate) -> Callable[[Said], bool]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from litellm_cascade.escalation.checks import is_empty
 from litellm_cascade.escalation.choosing import ballot, longest, most_frequent, normalised, picked
-from litellm_cascade.escalation.judging import is_empty
 from litellm_cascade.escalation.record import Ask, Fail, Run, Serve, failure
 from litellm_cascade.vocabulary import Attempt, Completion, Decision, Ensemble, Judgement, Reason, Verdict
 
@@ -37,8 +37,7 @@ class EnsembleRun(Run):
         candidates = self._candidates()
         if not candidates:
             error = self._errors[max(self._errors)]
-            self._reason = failure(error).reason
-            return Fail(error)
+            return self._fail(error, failure(error).reason)
         if self.ensemble.by == "longest":
             return self._serve(longest(candidates), Reason.LONGEST)
         if self.ensemble.by == "vote" or len({normalised(answer) for answer in candidates.values()}) == 1:  # nothing to judge
@@ -57,6 +56,10 @@ class EnsembleRun(Run):
         """The judge failed or was late: the first candidate is served."""
         self._note_failure(len(self._members), error, judgement=failure(error))
         return self._without_judge(sorted(self._candidates()), "judge_late" if isinstance(error, TimeoutError) else "judge_failed")
+
+    def forget(self) -> None:
+        """Let go of the answers."""
+        self._answers = {}
 
     def _candidates(self) -> dict[int, Completion]:
         """The answers by rung, in the members' order; those that say nothing only where all do."""

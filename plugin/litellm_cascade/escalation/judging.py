@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
+from litellm_cascade.escalation.checks import Expectation, Subject, find_defect
 from litellm_cascade.escalation.confidence import measure
-from litellm_cascade.vocabulary import Completion, Confidence, Gate, Judgement, Reason, Verdict
+from litellm_cascade.vocabulary import Abstention, Completion, Confidence, Gate, Judgement, Reason, Verdict
+
+NOTHING_EXPECTED = Expectation()
 
 
-def judge(gate: Gate, completion: Completion, *, complete: bool) -> Judgement:
+def judge(gate: Gate, completion: Completion, *, complete: bool, expectation: Expectation = NOTHING_EXPECTED) -> Judgement:
     """Judge an answer, or (``complete`` false) the part of a stream that has arrived."""
     confidence = measure(gate, completion.tokens)
-    for defect in _defects(completion) if complete else ():
-        if defect.value in gate.also_escalate:
-            return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence)
-    return _by_confidence(gate, confidence)
+    subject = Subject(completion=completion, complete=complete, expectation=expectation)
+    defect, unchecked = find_defect(subject, gate.also_escalate) if gate.also_escalate else (None, ())
+    if defect is not None:
+        return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence, degraded=unchecked)
+    judgement = _by_confidence(gate, confidence)
+    return replace(judgement, degraded=unchecked) if unchecked else judgement
 
 
-def is_empty(completion: Completion) -> bool:
-    """True for an answer without text and tool calls, whatever was thought on the way."""
-    return not completion.text.strip() and not completion.tool_calls
-
-
-def _defects(completion: Completion) -> Iterator[Reason]:
-    if is_empty(completion):
-        yield Reason.EMPTY
-    if completion.finish_reason == "length":
-        yield Reason.TRUNCATED
+def is_doubtful(abstention: Abstention, judgement: Judgement) -> bool:
+    """Whether an answer that did not pass its gate is below the line of abstention too."""
+    score = judgement.confidence.score if judgement.confidence is not None else None
+    return judgement.reason is not Reason.LOW_CONFIDENCE or score is None or score < abstention.below
 
 
 def _by_confidence(gate: Gate, confidence: Confidence) -> Judgement:

@@ -32,7 +32,7 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """No rung answered; give the client the last error as it was."""
+    """No rung answered, or none well enough for a gate that abstains with an error; give the client this error as it is."""
 
     error: Exception
 
@@ -42,6 +42,8 @@ class Run:
 
     def __init__(self, decision: Decision) -> None:
         self.gate: Gate | None = decision.gate
+        self.has_failed = False  # the last step was Fail
+        self._abstained: Reason | None = None
         self._degraded = list(decision.degraded)
         self._attempts: list[Attempt] = []
         self._served: int | None = None
@@ -80,10 +82,18 @@ class Run:
         return Outcome(
             alias=None if self._served is None else self._attempts[self._served].alias,
             reason=self._reason,
+            abstained=self._abstained,
             attempts=tuple(self._attempts),
             degraded=tuple(self._degraded),
             first_token_ms=self._first_token_ms,
         )
+
+    def forget(self) -> None:
+        """Let go of what the request and the answers said: nothing will be judged any more."""
+
+    def _fail(self, error: Exception, reason: Reason) -> Fail:
+        self.has_failed, self._reason = True, reason
+        return Fail(error)
 
     def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:
         self._amend(rung, error=type(error).__name__, **changes)

@@ -7,10 +7,14 @@ policy hedges, an ``Ask`` also names the rung above, to be started at once; what
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation.carrying import carried
-from litellm_cascade.escalation.judging import is_empty, judge
+from litellm_cascade.escalation.checks import Expectation, is_empty
+from litellm_cascade.escalation.judging import NOTHING_EXPECTED, is_doubtful, judge
 from litellm_cascade.escalation.record import Ask, Fail, Run, Serve, failure
-from litellm_cascade.vocabulary import Attempt, Completion, Decision, Judgement, Reason, Turn, Verdict
+from litellm_cascade.vocabulary import Abstention, Attempt, Completion, Decision, Judgement, Reason, Turn, Verdict
 
 Step = Ask | Serve | Fail
 
@@ -18,8 +22,10 @@ Step = Ask | Serve | Fail
 class CascadeRun(Run):
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
-    def __init__(self, decision: Decision) -> None:
+    def __init__(self, decision: Decision, expectation: Expectation = NOTHING_EXPECTED) -> None:
         super().__init__(decision)
+        self._abstention = decision.gate.abstain if decision.gate is not None else None
+        self._expectation = expectation
         self.rung = -1  # the one that was asked last, spares left aside
         self._ladder = decision.ladder
         self._hedges = decision.hedge
@@ -28,25 +34,29 @@ class CascadeRun(Run):
 
     @property
     def on_last_rung(self) -> bool:
-        """True when there is nothing above: this rung's answer is not judged."""
+        """True when there is nothing above."""
         return not self._is_below_another(self.rung)
 
     def judges(self, rung: int) -> bool:
-        """True below the last rung, where there is a gate."""
-        return self.gate is not None and self._is_below_another(rung)
+        """True where there is a gate, below the last rung; on that one too where the gate says what comes of doubt."""
+        return self.gate is not None and (self._is_below_another(rung) or self._abstention is not None)
 
     def start(self) -> Ask:
         """Ask the lowest rung."""
         return self._ask_next()
 
-    def answered(self, completion: Completion, *, complete: bool = True) -> Ask | Serve:
-        """The rung answered (``complete`` false: the held part of a stream). Serve it, or ask the next one."""
+    def answered(self, completion: Completion, *, complete: bool = True) -> Step:
+        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next one, or abstain."""
         if complete and is_empty(completion):
             self._empty.add(self.rung)
         judgement = self._judge(completion, complete=complete)
         self._amend(self.rung, judgement=judgement)
+        self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
+        draft = carried(completion, judgement) if self._carries_over and complete else ()
         if judgement.verdict is Verdict.ESCALATE:
-            return self._ask_next(carried(completion, judgement) if self._carries_over and complete else ())
+            return self._ask_next(draft)
+        if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
+            return self._abstain(self._abstention, judgement.reason, draft)
         return self._serve(self.rung, judgement.reason)
 
     def failed(self, error: Exception) -> Step:
@@ -57,9 +67,8 @@ class CascadeRun(Run):
             return self._ask_next()
         kept = self.fallback
         if kept is not None:
-            return self._serve(kept, Reason.KEPT_EARLIER)
-        self._reason = judgement.reason
-        return Fail(error)
+            return self._keep(kept, error, judgement.reason)
+        return self._fail(error, judgement.reason)
 
     def accepted_unjudged(self) -> Serve:
         """The gate does not judge this kind of answer: serve it."""
@@ -71,6 +80,10 @@ class CascadeRun(Run):
         """The best earlier answer: the highest rung that answered with something, though not well enough."""
         answered = [a for a in self._attempts if a.error is None and a.judgement is not None and a.rung not in self._empty]
         return answered[-1].rung if answered else None
+
+    def forget(self) -> None:
+        """Let go of what the request said."""
+        self._expectation = NOTHING_EXPECTED
 
     def _is_below_another(self, rung: int) -> bool:
         return rung + 1 < len(self._ladder)
@@ -84,21 +97,46 @@ class CascadeRun(Run):
         return Ask(self.rung, self._ladder[self.rung], turns, self._ask_beside())
 
     def _ask_beside(self) -> Ask | None:
-        if not (self._hedges and self.judges(self.rung)):
+        if not self._hedges or self.gate is None or self.on_last_rung:
             return None
         above = self.rung + 1
         self._attempts.append(Attempt(rung=above, alias=self._ladder[above], spare=True))
         return Ask(above, self._ladder[above], spare=True)
 
     def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
-        if self.gate is None or self.on_last_rung:
+        if self.gate is None or not self.judges(self.rung):
             return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        return judge(self.gate, completion, complete=complete)
+        if not self.on_last_rung or self._abstention is None:
+            return judge(self.gate, completion, complete=complete, expectation=self._expectation)
+        last = replace(self.gate, accept_at=self._abstention.below)
+        judgement = judge(last, completion, complete=complete, expectation=self._expectation)
+        return replace(judgement, verdict=Verdict.ABSTAIN) if judgement.verdict is Verdict.ESCALATE else judgement
+
+    def _abstain(self, abstention: Abstention, reason: Reason, draft: tuple[Turn, ...]) -> Step:
+        """Even the last rung is not good enough."""
+        if abstention.large is not None and abstention.large not in self._ladder:
+            self._ladder, self._abstention = (*self._ladder, abstention.large), None
+            return self._ask_next(draft)
+        self._abstained = reason
+        if abstention.then == "error":
+            return self._fail(AbstainedError(reason.value), reason)
+        return self._serve(self.rung, reason)
+
+    def _keep(self, rung: int, error: Exception, reason: Reason) -> Step:
+        """Serve an earlier answer that did not pass its gate, unless it is one of those that are not to be served."""
+        judgement = self._attempts[rung].judgement
+        gate_abstains = self.gate.abstain if self.gate is not None else None
+        if gate_abstains is not None and judgement is not None and is_doubtful(gate_abstains, judgement):
+            self._abstained = judgement.reason
+            if gate_abstains.then == "error":
+                return self._fail(error, reason)
+        return self._serve(rung, Reason.KEPT_EARLIER)
 
     def _serve(self, rung: int, reason: Reason) -> Serve:
         self._served = rung
         self._amend(rung, served=True)
         # Why a rung was left is what an operator searches for, so the first reason to leave outlives the last rung's "nothing above".
         left = self._attempts[0].judgement
-        self._reason = left.reason if reason is Reason.LAST_RUNG and rung and left is not None else reason
+        climbed = rung > 0 and rung == len(self._ladder) - 1 and reason is not Reason.NOT_JUDGED
+        self._reason = left.reason if climbed and left is not None else reason
         return Serve(rung)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litellm_cascade.escalation.record import Ask
+from litellm_cascade.escalation.tool_calls import ToolPiece, assembled
 from litellm_cascade.vocabulary import Completion, TokenLogprob, Usage
 
 
@@ -22,7 +23,8 @@ class Piece:
     payload: Any
     text: str = ""
     reasoning: str = ""
-    tool_calls: tuple[str, ...] = ()
+    tool_calls: tuple[ToolPiece, ...] = ()
+    refused: bool = False
     tokens: tuple[TokenLogprob, ...] = ()
     pieces_of_output: int = 0  # what counts against the hold when the provider sends no log-probabilities: 1 for a chunk with output
     finish_reason: str | None = None
@@ -52,7 +54,8 @@ class Said:
         self.outputs = 0
         self.finish_reason: str | None = None
         self._text: list[str] = []
-        self._tool_calls: list[str] = []
+        self._tool_calls: list[ToolPiece] = []
+        self._refused = False
         self._tokens: list[TokenLogprob] = []
 
     @property
@@ -69,6 +72,7 @@ class Said:
         """One more."""
         self._text.append(piece.text)
         self._tool_calls.extend(piece.tool_calls)
+        self._refused = self._refused or piece.refused
         self._tokens.extend(piece.tokens)
         self.outputs += len(piece.tokens) or piece.pieces_of_output
         self.finish_reason = piece.finish_reason or self.finish_reason
@@ -77,7 +81,8 @@ class Said:
         """As an answer that can be judged."""
         return Completion(
             text="".join(self._text),
-            tool_calls=tuple(self._tool_calls),
+            tool_calls=assembled(self._tool_calls),
+            refused=self._refused,
             tokens=tuple(self._tokens) if self._tokens else None,
             finish_reason=self.finish_reason,
         )

@@ -8,7 +8,7 @@ from math import exp
 
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.policy.targets import Ladder
-from litellm_cascade.vocabulary import Decision, Gate
+from litellm_cascade.vocabulary import Abstention, Decision, Gate
 
 _SCORES = {
     "mean": ("the mean of the log-probabilities", "a typical token has a probability of"),
@@ -16,7 +16,16 @@ _SCORES = {
     "sum": ("the sum of the log-probabilities", "the text as a whole has a probability of"),
 }
 _TOKENS = {"all": "all tokens", "answer": "the answer's tokens", "reasoning_and_answer": "the tokens of reasoning and answer"}
-_TOLD = {"name", "score", "of", "accept_at", "unknown", "also_escalate", "stream", "whole_within_ms", "first_chunk_within_ms"}
+_TOLD = {"name", "score", "of", "accept_at", "unknown", "also_escalate", "abstain", "stream", "whole_within_ms", "first_chunk_within_ms"}
+
+_DEFECTS = {
+    "empty": "is empty",
+    "truncated": "is truncated",
+    "refused": "refuses",
+    "invalid_json": "is not the JSON that was asked for",
+    "invalid_tool_call": "calls a tool wrongly",
+    "language_mismatch": "is in another language than the prompt",
+}
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:
@@ -29,7 +38,10 @@ def gate_sentences(gate: Gate) -> Iterator[str]:
     """A gate, one sentence for each thing it says; a setting that has no sentence yet, as it is written."""
     yield _score_sentence(gate)
     if gate.also_escalate:
-        yield f"An answer that is {listed(sorted(gate.also_escalate), 'or')} goes on to the next rung whatever it scores."
+        defects = listed((_DEFECTS.get(name, name) for name in sorted(gate.also_escalate)), "or")
+        yield f"An answer that {defects} goes on to the next rung whatever it scores."
+    if gate.abstain is not None:
+        yield _abstention_sentence(gate.abstain)
     unknown = "is served" if gate.unknown == "accept" else "goes on to the next rung" if gate.unknown == "escalate" else gate.unknown
     yield f"An answer without log-probabilities {unknown}."
     yield _stream_sentence(gate)
@@ -56,8 +68,14 @@ def next_sentences(decision: Decision) -> tuple[str, ...]:
         *(gate_sentences(decision.gate) if decision.gate else ()),
         *then,
         *_between_rungs(hedge=decision.hedge, carry_over=decision.carry_over),
-        f"If no answer passes, {last} is asked, and its answer is served whatever it is; should {last} fail, the best earlier answer.",
+        _last_sentence(last, decision.gate),
     )
+
+
+def _last_sentence(last: str, gate: Gate | None) -> str:
+    if gate is not None and gate.abstain is not None:
+        return f"If no answer passes, {last} is asked, and its answer is judged too; should {last} fail, the best earlier answer stands."
+    return f"If no answer passes, {last} is asked, and its answer is served whatever it is; should {last} fail, the best earlier answer."
 
 
 def ladder_sentence(route: Ladder) -> str:
@@ -93,6 +111,15 @@ def _score_sentence(gate: Gate) -> str:
     if meaning is not None:
         bound += f" nats ({meaning} {exp(gate.accept_at):.2g})"
     return f"An answer is served when {score} of {over} is at least {bound}."
+
+
+def _abstention_sentence(abstention: Abstention) -> str:
+    doubtful = f"When even the last rung's answer scores below {abstention.below:g} or has such a defect,"
+    if abstention.then == "error":
+        return f"{doubtful} none is served: the client gets an error."
+    if abstention.large is not None:
+        return f"{doubtful} {abstention.large} is asked, unjudged; if it is the last rung, the answer is served and flagged."
+    return f"{doubtful} it is served and flagged."
 
 
 def _stream_sentence(gate: Gate) -> str:

@@ -21,7 +21,7 @@ from litellm_cascade.vocabulary import Step
 def compile_document(document: Document, *, files: Mapping[int, NamedFile] | None = None, table: Table | None = None) -> Policy:
     """A policy from a document that has been validated. ``files`` are those its routes name, by the route's index."""
     files = files or {}
-    gates = {name: rule.named(name) for name, rule in document.gates.items()}
+    gates = {name: rule.named(name, largest=document.largest) for name, rule in document.gates.items()}
     routes: list[CompiledRoute] = []
     looked_at: tuple[Step, ...] = ()
     for index, route in enumerate(document.routes):

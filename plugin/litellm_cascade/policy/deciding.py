@@ -80,8 +80,10 @@ class Policy:
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
-        judges = [option.ensemble.judge for option in self._options if option.ensemble is not None and option.ensemble.judge is not None]
-        return tuple(dict.fromkeys([*(alias for option in self._options for alias in option.ladder), *judges, *clients]))
+        judges = (option.ensemble.judge for option in self._options if option.ensemble is not None)
+        beyond = (option.gate.abstain.large for option in self._options if option.gate is not None and option.gate.abstain is not None)
+        asked = [alias for option in self._options for alias in option.ladder]
+        return tuple(dict.fromkeys([*asked, *(alias for alias in (*judges, *beyond) if alias is not None), *clients]))
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -105,6 +107,8 @@ class Policy:
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be. Without its judge an ensemble is one."""
+        gate = _abstaining_within(decision.gate, aliases)
+        decision = decision if gate is decision.gate else replace(decision, gate=gate)
         left = tuple(alias for alias in decision.ladder if alias in aliases)
         lost = tuple(alias for alias in decision.aliases if alias not in aliases)
         if not lost:
@@ -221,6 +225,13 @@ def _able(option: Option, unfit: Mapping[str, str]) -> tuple[Option, tuple[str, 
     left = tuple(alias for alias in option.ladder if alias not in unfit) or option.ladder
     named = tuple(f"unfit:{alias}:{unfit[alias]}" for alias in out)
     return option.narrowed_to(left), named
+
+
+def _abstaining_within(gate: Gate | None, aliases: Collection[str]) -> Gate | None:
+    """The gate, which goes on to the largest alias only when that is among ``aliases``."""
+    if gate is None or gate.abstain is None or gate.abstain.large is None or gate.abstain.large in aliases:
+        return gate
+    return replace(gate, abstain=replace(gate.abstain, large=None))
 
 
 def _cascades(chooser: Chooser) -> list[Option]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from litellm.types.utils import ModelResponse
 
-from litellm_cascade.escalation import Piece
-from litellm_cascade.vocabulary import Completion, TokenLogprob, Usage
+from litellm_cascade.escalation import Piece, ToolPiece
+from litellm_cascade.vocabulary import Completion, TokenLogprob, ToolCall, Usage
 
 
 def to_completion(response: Any) -> Completion:
@@ -18,7 +18,8 @@ def to_completion(response: Any) -> Completion:
     return Completion(
         text="".join(getattr(message, "content", None) or "" for message in messages),
         reasoning="".join(getattr(message, "reasoning_content", None) or "" for message in messages),
-        tool_calls=tuple(name for message in messages for name in _tool_calls(message)),
+        tool_calls=tuple(ToolCall(piece.name, piece.arguments) for message in messages for piece in _tool_pieces(message)),
+        refused=any(_field(message, "refusal") for message in messages),
         tokens=tuple(tokens) or None,
         finish_reason=_finish_reason(response.choices),
         usage=to_usage(getattr(response, "usage", None)),
@@ -31,13 +32,15 @@ def to_piece(chunk: Any, *, keep_logprobs: bool) -> Piece:
     deltas = [choice.delta for choice in choices if getattr(choice, "delta", None) is not None]
     text = "".join(getattr(delta, "content", None) or "" for delta in deltas)
     reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
-    tool_calls = tuple(name for delta in deltas for name in _tool_calls(delta))
-    has_output = bool(text or reasoning or any(getattr(delta, "tool_calls", None) for delta in deltas))
+    tool_calls = tuple(piece for choice in choices for piece in _tool_pieces(getattr(choice, "delta", None), choice.index))
+    refused = any(_field(delta, "refusal") for delta in deltas)
+    has_output = bool(text or reasoning or refused or any(getattr(delta, "tool_calls", None) for delta in deltas))
     return Piece(
         payload=_dressed_chunk(chunk, choices, keep_logprobs=keep_logprobs),
         text=text,
         reasoning=reasoning,
         tool_calls=tool_calls,
+        refused=refused,
         tokens=tuple(token for choice in choices for token in _tokens(getattr(choice, "logprobs", None))),
         pieces_of_output=int(has_output),
         finish_reason=_finish_reason(choices),
@@ -99,16 +102,17 @@ def _without_cost(usage: Any) -> Any:
     return bare
 
 
-def _tool_calls(message: Any) -> Iterator[str]:
+def _tool_pieces(message: Any, choice: int = 0) -> Iterator[ToolPiece]:
+    """The calls of a message, or what a delta adds to them."""
     for call in getattr(message, "tool_calls", None) or ():
-        name = getattr(getattr(call, "function", None), "name", None)
-        if name:
-            yield name
+        function, place = _field(call, "function"), _field(call, "index")
+        if function is not None:
+            yield ToolPiece((choice, place or 0), _field(function, "name") or "", _field(function, "arguments") or "", _field(call, "id"))
 
 
 def _finish_reason(choices: Iterable[Any]) -> str | None:
     reasons = [choice.finish_reason for choice in choices if getattr(choice, "finish_reason", None)]
-    return "length" if "length" in reasons else next(iter(reasons), None)
+    return next((reason for reason in ("length", "content_filter") if reason in reasons), next(iter(reasons), None))
 
 
 def _tokens(logprobs: Any) -> Iterator[TokenLogprob]:

@@ -9,7 +9,10 @@ PREFIX = "x-cascade-"
 
 
 def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
-    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated`` and ``-reason``; with ``everything`` also how it came about."""
+    """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated``, ``-reason``, and ``-abstained`` where the answer is doubtful.
+
+    With ``everything`` also how it came about.
+    """
     decision, outcome = journey.decided_plan.decision, journey.outcome()
     told = {
         "policy": decision.policy,
@@ -17,6 +20,7 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         "model": outcome.alias or ("" if journey.cascades else decision.alias),
         "escalated": "true" if outcome.escalated else "false",
         "reason": outcome.reason.value,
+        "abstained": outcome.abstained.value if outcome.abstained is not None else "",
     }
     if everything:
         told |= {

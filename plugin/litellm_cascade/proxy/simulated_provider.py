@@ -21,7 +21,8 @@ from litellm.types.utils import Choices, Delta, Message, ModelResponse, ModelRes
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.simulated.answers import Ask, SimulatedAnswer, SimulatedToken, answer
 from litellm_cascade.simulated.deployment import Deployment, parse_deployment
-from litellm_cascade.simulated.tools import ToolCall, demanded_tool
+from litellm_cascade.simulated.tools import demanded_tool
+from litellm_cascade.vocabulary import ToolCall
 
 UNTIL_FIRST_TOKEN = 1 / 3
 """The share of an answer's latency before its first token; the other tokens come evenly in the rest."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import inf, isfinite
 from typing import Any
 
+from litellm_cascade.proxy.contracts import to_contract, wanted_format
 from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
 
 Json = Mapping[str, Any]
@@ -35,7 +36,7 @@ FILE_PARTS = frozenset({"file", "input_file", "document"})
 
 def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Request:
     """The request behind ``data``, which no client can make so odd that this raises."""
-    endpoint = ENDPOINTS.get(call_type, Endpoint.OTHER)
+    endpoint, choices = ENDPOINTS.get(call_type, Endpoint.OTHER), _whole(data.get("n")) or 1
     return Request(
         envelope=Envelope(
             request_id=str(data.get("litellm_call_id") or ""),
@@ -47,11 +48,12 @@ def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Reque
         caller=caller,
         turns=tuple(_turns(data)),
         tools=tuple(_tool_names(data.get("tools"))),
-        response_format=_response_format(data),
+        response_format=wanted_format(data)[0],
         temperature=_number(data.get("temperature")),
         max_output_tokens=_whole(data.get("max_completion_tokens") or data.get("max_output_tokens") or data.get("max_tokens")),
-        choices=_whole(data.get("n")) or 1,
+        choices=choices,
         wants_logprobs=wants_logprobs(data),
+        contract=to_contract(data, choices=choices),
         direct_only=direct_only(data, endpoint),
     )
 
@@ -207,15 +209,6 @@ def _tool_names(tools: Any) -> Iterator[str]:
     for tool in _blocks(tools):
         function = tool.get("function")
         yield str((function if isinstance(function, Mapping) else tool).get("name") or tool.get("type") or "")
-
-
-def _response_format(data: Json) -> str | None:
-    text = data.get("text")
-    wanted = data.get("response_format") or (text.get("format") if isinstance(text, Mapping) else None)
-    if isinstance(wanted, Mapping):
-        kind = _text(wanted.get("type"))
-        return None if kind == "text" else kind
-    return "json_schema" if wanted is not None else None
 
 
 def direct_only(data: Json, endpoint: Endpoint) -> str | None:

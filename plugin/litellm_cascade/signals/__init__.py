@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from litellm_cascade.signals.language import read_language
+from litellm_cascade.signals.language import find_language, read_language
 from litellm_cascade.signals.markup import read_markup
 from litellm_cascade.signals.mime_types import read_mime_types
 from litellm_cascade.signals.modalities import attachments, read_modalities
@@ -10,7 +10,7 @@ from litellm_cascade.signals.output import read_predicted_output_tokens
 from litellm_cascade.signals.tokens import TokenCounter, estimate_tokens, read_input_tokens
 from litellm_cascade.vocabulary import Request, Signals
 
-__all__ = ["LEVELS", "TokenCounter", "estimate_tokens", "read_signals"]
+__all__ = ["LEVELS", "TokenCounter", "estimate_tokens", "find_language", "read_signals"]
 
 _FORMATS = ("json_object", "json_schema")
 LEVELS = ("low", "normal", "high")

@@ -13,9 +13,9 @@ from litellm_cascade.simulated.confidence import ConfidenceFit, alternatives, dr
 from litellm_cascade.simulated.deployment import NO_FAULTS, Faults
 from litellm_cascade.simulated.difficulty import Difficulty, difficulty_of
 from litellm_cascade.simulated.profiles import LATENCY_JITTER, PROFILES
-from litellm_cascade.simulated.tools import Tool, ToolCall, call_tool
+from litellm_cascade.simulated.tools import Tool, call_tool
 from litellm_cascade.simulated.wording import FEWEST_TOKENS, MOST_TOKENS, notes, tokenise, word, word_json, word_refusal
-from litellm_cascade.vocabulary import Completion, TokenLogprob, Usage
+from litellm_cascade.vocabulary import Completion, TokenLogprob, ToolCall, Usage
 
 Prompt = str | Sequence[Mapping[str, Any]]
 """A prompt, or messages as OpenAI has them."""
@@ -53,7 +53,7 @@ class SimulatedAnswer:
     def completion(self) -> Completion:
         """The answer as the gates see it."""
         scored = tuple(TokenLogprob(token.text, token.logprob, tuple(logprob for _, logprob in token.top)) for token in self.tokens)
-        called = (self.tool_call.name,) if self.tool_call else ()
+        called = (self.tool_call,) if self.tool_call else ()
         return Completion(text=self.text, tool_calls=called, tokens=scored or None, finish_reason=self.finish_reason, usage=self.usage)
 
 

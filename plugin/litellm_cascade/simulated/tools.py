@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from litellm_cascade.vocabulary import ToolCall
+
 _PLAINEST: dict[str, Any] = {"string": "simulated", "integer": 1, "number": 1.0, "boolean": True, "array": [], "null": None}
 
 
@@ -16,14 +18,6 @@ class Tool:
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """A call; ``arguments`` is JSON text."""
-
-    name: str
-    arguments: str
 
 
 def demanded_tool(tools: Sequence[Mapping[str, Any]] | None, tool_choice: Any) -> Tool | None:

@@ -9,8 +9,8 @@ from itertools import count
 from typing import Any
 
 from litellm_cascade.testing.dialects import DIALECTS, chunk_logprobs, whole_logprobs
-from litellm_cascade.testing.replies import Body, Reply, ToolCall, joined
-from litellm_cascade.vocabulary import TokenLogprob
+from litellm_cascade.testing.replies import Body, Reply, joined
+from litellm_cascade.vocabulary import TokenLogprob, ToolCall
 
 _NUMBERS = count(1)
 
@@ -91,7 +91,7 @@ def _parts(reply: Reply, body: Body) -> Iterator[tuple[dict[str, Any], int]]:
 def _tool_parts(reply: Reply, body: Body, place: int, call: ToolCall) -> Iterator[tuple[dict[str, Any], int]]:
     opening = _tool_call(place, ToolCall(call.name, "")) | {"index": place}
     yield {"delta": {"tool_calls": [opening]}}, 0
-    for piece in call.argument_pieces:
+    for piece in reply.argument_pieces(call):
         token = TokenLogprob(piece, reply.logprob)
         scored = chunk_logprobs(reply, body, token) if DIALECTS[reply.dialect].scores_tool_calls else None
         yield {"delta": {"tool_calls": [{"index": place, "function": {"arguments": piece}}]}, "logprobs": scored}, 1

@@ -14,8 +14,9 @@ from litellm_cascade.testing import chat, completions, gemini, responses
 from litellm_cascade.testing.board import Board
 from litellm_cascade.testing.delivery import Delivery, Format
 from litellm_cascade.testing.lifetime import Lifetime
-from litellm_cascade.testing.replies import Player, Reply, Script, Seen, ToolCall, player
+from litellm_cascade.testing.replies import Player, Reply, Script, Seen, player
 from litellm_cascade.testing.serving import ServerThread
+from litellm_cascade.vocabulary import ToolCall
 
 __all__ = ["FakeUpstream", "Reply", "Seen", "ToolCall"]
 

@@ -3,8 +3,9 @@
 import pytest
 from litellm.types.utils import Choices, Message, ModelResponse, ModelResponseStream, Usage
 
+from litellm_cascade.escalation import ToolPiece
 from litellm_cascade.proxy.answers import dressed, to_completion, to_piece
-from litellm_cascade.vocabulary import TokenLogprob
+from litellm_cascade.vocabulary import TokenLogprob, ToolCall
 from litellm_cascade.vocabulary import Usage as Tokens
 
 ENTRY = {"token": "yes", "logprob": -0.5, "bytes": None, "top_logprobs": [{"token": "yes", "logprob": -0.5, "bytes": None}]}
@@ -84,3 +85,31 @@ def test_a_usage_chunk_is_read_and_loses_its_cost():
     piece = to_piece(chunk({}, usage=Usage(prompt_tokens=3, completion_tokens=1, total_tokens=4, cost=0.25)), keep_logprobs=False)
     assert piece.usage == Tokens(input_tokens=3, output_tokens=1)
     assert getattr(piece.payload.usage, "cost", None) is None
+
+
+def test_the_tools_called_are_read_with_their_arguments():
+    call = {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
+    answer = response(message=Message(content=None, role="assistant", tool_calls=[call]), logprobs=None, finish_reason="tool_calls")
+    assert to_completion(answer).tool_calls == (ToolCall("look", '{"at": 1}'),)
+
+
+def test_what_a_chunk_adds_to_a_call_is_read():
+    opening = {"index": 1, "id": "1", "type": "function", "function": {"name": "look", "arguments": ""}}
+    more = {"index": 1, "function": {"arguments": '{"at": 1}'}}
+    (begun,) = to_piece(chunk({"tool_calls": [opening]}), keep_logprobs=False).tool_calls
+    (gone_on,) = to_piece(chunk({"tool_calls": [more]}), keep_logprobs=False).tool_calls
+    assert begun == ToolPiece((0, 1), "look", "", "1")
+    assert gone_on == ToolPiece((0, 1), "", '{"at": 1}', None)
+
+
+def test_a_refusal_in_a_field_of_its_own_is_read():
+    assert to_completion(response(message=Message(content=None, role="assistant", refusal="No."), logprobs=None)).refused
+    assert not to_completion(response()).refused
+    piece = to_piece(chunk({"refusal": "No."}), keep_logprobs=False)
+    assert (piece.refused, piece.pieces_of_output) == (True, 1)
+
+
+def test_of_several_finish_reasons_the_one_that_says_most_counts():
+    answer = response()
+    answer.choices.append(Choices(finish_reason="content_filter", index=1, message=Message(content="", role="assistant")))
+    assert to_completion(answer).finish_reason == "content_filter"

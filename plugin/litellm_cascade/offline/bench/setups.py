@@ -23,7 +23,7 @@ CLIMB: Json = {"name": "small first", "cascade": ["small", "large"], "gate": "ca
 GATES: Json = {
     "careful": {"accept_at": ACCEPT_AT, "also_escalate": ["empty", "truncated"], "stream": {"judge": "prefix", "tokens": HELD_TOKENS}}
 }
-HAND_ON: Json = {"provider": "hand_on", "custom_handler": "litellm_cascade.offline.bench.hand_on.provider"}
+HAND_ON: Json = {"provider": "hand_on", "custom_handler": "litellm_cascade.proxy.hand_on.provider"}
 COMPLEXITY_ROUTER: Json = {"tiers": dict.fromkeys(("SIMPLE", "MEDIUM", "COMPLEX", "REASONING"), "small")}
 
 

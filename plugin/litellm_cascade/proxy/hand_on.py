@@ -1,4 +1,4 @@
-"""The floor under any cascade that asks its rungs through LiteLLM's router: a provider that asks ``small`` and decides nothing."""
+"""For ``make bench-overhead``: the floor under any cascade that asks its rungs through LiteLLM's router. Asks ``small``, decides nothing."""
 
 from __future__ import annotations
 
