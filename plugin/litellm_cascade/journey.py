@@ -25,7 +25,7 @@ from litellm_cascade.escalation import (
     settle_whole,
 )
 from litellm_cascade.signals import find_language
-from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Outcome, Plan, Reason, Usage
+from litellm_cascade.vocabulary import AnswerContract, Attempt, AuditRecord, Band, Consultation, Outcome, Plan, Reason, Usage
 
 Sink = Callable[[AuditRecord], None]
 
@@ -120,6 +120,16 @@ class Journey:
         if self.run is not None:
             self.run.billed(rung, usage, cost_usd, dropped)
 
+    def consult_started(self, rung: int, alias: str, kind: str) -> Span:
+        """A rung's model is being asked how sure it is; the span to nest its calls under."""
+        return self.trace.consult_started(rung, alias, kind)
+
+    def consult_ended(self, rung: int, span: Span, consultation: Consultation) -> None:
+        """It said so, or did not."""
+        self.trace.consult_ended(span, consultation)
+        if self.run is not None:
+            self.run.noted(rung, consultation)
+
     def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
         """A request that was sent straight to one alias has been answered."""
         if self.is_over:
@@ -128,6 +138,12 @@ class Journey:
         self.trace.attempt_started(0, alias, started_ns=started_ns)
         self._attempts_ended_ns[0] = ended_ns
         self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
+
+    def answered_from_cache(self) -> None:
+        """Nobody was asked: an equal request's answer was kept."""
+        decision = self.decided_plan.decision
+        alias = None if self.cascades else decision.alias
+        self._end(Outcome(alias=alias, reason=Reason.CACHED, degraded=decision.degraded))
 
     def outcome(self) -> Outcome:
         """How it stands, or how it ended."""

@@ -73,11 +73,12 @@ class Pipeline:
             load=load or {},
             direct_only=request.direct_only,
             overrides=request.overrides,
+            session=request.session,
         )
         # Seeded by the request, so that a replay of the record makes the same choice.
         decision = policy.decide(evidence, Random(f"{self._seed}:{request.envelope.request_id}"))
-        if classification.degraded:
-            decision = replace(decision, degraded=classification.degraded + decision.degraded)
+        if classification.degraded or request.session.degraded:
+            decision = replace(decision, degraded=(*classification.degraded, *request.session.degraded, *decision.degraded))
         left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
         none_left = not any(alias in left for alias in decision.ladder)
         plan = Plan(evidence=evidence, decision=decision if none_left else policy.limited_to(decision, left))

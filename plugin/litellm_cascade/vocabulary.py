@@ -117,6 +117,16 @@ class AnswerContract:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is remembered of the conversation that a request belongs to. The default stands for one nothing is known of."""
+
+    alias: str | None = None  # the alias that answered last
+    turns: int = 0  # requests of this conversation answered so far
+    bound_to: str | None = None  # who must answer: it made the tool call whose result this is, or it keeps the earlier response
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request in one dialect-free form. The only type that holds what the client wrote."""
 
@@ -133,6 +143,7 @@ class Request:
     contract: AnswerContract = AnswerContract()
     direct_only: str | None = None  # why this request cannot pass through a cascade (a feature only the native path keeps)
     overrides: Overrides = Overrides()
+    session: Session = Session()
 
 
 # --- 1. signals --------------------------------------------------------------------------------------------------------------------
@@ -144,12 +155,14 @@ class Signals:
 
     input_tokens: int = 0
     turns: int = 0
+    turn: int = 0  # which of the user's turns this is; 1 is the first
     modalities: tuple[str, ...] = ("text",)
     attachments: int = 0
     mime_types: tuple[str, ...] = ()  # of the attachments, from a closed list; sorted
     markup: tuple[str, ...] = ()  # xml | json | code | sql | markdown_table
     tools: int = 0
     tool_results: int = 0
+    continues_tool_call: bool = False  # the last turn brings back a tool's result
     response_format: str = "text"  # text | json_object | json_schema
     temperature: float | None = None
     language: str = "unknown"  # ISO 639-1, or "unknown"
@@ -182,6 +195,7 @@ class Classification:
     device: str = "cpu"
     took_ms: float = 0.0
     truncated: bool = False
+    cached: bool = False  # it was remembered from an equal prompt
     degraded: tuple[str, ...] = ()
 
 
@@ -222,6 +236,7 @@ class Evidence:
     load: Mapping[str, Load] = field(default_factory=dict)  # by alias of the pool
     direct_only: str | None = None
     overrides: Overrides = Overrides()
+    session: Session = Session()
 
 
 class Band(StrEnum):
@@ -271,14 +286,32 @@ class Abstention:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consulting:
+    """Further calls of a rung's own model, where its tokens do not say how sure it was.
+
+    ``kinds`` are asked in turn until one gives a score: ``self_check`` and ``agreement``. A kind that is the gate's own ``score`` is held
+    against the gate's ``accept_at``, any other against the one here; both scores lie in 0..1.
+    """
+
+    kinds: tuple[str, ...] = ()
+    accept_at: float = 0.5
+    samples: int = 5  # of agreement
+    max_tokens: int = 256  # of one sample
+    within_ms: float = 10_000.0  # for all calls of one kind together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """When an answer is good enough."""
 
     name: str
     score: str = "sum"
     of: str = "reasoning_and_answer"
+    q: float = 0.1  # of the score quantile
+    window: int = 16  # tokens, of the score lowest_group
     accept_at: float = 0.7
-    unknown: str = "accept"  # accept | escalate
+    unknown: str = "accept"  # accept | escalate: what an answer comes to that has no score in the end
+    consulting: Consulting = Consulting()
     also_escalate: frozenset[str] = frozenset()
     abstain: Abstention | None = None  # None: the last rung's answer is served unjudged
     stream: StreamJudging = StreamJudging()
@@ -363,10 +396,11 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool that the model called; ``arguments`` is the text it wrote, which ought to be JSON."""
+    """A tool that the model called; ``arguments`` is the text it wrote, which ought to be JSON. ``id`` where somebody needs it."""
 
     name: str
     arguments: str = "{}"
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,6 +471,7 @@ class Reason(StrEnum):
     JUDGE = "judge"
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
+    CACHED = "cached"  # LiteLLM's response cache had the answer: no model was asked
     NO_ACCESS = "no_access"  # the caller's key may call no alias that was chosen
 
 
@@ -451,8 +486,22 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consultation:
+    """How sure a rung's model said it was when it was asked again. ``score`` lies in 0..1; None: it did not say, or not in time."""
+
+    kind: str  # self_check | agreement
+    score: float | None = None
+    calls: int = 1
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One call to one rung, as it ended. Times in milliseconds; None where nothing was held back, or nothing collapsed."""
+    """One rung that was asked, as it ended. ``usage`` and ``cost_usd`` are those of its answer and its consultations together.
+
+    Times in milliseconds; None where nothing was held back, or nothing collapsed.
+    """
 
     rung: int
     alias: str
@@ -461,6 +510,7 @@ class Attempt:
     usage: Usage | None = None
     cost_usd: float | None = None
     dropped: tuple[str, ...] = ()  # parameters of the request that the alias's deployments refuse
+    consultations: tuple[Consultation, ...] = ()
     served: bool = False
     spare: bool = False  # asked beside another and not for want of a better answer: a hedge nobody needed, the members of an ensemble
     hold_ms: float | None = None  # how long the first text of a stream was held back for its verdict

@@ -16,7 +16,7 @@ from litellm_cascade.policy import MODALITIES, Policy, parse_policy
 from litellm_cascade.policy.gates import AlsoEscalate
 from litellm_cascade.policy.strategies.thresholds import MEASURES
 from litellm_cascade.policy.variables import DIMENSIONS, TASKS
-from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Signals
+from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Session, Signals
 
 # --- policies ----------------------------------------------------------------------------------------------------------------------
 
@@ -310,6 +310,7 @@ evidences = st.builds(
         min_quality=st.none() | some_floats,
     ),
     direct_only=st.none() | st.just("several choices"),
+    session=st.builds(Session, alias=texts, turns=st.integers(0, 10**20), bound_to=texts),
 )
 
 

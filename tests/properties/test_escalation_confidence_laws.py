@@ -1,26 +1,36 @@
 """What holds of every score and every judgement, whatever the tokens."""
 
+import json
 import math
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from litellm_cascade.escalation import SCORES, judge, measure
-from litellm_cascade.escalation.confidence import LOWEST_LOGPROB
+from litellm_cascade.escalation import SCORES, features, judge, measure
+from litellm_cascade.escalation.confidence import PARTS as ALL_PARTS
+from litellm_cascade.escalation.confidence.parts import part_of
+from litellm_cascade.escalation.confidence.scores import ALTERNATIVES, LOWEST_LOGPROB, QUANTILES
 from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, ToolCall, Verdict
 
 LOGPROBS = st.floats(-12, 0) | st.sampled_from([0.0, -100.0, -9999.0, -math.inf])
 WORDS = st.sampled_from([" the", "42", "\n", "<think>", "answer", ".", "</", "think", ">"])
-TOKENS = st.lists(st.builds(TokenLogprob, WORDS, LOGPROBS), min_size=1, max_size=40)
+TOPS = st.lists(LOGPROBS, max_size=7).map(lambda top: tuple(sorted(top, reverse=True)))
+TOKENS = st.lists(st.builds(TokenLogprob, WORDS, LOGPROBS, TOPS), min_size=1, max_size=40)
 NOTHING = st.lists(st.builds(TokenLogprob, st.just(""), LOGPROBS), max_size=4)
-PARTS = st.sampled_from(["all", "answer", "reasoning_and_answer"])
+PARTS = st.sampled_from(ALL_PARTS)
+NATS = ["lowest_group", "mean", "min", "quantile", "sum"]
+FRACTIONS = ["entropy", "margin"]
+IN_ANY_ORDER = [score for score in SCORES if score != "lowest_group"]
 GATES = st.builds(
     Gate,
     name=st.just("gate"),
     score=st.sampled_from(sorted(SCORES)),
     of=PARTS,
+    q=st.floats(0, 1),
+    window=st.integers(1, 12),
     accept_at=st.floats(-120, 0),
     unknown=st.sampled_from(["accept", "escalate"]),
     also_escalate=st.frozensets(st.sampled_from(["empty", "truncated"])),
@@ -34,14 +44,132 @@ COMPLETIONS = st.builds(
 )
 
 
-def score_of(tokens, score, part="all"):
-    return measure(Gate(name="gate", score=score, of=part), tokens).score
+def score_of(tokens, score, part="all", **options):
+    return measure(Gate(name="gate", score=score, of=part, **options), tokens).score
 
 
-@pytest.mark.parametrize("score", sorted(SCORES))
+def test_every_score_is_of_one_of_two_kinds():
+    assert sorted([*NATS, *FRACTIONS]) == sorted(SCORES)
+
+
+@pytest.mark.parametrize("score", NATS)
 @given(tokens=TOKENS)
-def test_a_score_is_a_finite_log_probability(score, tokens):
+def test_a_score_in_nats_is_a_finite_log_probability(score, tokens):
     assert -100.0 * len(tokens) <= score_of(tokens, score) <= 0
+
+
+@pytest.mark.parametrize("score", FRACTIONS)
+@given(tokens=TOKENS)
+def test_a_score_over_alternatives_lies_between_0_and_1_or_is_unknown_for_want_of_them(score, tokens):
+    found = score_of(tokens, score)
+    if any(len(token.top) > 1 for token in tokens):
+        assert 0 <= found <= 1
+    else:
+        assert found is None
+
+
+@given(tokens=TOKENS, lower=st.floats(0, 1), higher=st.floats(0, 1))
+def test_a_higher_quantile_is_never_lower_and_the_ends_are_the_extremes(tokens, lower, higher):
+    lower, higher = sorted([lower, higher])
+    assert score_of(tokens, "quantile", q=lower) <= score_of(tokens, "quantile", q=higher)
+    floored = [max(token.logprob, LOWEST_LOGPROB) for token in tokens]
+    assert (score_of(tokens, "quantile", q=0.0), score_of(tokens, "quantile", q=1.0)) == (min(floored), max(floored))
+
+
+@given(tokens=TOKENS, window=st.integers(1, 50))
+def test_the_lowest_group_lies_between_the_least_certain_token_and_the_mean(tokens, window):
+    lowest = score_of(tokens, "lowest_group", window=window)
+    assert score_of(tokens, "min") - 1e-9 <= lowest
+    if window >= len(tokens):
+        assert lowest == score_of(tokens, "mean")
+    if window == 1:
+        assert lowest == pytest.approx(score_of(tokens, "min"), abs=1e-9)
+
+
+@given(tokens=TOKENS, window=st.integers(1, 50))
+def test_a_longer_answer_never_raises_its_lowest_group_once_that_is_full(tokens, window):
+    said = tokens[: max(window, len(tokens) // 2)]
+    assume(len(said) >= window)
+    assert score_of(tokens, "lowest_group", window=window) <= score_of(said, "lowest_group", window=window) + 1e-9
+
+
+# --- many at once --------------------------------------------------------------------------------------------------------------------
+
+
+@given(tokens=TOKENS, part=PARTS, window=st.integers(1, 12))
+def test_one_pass_finds_what_each_score_finds_alone(tokens, part, window):
+    found = features(tokens, part, window=window)
+    options = {name: {"score": "quantile", "q": q} for name, q in QUANTILES.items()}
+    options["lowest_group"] = {"score": "lowest_group", "window": window}
+    names = {"mean", "min", "sum", "lowest_group", "margin", "entropy", *QUANTILES}
+    alone = {name: score_of(tokens, part=part, **options.get(name, {"score": name})) for name in names}
+    assert {name: score for name, score in alone.items() if score is not None} == {k: v for k, v in found.items() if k != "tokens"}
+    assert found["tokens"] == measure(Gate(name="gate", of=part), tokens).tokens
+
+
+@given(TOKENS)
+def test_the_features_are_what_their_formulas_say(tokens):
+    found = features(tokens, window=3)
+    logprobs = [max(LOWEST_LOGPROB, token.logprob) for token in tokens]
+    tops = [[max(LOWEST_LOGPROB, one) for one in token.top[:ALTERNATIVES]] for token in tokens if len(token.top) > 1]
+    groups = [logprobs[i : i + 3] for i in range(max(1, len(logprobs) - 2))]
+    naive = {
+        "tokens": len(tokens),
+        "mean": sum(logprobs) / len(logprobs),
+        "min": min(logprobs),
+        "sum": sum(logprobs),
+        "lowest_group": min(sum(group) / len(group) for group in groups),
+        **{name: naive_quantile(logprobs, q) for name, q in QUANTILES.items()},
+    }
+    if tops:
+        naive["margin"] = sum(math.exp(top[0]) - math.exp(top[1]) for top in tops) / len(tops)
+        naive["entropy"] = sum(1 - naive_entropy(top) / math.log(len(top)) for top in tops) / len(tops)
+    assert found == pytest.approx(naive, abs=1e-9)
+
+
+def naive_quantile(values, q):
+    ordered, place = sorted(values), q * (len(values) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return low + (high - low) * (place - math.floor(place))
+
+
+def naive_entropy(logprobs):
+    total = sum(map(math.exp, logprobs))
+    return -sum(p * math.log(p) for p in (math.exp(one) / total for one in logprobs) if p > 0)
+
+
+@given(NOTHING | st.none())
+def test_of_nothing_only_the_number_of_tokens_is_known(tokens):
+    assert features(tokens) == {"tokens": 0.0}
+
+
+@given(tokens=TOKENS, part=PARTS)
+def test_more_alternatives_than_are_looked_at_change_nothing(tokens, part):
+    trimmed = [replace(token, top=token.top[:ALTERNATIVES]) for token in tokens]
+    assert features(tokens, part) == features(trimmed, part)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=5))
+def test_one_sure_alternative_is_certain_and_equal_ones_are_not_at_all(chances):
+    sure = (0.0, *[-math.inf] * (len(chances) - 1))
+    torn = (-math.log(len(chances)),) * len(chances)
+    for top, expected in ((sure, 1.0), (torn, 0.0)):
+        token = TokenLogprob("x", top[0], top)
+        assert score_of([token], "entropy") == pytest.approx(expected, abs=1e-9)
+        assert score_of([token], "margin") == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("score", FRACTIONS)
+@given(tokens=TOKENS, data=st.data())
+def test_a_likelier_first_alternative_never_lowers_a_score_over_alternatives(score, tokens, data):
+    at = data.draw(st.integers(0, len(tokens) - 1))
+    top = tokens[at].top
+    assume(len(top) > 1)
+    raised = replace(tokens[at], top=(data.draw(st.floats(max(top[0], -200.0), 0)), *top[1:]))
+    assert score_of([*tokens[:at], raised, *tokens[at + 1 :]], score) >= score_of(tokens, score) - 1e-12
+
+
+# --- the order, and how sure a token is ----------------------------------------------------------------------------------------------
 
 
 @given(TOKENS)
@@ -58,19 +186,20 @@ def test_the_sum_is_never_above_the_minimum_and_is_the_mean_times_the_tokens(tok
     assert total == pytest.approx(score_of(tokens, "mean") * len(tokens), abs=1e-9)
 
 
-@pytest.mark.parametrize("score", sorted(SCORES))
+@pytest.mark.parametrize("score", IN_ANY_ORDER)
 @given(tokens=TOKENS, data=st.data())
 def test_the_order_of_the_tokens_changes_no_score_not_even_in_its_last_digit(score, tokens, data):
     assert score_of(data.draw(st.permutations(tokens)), score) == score_of(tokens, score)
 
 
-@pytest.mark.parametrize("score", sorted(SCORES))
+@pytest.mark.parametrize("score", NATS)
 @given(tokens=TOKENS, data=st.data())
 def test_a_more_certain_token_never_lowers_a_score(score, tokens, data):
     at = data.draw(st.integers(0, len(tokens) - 1))
     raised = data.draw(st.floats(max(tokens[at].logprob, -200.0), 0))
     more_certain = [*tokens[:at], TokenLogprob(tokens[at].token, raised), *tokens[at + 1 :]]
-    assert score_of(more_certain, score) >= score_of(tokens, score)
+    slack = 1e-9 if score == "lowest_group" else 0.0  # its sums are carried along
+    assert score_of(more_certain, score) >= score_of(tokens, score) - slack
 
 
 @given(gate=GATES, tokens=TOKENS, data=st.data())
@@ -97,7 +226,7 @@ def test_only_what_follows_the_reasoning_is_the_answer(tag, reasoning, answer):
 
 @given(gate=GATES, tokens=st.lists(st.builds(TokenLogprob, st.sampled_from(["42", " is", "."]), LOGPROBS), max_size=10))
 def test_without_reasoning_every_part_is_the_whole(gate, tokens):
-    assert measure(replace(gate, of="answer"), tokens) == measure(replace(gate, of="all"), tokens)
+    assert measure(gate, tokens) == measure(replace(gate, of="all"), tokens)
 
 
 @given(gate=GATES, tokens=TOKENS)
@@ -106,6 +235,80 @@ def test_the_band_says_on_which_side_of_the_threshold_the_score_lies(gate, token
     assume(confidence.score is not None)
     assert confidence.band == ("high" if confidence.score >= gate.accept_at else "low")
     assert confidence.threshold == gate.accept_at
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-999, 999) | st.floats(-9, 9) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+DOCUMENTS = st.lists(JSON, max_size=4) | st.dictionaries(st.text(max_size=5), JSON, max_size=4)
+
+
+@st.composite
+def cut(draw, text):
+    """A text as tokens, cut anywhere."""
+    places = sorted({0, len(text), *draw(st.lists(st.integers(0, len(text)), max_size=30))})
+    return [TokenLogprob(text[a:b], draw(LOGPROBS)) for a, b in pairwise(places)]
+
+
+def characters(text):
+    return [TokenLogprob(character, -1.0) for character in text]
+
+
+def inside(value):
+    """The characters of a document's values, in their order."""
+    if isinstance(value, dict):
+        return "".join(map(inside, value.values()))
+    if isinstance(value, list):
+        return "".join(map(inside, value))
+    return json.dumps(value)[1:-1] if isinstance(value, str) else json.dumps(value)
+
+
+@given(document=DOCUMENTS, before=st.sampled_from(["", " \n", "<think>{1}</think>", "Here:\n```json\n"]), indent=st.sampled_from([None, 2]))
+def test_the_values_of_json_are_what_a_parser_finds(document, before, indent):
+    chosen = part_of(characters(before + json.dumps(document, indent=indent)), "json_values")
+    assert "".join(token.token for token in chosen) == inside(document)
+
+
+@given(document=DOCUMENTS, data=st.data())
+def test_the_values_of_a_prefix_are_the_first_values_of_the_whole(document, data):
+    text = json.dumps(document)
+    said = text[: data.draw(st.integers(1, len(text)))]
+    whole = "".join(token.token for token in part_of(characters(text), "json_values"))
+    assert whole.startswith("".join(token.token for token in part_of(characters(said), "json_values")))
+
+
+@given(document=DOCUMENTS, data=st.data())
+def test_a_token_that_holds_any_of_a_value_counts_and_no_other(document, data):
+    text = json.dumps(document)
+    every = characters(text)
+    of_values = set(map(id, part_of(every, "json_values")))
+    tokens = data.draw(cut(text))
+    starts = accumulate((len(token.token) for token in tokens), initial=0)
+    placed = [(token, every[start : start + len(token.token)]) for token, start in zip(tokens, starts, strict=False)]
+    expected = [token for token, characters_of_it in placed if of_values & set(map(id, characters_of_it))]
+    assert part_of(tokens, "json_values") == expected
+
+
+@given(
+    arguments=st.lists(st.dictionaries(st.text(max_size=5), JSON, max_size=3), min_size=1, max_size=3),
+    key=st.sampled_from(["arguments", "parameters"]),
+)
+def test_the_arguments_of_every_call_are_found_whole(arguments, key):
+    calls = [json.dumps({"name": "f", key: one}) for one in arguments]
+    text = "</think>" + "\n".join(f"<tool_call>\n{call}\n</tool_call>" for call in calls)
+    chosen = part_of(characters(text), "tool_arguments")
+    assert "".join(token.token for token in chosen) == "".join(map(json.dumps, arguments))
+
+
+@given(text=st.text(alphabet='{}[]",:\\ abc1`\n</thinkjso>', max_size=60), part=PARTS, data=st.data())
+def test_choosing_tokens_is_total_and_keeps_their_order(text, part, data):
+    tokens = data.draw(cut(text))
+    rest = iter(tokens)
+    assert all(any(token is other for other in rest) for token in part_of(tokens, part))
 
 
 # --- judging -------------------------------------------------------------------------------------------------------------------------

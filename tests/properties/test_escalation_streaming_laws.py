@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from litellm_cascade.escalation import Ask, CascadeRun, EnsembleRun, Piece, StreamedAnswer, StreamedCascade, StreamedEnsemble
-from litellm_cascade.vocabulary import Band, Decision, Ensemble, Gate, Reason, StreamJudging, TokenLogprob, Verdict
+from litellm_cascade.vocabulary import Band, Consulting, Decision, Ensemble, Gate, Reason, StreamJudging, TokenLogprob, Verdict
 
 LADDER = ("tiny", "small", "medium", "large")
 FOREVER = 1e6  # seconds; longer than every deadline
@@ -74,6 +74,9 @@ OPENINGS = mostly(st.just(Wait(0.0)), WAITS, ERRORS)
 FINISHES = st.just([]) | st.sampled_from(["stop", "length"]).map(lambda reason: [Piece(None, finish_reason=reason)])
 
 
+CONSULTED = mostly(st.sampled_from([0.9, 0.2]), WAITS, ERRORS, st.none())
+
+
 @dataclass(frozen=True)
 class Script:
     """What one rung does: before its stream is open, and in it."""
@@ -81,6 +84,7 @@ class Script:
     opening: Wait | Exception
     said: list[Any]
     closing: float
+    consulted: Wait | Exception | float | None
 
     @property
     def payloads(self) -> list[Any]:
@@ -91,7 +95,7 @@ class Script:
 def scripts(draw: st.DrawFn, rung: int) -> Script:
     said = [*draw(st.lists(ITEMS, max_size=8)), *draw(FINISHES), *draw(mostly(st.just([]), st.lists(WAITS | ERRORS, max_size=1)))]
     numbered = [replace(item, payload=(rung, number)) if isinstance(item, Piece) else item for number, item in enumerate(said)]
-    return Script(draw(OPENINGS), numbered, draw(st.sampled_from([0.0, 0.0, 3.0])))
+    return Script(draw(OPENINGS), numbered, draw(st.sampled_from([0.0, 0.0, 3.0])), draw(CONSULTED))
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,16 @@ CLIENTS = st.builds(
     leaves_after=mostly(st.none(), LEAVING) | LEAVING,
 )
 GATES = st.builds(
-    lambda judging, unknown, also, score: replace(GATE, stream=judging, unknown=unknown, also_escalate=also, score=score),
+    lambda judging, unknown, also, score, kinds: replace(
+        GATE, stream=judging, unknown=unknown, also_escalate=also, score=score, consulting=Consulting(kinds=kinds, within_ms=700.0)
+    ),
     st.builds(
         StreamJudging, judge=st.sampled_from(["prefix", "prefix", "full", "off"]), tokens=st.integers(1, 6), within_ms=st.just(300.0)
     ),
     st.sampled_from(["accept", "escalate"]),
     st.frozensets(st.sampled_from(["empty", "truncated"])),
-    st.sampled_from(["mean", "min", "sum"]),
+    st.sampled_from(["mean", "min", "sum", "self_check"]),
+    st.sampled_from([(), ("self_check",), ("self_check", "agreement")]),
 )
 
 
@@ -159,6 +166,14 @@ class Upstream:
         await play(self.scripts[rung].opening)
         self.opened.append(rung)
         return Stream(self, rung)
+
+    async def consult(self, asked: Any) -> float | None:
+        assert asked.rung not in self.ended_rungs
+        consulted = self.scripts[asked.rung].consulted
+        if isinstance(consulted, Wait | Exception):
+            await play(consulted)
+            return 0.9
+        return consulted
 
     def ended(self, rung: int) -> None:
         self.ended_rungs[rung] += 1

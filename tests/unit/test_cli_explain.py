@@ -22,7 +22,7 @@ from litellm_cascade.offline.commands.explain import Attached
 from litellm_cascade.offline.explaining import explain, request_of
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.wording import gate_sentences, next_sentences
-from litellm_cascade.policy.gates import AlsoEscalate, ConfidenceRule, GateRule
+from litellm_cascade.policy.gates import FRACTIONS, AlsoEscalate, ConfidenceRule, GateRule
 from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.signals.modalities import KNOWN
 from litellm_cascade.vocabulary import Abstention, Band, Caller, Decision, Evidence, Gate, Signals, StreamJudging
@@ -245,12 +245,13 @@ def test_everything_that_may_come_with_a_prompt_can_be_attached():
 @pytest.mark.parametrize("score", get_args(ConfidenceRule.model_fields["score"].annotation))
 @pytest.mark.parametrize("of", get_args(ConfidenceRule.model_fields["of"].annotation))
 def test_every_score_has_words(score, of):
-    gate = GateRule.model_validate({"confidence": {"score": score, "of": of}, "accept_at": -0.5}).named("any")
+    accept_at = 0.5 if score in FRACTIONS else -0.5
+    rule = {"confidence": {"score": score, "of": of}, "accept_at": accept_at, "stream": {"judge": "full"}}
 
-    sentence, *_ = gate_sentences(gate)
+    sentence, *_ = gate_sentences(GateRule.model_validate(rule).named("any"))
 
-    assert "of the log-probabilities of " in sentence
-    assert sentence.endswith(" 0.61).")
+    endings = (" at least 0.5.", " come to the same end.") if score in FRACTIONS else (" 0.61).",)
+    assert sentence.endswith(endings)
     assert "_" not in sentence
 
 
@@ -279,6 +280,37 @@ def test_every_way_to_abstain_has_words(abstention, words):
     assert f"When even the last rung's answer scores below -1 or has such a defect, {words}" in list(gate_sentences(gate))
     decision = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=("small", "large"), gate=gate)
     assert next_sentences(decision)[-1].startswith("If no answer passes, large is asked, and its answer is judged too;")
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (
+            {"confidence": {"score": "mean"}, "accept_at": -0.5, "unknown": "self_check", "consult": {"failed": "escalate"}},
+            [
+                "An answer without log-probabilities is served when the model, asked whether its answer is right, says so with a "
+                "probability of at least 0.5.",
+                "If nothing can be told of an answer in that way within 10 s, it goes on to the next rung.",
+            ],
+        ),
+        (
+            {"confidence": {"score": "agreement"}, "accept_at": 0.6, "stream": {"judge": "full"}, "unknown": "accept"},
+            ["If nothing can be told of an answer in that way within 10 s, it is served."],
+        ),
+        (
+            {"confidence": {"score": "self_check"}, "accept_at": 0.6, "stream": {"judge": "off"}, "unknown": "agreement"},
+            [
+                "If nothing can be told of an answer in that way within 10 s, it is served when at least 50% of 5 further answers of the "
+                "model come to the same end.",
+                "If nothing can be told of an answer in that way within 10 s, it is served.",
+            ],
+        ),
+    ],
+)
+def test_what_is_asked_of_the_model_again_has_words(rule, told):
+    sentences = list(gate_sentences(GateRule.model_validate(rule).named("any")))
+
+    assert sentences[1 : 1 + len(told)] == told
 
 
 @pytest.mark.parametrize(("judge", "words"), [("full", "A stream is held back and judged as a whole."), ("off", "A stream is not judged.")])

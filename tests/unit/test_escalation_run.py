@@ -3,8 +3,21 @@ from dataclasses import replace
 import pytest
 
 from litellm_cascade.errors import AbstainedError
-from litellm_cascade.escalation import Ask, CascadeRun, Expectation, Fail, Serve
-from litellm_cascade.vocabulary import Abstention, AnswerContract, Band, Completion, Decision, Gate, Reason, TokenLogprob, Verdict
+from litellm_cascade.escalation import Ask, CascadeRun, Consult, Expectation, Fail, Serve
+from litellm_cascade.vocabulary import (
+    Abstention,
+    AnswerContract,
+    Band,
+    Completion,
+    Confidence,
+    Consultation,
+    Consulting,
+    Decision,
+    Gate,
+    Reason,
+    TokenLogprob,
+    Verdict,
+)
 
 GATE = Gate(name="gate", score="mean", accept_at=-0.5)
 SURE = Completion(text="yes", tokens=(TokenLogprob("yes", -0.1),))
@@ -212,3 +225,80 @@ def test_a_run_that_has_forgotten_demands_nothing():
     run.start()
     run.forget()
     assert run.answered(SURE) == Serve(0)
+
+
+# --- consulting ----------------------------------------------------------------------------------------------------------------------
+
+SILENT = Completion(text="yes")
+
+
+def consulting(score="mean", *kinds, accept_at=-0.5, unknown="accept"):
+    gate = Gate(name="gate", score=score, accept_at=accept_at, unknown=unknown, consulting=Consulting(kinds=kinds, accept_at=0.6))
+    run = CascadeRun(decision("small", "large", gate=gate))
+    run.start()
+    return run
+
+
+def test_a_model_whose_tokens_say_nothing_is_asked_again():
+    run = consulting("mean", "self_check")
+    asked = run.answered(SILENT, complete=False)
+    assert (asked.rung, asked.alias, asked.kind, asked.completion, asked.complete) == (0, "small", "self_check", SILENT, False)
+    assert run.consulted(0.6) == Serve(0)
+    outcome = run.outcome()
+    assert (outcome.reason, outcome.degraded) == (Reason.CONFIDENT, ())
+    assert outcome.attempts[0].judgement.confidence == Confidence(name="self_check", score=0.6, threshold=0.6)
+
+
+@pytest.mark.parametrize("completion", [SURE, UNSURE])
+def test_a_model_whose_tokens_tell_is_not(completion):
+    assert not isinstance(consulting("mean", "self_check").answered(completion), Consult)
+
+
+def test_a_score_that_takes_asking_is_held_against_the_gates_own_threshold():
+    run = consulting("agreement", "agreement", accept_at=0.9)
+    run.answered(SURE)
+    assert run.consulted(0.8) == Ask(1, "large")
+    assert run.answered(UNSURE) == Serve(1)
+    assert run.outcome().reason is Reason.LOW_CONFIDENCE
+
+
+@pytest.mark.parametrize(
+    ("error", "degraded"),
+    [(None, "small_self_check_unclear"), (TimeoutError(), "small_self_check_late"), (OSError(), "small_self_check_failed")],
+)
+@pytest.mark.parametrize(("unknown", "step"), [("accept", Serve(0)), ("escalate", Ask(1, "large"))])
+def test_when_it_cannot_be_told_the_gate_says_what_unknown_comes_to(error, degraded, unknown, step):
+    run = consulting("mean", "self_check", unknown=unknown)
+    run.answered(SILENT)
+    assert run.consulted(None, error) == step
+    outcome = run.outcome()
+    assert (outcome.degraded, outcome.attempts[0].judgement.reason) == ((degraded,), Reason.UNKNOWN_CONFIDENCE)
+
+
+def test_kinds_are_tried_in_turn():
+    run = consulting("self_check", "self_check", "agreement", accept_at=0.9)
+    assert run.answered(SILENT).kind == "self_check"
+    assert run.consulted(None).kind == "agreement"
+    assert run.consulted(0.7) == Serve(0)
+    assert run.outcome().attempts[0].judgement.confidence == Confidence(name="agreement", score=0.7, threshold=0.6)
+
+
+def test_a_defect_needs_no_asking_and_neither_does_the_last_rung():
+    gate = Gate(name="gate", score="self_check", also_escalate=frozenset({"truncated"}), consulting=Consulting(kinds=("self_check",)))
+    run = CascadeRun(decision("small", "large", gate=gate))
+    run.start()
+    assert run.answered(Completion(text="ye", finish_reason="length")) == Ask(1, "large")
+    assert run.answered(SILENT) == Serve(1)
+
+
+def test_of_nothing_nobody_is_asked_how_sure_they_are():
+    assert consulting("self_check", "self_check").answered(Completion(text=" ")) == Serve(0)
+    assert isinstance(consulting("self_check", "self_check").answered(Completion(reasoning="hm"), complete=False), Consult)
+
+
+def test_what_asking_came_to_is_kept():
+    run, said = consulting("self_check", "self_check"), Consultation(kind="self_check", score=0.9, calls=1, cost_usd=0.25)
+    run.answered(SILENT)
+    run.noted(0, said)
+    run.consulted(0.9)
+    assert run.outcome().attempts[0].consultations == (said,)

@@ -8,7 +8,18 @@ import pytest
 
 from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation import CascadeRun, Expectation, Piece, StreamedCascade, ToolPiece
-from litellm_cascade.vocabulary import Abstention, AnswerContract, Band, Decision, Gate, Reason, StreamJudging, TokenLogprob, Tool
+from litellm_cascade.vocabulary import (
+    Abstention,
+    AnswerContract,
+    Band,
+    Consulting,
+    Decision,
+    Gate,
+    Reason,
+    StreamJudging,
+    TokenLogprob,
+    Tool,
+)
 
 HANG = object()
 HEDGED = MappingProxyType({"hedge": True})
@@ -72,10 +83,13 @@ class Stream:
 
 
 class Streams:
-    """The rungs' streams. ``opening`` says what ``open`` does first, ``abandoning`` what ``abandon`` does, by alias."""
+    """The rungs' streams. ``opening`` says what ``open`` does first, ``abandoning`` what ``abandon`` does, by alias; ``consulted`` is
+    what a model says when it is asked how sure it is."""
 
-    def __init__(self, opening=None, abandoning=None, **scripts):
+    def __init__(self, opening=None, abandoning=None, consulted=None, **scripts):
         self.scripts = scripts
+        self.consulted = consulted
+        self.asked_again = []
         self.opening = opening or {}
         self.abandoning = abandoning or {}
         self.opened = []
@@ -93,6 +107,12 @@ class Streams:
         await self.play(self.opening.get(alias))
         self.opened.append(alias)
         return Stream(self, alias, self.scripts[alias])
+
+    async def consult(self, asked):
+        assert asked.rung not in self.ends, "what it costs belongs on the rung's bill"
+        self.asked_again.append(asked)
+        await self.play(self.consulted)
+        return self.consulted
 
     async def play(self, item):
         if isinstance(item, Exception):
@@ -781,3 +801,43 @@ async def test_a_whole_draft_of_a_stream_is_carried_over():
     cascade = Cascade("small", "large", shape={"carry_over": True}, small=unsure("small", 20), large=sure("large"))
     await cascade.shown()
     assert cascade.upstream.asks[1].turns == (), "a beginning is no draft"
+
+
+# --- asking again --------------------------------------------------------------------------------------------------------------------
+
+ASKS_AGAIN = replace(GATE, consulting=Consulting(kinds=("self_check",), accept_at=0.5, within_ms=LONG_MS))
+
+
+def silent(alias, count=5):
+    return [replace(said, tokens=()) for said in words(alias, count)]
+
+
+async def test_a_prefix_without_log_probabilities_is_held_until_the_model_has_said_how_sure_it_is():
+    cascade = Cascade("small", "large", gate=ASKS_AGAIN, small=silent("small"), large=sure("large"), consulted=0.9)
+    assert await cascade.shown() == payloads(silent("small"))
+    (asked,) = cascade.upstream.asked_again
+    assert (asked.alias, asked.kind, asked.complete) == ("small", "self_check", False)
+    assert asked.completion.text == "".join(payloads(silent("small", 3)))
+
+
+async def test_a_stream_that_its_model_doubts_is_never_seen():
+    cascade = Cascade("small", "large", gate=ASKS_AGAIN, small=silent("small"), large=sure("large"), consulted=0.1)
+    assert await cascade.shown() == payloads(sure("large"))
+    assert cascade.upstream.abandoned == ["small"]
+
+
+async def test_a_model_that_does_not_say_in_time_costs_the_score_and_not_the_answer():
+    gate = replace(ASKS_AGAIN, consulting=replace(ASKS_AGAIN.consulting, within_ms=SHORT_MS))
+    cascade = Cascade("small", "large", gate=gate, small=silent("small"), consulted=HANG)
+    assert await cascade.shown() == payloads(silent("small"))
+    assert cascade.run.outcome().degraded == ("small_self_check_late",)
+
+
+async def test_a_client_that_leaves_while_the_model_is_asked_leaves_nothing_running():
+    cascade = Cascade("small", "large", gate=ASKS_AGAIN, small=silent("small"), consulted=HANG)
+    reading = asyncio.create_task(cascade.shown())
+    await asyncio.wait_for(cascade.upstream.reached.wait(), 1)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await cascade.stream.aclose()
+    assert (cascade.upstream.abandoned, cascade.upstream.ends) == (["small"], {0: 1})

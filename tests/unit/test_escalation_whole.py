@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from litellm_cascade.escalation import Answer, CascadeRun, settle_whole
-from litellm_cascade.vocabulary import Band, Completion, Decision, Gate, Reason, TokenLogprob
+from litellm_cascade.vocabulary import Band, Completion, Consulting, Decision, Gate, Reason, TokenLogprob
 
 SURE = Completion(text="yes", tokens=(TokenLogprob("yes", -0.1),))
 UNSURE = Completion(text="perhaps", tokens=(TokenLogprob("perhaps", -2.0),))
@@ -39,6 +39,16 @@ class Whole:
         if isinstance(said, Exception):
             raise said
         return Answer(f"{alias}'s payload", said)
+
+    async def consult(self, asked):
+        assert asked.rung not in self.ends, "what it costs belongs on the rung's bill"
+        self.asked.append(f"{asked.alias}'s {asked.kind}")
+        score = self.script[asked.kind]
+        if score is HANG:
+            await asyncio.Event().wait()
+        if isinstance(score, Exception):
+            raise score
+        return score
 
     def ended(self, rung):
         self.ends[rung] += 1
@@ -220,3 +230,35 @@ async def test_a_failure_leaves_no_draft():
     run, upstream = run_over("small", "large", carry_over=True), Whole(small=ConnectionError(), large=SURE)
     await settle_whole(run, upstream)
     assert [ask.turns for ask in upstream.asks] == [(), ()]
+
+
+SILENT = Completion(text="yes")
+
+
+def run_that_asks_again(*kinds, unknown="accept"):
+    run = run_over("small", "large")
+    consulting = Consulting(kinds=kinds, accept_at=0.5, within_ms=20.0)
+    run.gate = Gate(name="gate", score="mean", accept_at=-0.5, unknown=unknown, consulting=consulting)
+    return run
+
+
+@pytest.mark.parametrize(("score", "served", "reason"), [(0.5, "small", Reason.CONFIDENT), (0.4, "large", Reason.LOW_CONFIDENCE)])
+async def test_a_model_that_sends_no_log_probabilities_is_asked_how_sure_it_is(score, served, reason):
+    run, upstream = run_that_asks_again("self_check"), Whole(small=SILENT, large=SILENT, self_check=score)
+    assert await settle_whole(run, upstream) == f"{served}'s payload"
+    assert told(run) == (served, reason, ())
+    assert upstream.asked[:2] == ["small", "small's self_check"]
+
+
+@pytest.mark.parametrize(("trouble", "how"), [(HANG, "late"), (ConnectionError(), "failed"), (None, "unclear")])
+async def test_whatever_goes_wrong_with_asking_costs_the_score_and_not_the_answer(trouble, how):
+    run, upstream = run_that_asks_again("self_check"), Whole(small=SILENT, self_check=trouble)
+    assert await settle_whole(run, upstream) == "small's payload"
+    assert told(run) == ("small", Reason.UNKNOWN_CONFIDENCE, (f"small_self_check_{how}",))
+    assert upstream.ends == {0: 1}
+
+
+async def test_a_second_way_of_asking_follows_the_first():
+    run, upstream = run_that_asks_again("self_check", "agreement"), Whole(small=SILENT, self_check=None, agreement=0.8)
+    assert await settle_whole(run, upstream) == "small's payload"
+    assert told(run) == ("small", Reason.CONFIDENT, ("small_self_check_unclear",))

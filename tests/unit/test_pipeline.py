@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from litellm_cascade.audit import Tracing, metrics
 from litellm_cascade.errors import AccessError
-from litellm_cascade.escalation import Answer, Piece
+from litellm_cascade.escalation import Answer, CascadeRun, Piece
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.testing import FakeClassifier, RememberingSink
@@ -24,6 +24,7 @@ from litellm_cascade.vocabulary import (
     Caller,
     Classification,
     Completion,
+    Consultation,
     Endpoint,
     Ensemble,
     Envelope,
@@ -292,6 +293,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.task": "Rewrite",
             "cascade.complexity": 0.1,
             "cascade.final_alias": "large",
+            "cascade.cached": False,
             "cascade.escalated": True,
             "cascade.reason": "low_confidence",
             "cascade.verdict": "accept",
@@ -305,6 +307,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.classifier.device": "cpu",
             "cascade.classifier.ms": 1.5,
             "cascade.classifier.truncated": True,
+            "cascade.classification.cached": False,
             "cascade.task": "Rewrite",
             "cascade.task.probability": 0.75,
             "cascade.complexity": 0.1,
@@ -351,6 +354,38 @@ async def test_an_unknown_confidence_has_a_band_and_no_score(proxy):
     attributes = proxy.spans["cascade.attempt small"].attributes
     assert attributes["cascade.confidence.band"] == "unknown"
     assert "cascade.confidence.score" not in attributes
+
+
+@pytest.mark.parametrize(
+    ("consultation", "status", "said"),
+    [
+        (
+            Consultation(kind="agreement", score=0.8, calls=5, usage=Usage(input_tokens=50, output_tokens=20), cost_usd=0.25),
+            StatusCode.UNSET,
+            {
+                "cascade.confidence.score": 0.8,
+                "cascade.consult.calls": 5,
+                "cascade.cost_usd": 0.25,
+                "gen_ai.usage.input_tokens": 50,
+                "gen_ai.usage.output_tokens": 20,
+            },
+        ),
+        (Consultation(kind="agreement", calls=5), StatusCode.ERROR, {"cascade.consult.calls": 5}),
+    ],
+)
+async def test_what_a_model_says_of_its_own_answer_stands_below_its_attempt(proxy, consultation, status, said):
+    journey = await proxy.planned()
+    models = Models(journey, small=UNSURE, large=SURE)
+    journey.run = CascadeRun(journey.decided_plan.decision)
+    await models.ask(journey.run.start())
+    journey.consult_ended(0, journey.consult_started(0, "small", "agreement"), consultation)
+    journey.run.failed(ConnectionError())
+    journey.ended()
+    span, attempt = proxy.spans["cascade.consult agreement"], proxy.spans["cascade.attempt small"]
+    assert (span.parent.span_id, span.kind, span.status.status_code) == (attempt.context.span_id, SpanKind.CLIENT, status)
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "small", "cascade.alias": "small", "cascade.rung": 0}
+    assert typed(span.attributes) == typed(asked | {"cascade.confidence.score_name": "agreement"} | said)
+    assert proxy.sink.last.outcome.attempts[0].consultations == (consultation,)
 
 
 async def test_a_kept_answer_is_served_on_its_span_although_its_attempt_ended_long_before(proxy):

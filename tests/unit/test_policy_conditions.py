@@ -15,10 +15,11 @@ from litellm_cascade.policy.variables import VARIABLES
 from litellm_cascade.vocabulary import Signals
 
 SIGNALS = (
-    "known are attachments, choices, input_tokens, language, latency_budget_ms, markup, max_output_tokens, mime_types, modalities, "
-    "predicted_output_tokens, quality_requirement, response_format, temperature, tool_results, tools, turns, urgency"
+    "known are attachments, choices, continues_tool_call, input_tokens, language, latency_budget_ms, markup, max_output_tokens, "
+    "mime_types, modalities, "
+    "predicted_output_tokens, quality_requirement, response_format, temperature, tool_results, tools, turn, turns, urgency"
 )
-ROOTS = "names start with request, caller, signals, classification, load; text stands in quotes:"
+ROOTS = "names start with request, caller, signals, session, classification, load; text stands in quotes:"
 CONVERT = "CEL converts nothing by itself, write double(...), int(...), string(...), or 1.0 for 1"
 FUNCTIONS = "known are all, contains, double, endsWith, exists, exists_one, filter, has, int, map, matches, size, startsWith, string, uint"
 NO_NUMBER = "Function 'int' error: string parse error: cannot parse integer from empty string"

@@ -112,7 +112,9 @@ def test_the_messages_in_the_docs_are_the_real_ones():
 
 def test_every_name_is_documented_with_its_type():
     rows = dict(re.findall(r"^\| `(\w+\.\w+)` \| ([^|:,]+?)(?:[:,][^|]*)? \|", TEXT, re.MULTILINE))
-    documented = {name: kind for name, kind in rows.items() if name.partition(".")[0] in ("request", "caller", "signals", "classification")}
+    documented = {
+        name: kind for name, kind in rows.items() if name.partition(".")[0] in ("request", "caller", "signals", "session", "classification")
+    }
 
     assert documented == {name: variable.type for name, variable in VARIABLES.items()}
 

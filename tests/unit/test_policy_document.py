@@ -74,7 +74,7 @@ def test_a_document_cannot_be_changed():
         (
             "description:",
             "zzz:",
-            "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, overrides, routes, version",
+            "3:1: $.zzz: unknown key; known are constraints, description, gates, models, name, overrides, routes, sessions, version",
         ),
         ("tier: budget", "tier: cheap", "5:17: $.models.small.tier: is 'cheap'; write 'budget', 'standard' or 'premium'"),
         ("tier: budget, ", "", "5:10: $.models.small.tier: is missing; add it"),
@@ -130,8 +130,25 @@ def test_a_document_cannot_be_changed():
         ("[small, large]", "[small, 4]", "12:22: $.routes[1].cascade[1]: must be text, not a number"),
         ("    gate: careful\n", "", "11:5: $.routes[1].gate: is missing; add it"),
         ("gate: careful", "gate: [careful]", "13:11: $.routes[1].gate: must be text, not a list"),
-        ("score: mean", "score: entropy", "16:25: $.gates.careful.confidence.score: is 'entropy'; write 'mean', 'min' or 'sum'"),
-        ("of: all", "of: tools", "16:35: $.gates.careful.confidence.of: is 'tools'; write 'all', 'answer' or 'reasoning_and_answer'"),
+        (
+            "score: mean",
+            "score: surprise",
+            "16:25: $.gates.careful.confidence.score: is 'surprise'; write 'mean', 'min', 'sum', 'quantile', 'lowest_group', 'margin', "
+            "'entropy', 'self_check' or 'agreement'",
+        ),
+        (
+            "score: mean",
+            "score: entropy",
+            "17:16: $.gates.careful.accept_at: accept_at is compared with the score entropy, which lies between 0 and 1; write e.g. 0.7",
+        ),
+        (
+            "of: all",
+            "of: tools",
+            "16:35: $.gates.careful.confidence.of: is 'tools'; write 'all', 'answer', 'reasoning_and_answer', 'tool_arguments' or "
+            "'json_values'",
+        ),
+        ("score: mean", "score: quantile, q: 10", "16:38: $.gates.careful.confidence.q: must be at most 1, not 10"),
+        ("score: mean", "score: lowest_group, window: 0", "16:47: $.gates.careful.confidence.window: must be at least 1, not 0"),
         (
             "accept_at: -0.35",
             "accept_at: 0.7",
@@ -140,7 +157,6 @@ def test_a_document_cannot_be_changed():
         ("accept_at: -0.35", "accept_at: -.inf", "17:16: $.gates.careful.accept_at: must be a finite number, not -inf"),
         ("accept_at: -0.35", "accept_at: low", "17:16: $.gates.careful.accept_at: must be a number, not text"),
         ("    accept_at: -0.35\n", "", "16:5: $.gates.careful.accept_at: is missing; add it"),
-        ("unknown: accept", "unknown: self_check", "18:14: $.gates.careful.unknown: is 'self_check'; write 'accept' or 'escalate'"),
         (
             "[empty]",
             "[empty, wrong]",
@@ -150,9 +166,27 @@ def test_a_document_cannot_be_changed():
         (
             "[empty]",
             "[empty]\n    abstain: {below: 0.7, then: flag}",
-            f"20:22: $.gates.careful.abstain.below: {NEVER_ABOVE.replace('accept_at', 'below').replace('0.35', '1.5')}",
+            f"20:14: $.gates.careful.abstain: {NEVER_ABOVE.replace('accept_at', 'below')}",
         ),
         ("[empty]", "[empty]\n    abstain: {then: ask}", "20:21: $.gates.careful.abstain.then: is 'ask'; write 'large', 'flag' or 'error'"),
+        (
+            "unknown: accept",
+            "unknown: ask",
+            "18:14: $.gates.careful.unknown: is 'ask'; write 'accept', 'escalate', 'self_check' or 'agreement'",
+        ),
+        (
+            "unknown: accept",
+            "unknown: agreement",
+            "20:13: $.gates.careful.stream: agreement compares whole answers, and a prefix has none yet; write stream: {judge: full} or "
+            "{judge: off}",
+        ),
+        (
+            "confidence: {score: mean, of: all}\n    accept_at: -0.35\n    unknown: accept",
+            "confidence: {score: self_check}\n    accept_at: 0.7\n    unknown: self_check",
+            "18:14: $.gates.careful.unknown: self_check is the score already, and this says what to do when that comes to nothing; write "
+            "accept, escalate or agreement",
+        ),
+        ("unknown: accept", "consult: {samples: 0}", "18:24: $.gates.careful.consult.samples: must be at least 1, not 0"),
         ("judge: prefix", "judge: false", "20:21: $.gates.careful.stream.judge: is false; write 'prefix', 'full' or 'off'"),
         ("tokens: 24", "tokens: 0", "20:37: $.gates.careful.stream.tokens: must be at least 1, not 0"),
         ("tokens: 24", "tokens: 4097", "20:37: $.gates.careful.stream.tokens: must be at most 4096, not 4097"),
@@ -198,7 +232,7 @@ def test_a_cascade_without_any_gates_is_told_to_add_one():
 def test_a_missing_pool_is_one_problem():
     assert problems("models:", "pool:") == [
         "p:1:1: $.models: is missing; add it",
-        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, overrides, routes, version",
+        "p:4:1: $.pool: unknown key; known are constraints, description, gates, models, name, overrides, routes, sessions, version",
     ]
 
 

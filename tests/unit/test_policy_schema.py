@@ -44,6 +44,8 @@ def test_the_schema_accepts_what_the_loader_accepts(path):
         {"constraints": {"relax": ["price"]}},
         {"gates": {"careful": {"accept_at": 0.7}}},
         {"gates": {"careful": {"accept_at": -1, "confidence": {"score": "entropy"}}}},
+        {"gates": {"careful": {"accept_at": 1.5, "confidence": {"score": "agreement"}, "stream": {"judge": "full"}}}},
+        {"gates": {"careful": {"accept_at": 0.5, "confidence": {"of": "all"}}}},
     ],
 )
 def test_the_schema_refuses_shapes_that_the_loader_refuses(change):

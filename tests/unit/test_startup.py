@@ -124,8 +124,27 @@ def test_a_source_folder_beside_the_configuration(config, tmp_path):
 def test_a_rung_without_log_probabilities(config, provider):
     config["model_list"][0]["litellm_params"] = {"model": provider}
     (warning,) = found(config).warnings
-    assert warning.startswith(f"the ladder of model 'auto' judges 'small' on log-probabilities, which '{provider}' does not give; ")
-    assert warning.endswith("or set `unknown: escalate`")
+    assert warning == (
+        f"the gate 'sure' judges 'small' for model 'auto' on log-probabilities, which '{provider}' does not give, so every answer of it is "
+        "served without being judged; write `unknown: self_check` or `unknown: agreement` in the gate, so that the model is asked how sure "
+        "it is, or put a provider that gives them on this rung"
+    )
+
+
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("accept_at: -0.35, unknown: escalate", "goes on to the next rung, and is paid for in vain"),
+        ("accept_at: -0.35, unknown: self_check", None),
+        ("accept_at: -0.35, unknown: agreement, stream: {judge: full}", None),
+        ("confidence: {score: self_check}, accept_at: 0.7", None),
+    ],
+)
+def test_what_a_rung_without_log_probabilities_comes_to_is_the_gates_to_say(config, gate, said):
+    config["model_list"][0]["litellm_params"] = {"model": "anthropic/small"}
+    policy = parse_policy(POLICY.replace("confidence: {score: mean}, accept_at: -0.35", gate))
+    warnings = find(config, None, lambda _: policy).warnings
+    assert [said in warning for warning in warnings] == ([True] if said else [])
 
 
 @pytest.mark.parametrize(
@@ -178,7 +197,7 @@ def test_an_unknown_setting():
     assert caught.value.problems == (
         "callback_settings.cascade.classifier.within_ms: input should be greater than 0; it is 0 now",
         "callback_settings.cascade.polices: there is no such setting; the settings are "
-        "access, classifier, debug_headers, policies, reload_seconds, seed, tokens",
+        "access, classifier, debug_headers, memory, policies, reload_seconds, seed, tokens",
     )
 
 

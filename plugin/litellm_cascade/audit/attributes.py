@@ -9,6 +9,7 @@ from __future__ import annotations
 ROUTE_SPAN = "cascade.route"
 CLASSIFY_SPAN = "cascade.classify"
 ATTEMPT_SPAN = "cascade.attempt"  # followed by the alias
+CONSULT_SPAN = "cascade.consult"  # followed by self_check or agreement
 
 REQUEST_ID = "cascade.request_id"
 ENDPOINT = "cascade.endpoint"
@@ -27,6 +28,7 @@ TASK = "cascade.task"
 TASK_PROBABILITY = "cascade.task.probability"
 COMPLEXITY = "cascade.complexity"
 TRUNCATED = "cascade.classifier.truncated"
+CLASSIFICATION_CACHED = "cascade.classification.cached"
 
 POLICY = "cascade.policy"
 POLICY_DIGEST = "cascade.policy.digest"
@@ -37,6 +39,9 @@ REASONS = "cascade.reasons"
 PROPENSITY = "cascade.propensity"
 HEDGE = "cascade.hedge"
 ENSEMBLE_BY = "cascade.ensemble.by"
+SESSION_ALIAS = "cascade.session.alias"
+SESSION_TURNS = "cascade.session.turns"
+SESSION_BOUND_TO = "cascade.session.bound_to"
 ALTERNATIVES = "cascade.alternatives"
 DECISION_CONFIDENCE = "cascade.decision_confidence"
 ESTIMATED_COST_USD = "cascade.estimate.cost_usd"  # of the alias that is asked first, alone
@@ -57,6 +62,7 @@ SCORE = "cascade.confidence.score"
 THRESHOLD = "cascade.confidence.threshold"
 CONFIDENCE_BAND = "cascade.confidence.band"
 CONFIDENCE_TOKENS = "cascade.confidence.tokens"
+CONSULT_CALLS = "cascade.consult.calls"
 COST_USD = "cascade.cost_usd"
 DROPPED = "cascade.dropped_parameters"
 
@@ -64,6 +70,7 @@ FINAL_ALIAS = "cascade.final_alias"
 ESCALATED = "cascade.escalated"
 VERDICT = "cascade.verdict"  # on the route: accept | abstain; absent when nobody answered
 ABSTAINED = "cascade.abstained"  # why
+CACHED = "cascade.cached"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
 FIRST_TOKEN_MS = "cascade.first_token_ms"  # noqa: S105 - no password

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.vocabulary import Attempt, Classification, Envelope, Outcome, Plan
+from litellm_cascade.vocabulary import Attempt, Classification, Consultation, Envelope, Outcome, Plan, Reason, Session, Usage
 
 Value = str | bool | int | float | tuple[str, ...] | None
 
@@ -55,6 +55,21 @@ class RequestTrace:
         self._attempts[rung] = span
         return span
 
+    def consult_started(self, rung: int, alias: str, kind: str) -> Span:
+        """A rung's model is asked again how sure it is."""
+        attempt = self._attempts.get(rung)
+        inside = trace.set_span_in_context(attempt, self._inside) if attempt is not None else self._inside
+        span = self._tracer.start_span(f"{name.CONSULT_SPAN} {kind}", context=inside, kind=SpanKind.CLIENT)
+        _set(span, {name.GEN_AI_OPERATION: "chat", name.GEN_AI_REQUEST_MODEL: alias, name.ALIAS: alias, name.RUNG: rung})
+        return span
+
+    def consult_ended(self, span: Span, consultation: Consultation) -> None:
+        """It has said how sure it is, or not."""
+        _set(span, _consultation_attributes(consultation))
+        if consultation.score is None:
+            span.set_status(Status(StatusCode.ERROR, "unknown"))
+        span.end()
+
     def attempt_ended(self, attempt: Attempt, *, ended_ns: int | None = None) -> None:
         """A rung is done with: answered, abandoned or failed."""
         span = self._attempts.get(attempt.rung)
@@ -70,7 +85,7 @@ class RequestTrace:
         if not self.route.is_recording():
             return
         _set(self.route, _outcome_attributes(outcome))
-        if outcome.alias is None:
+        if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)
 
@@ -99,6 +114,7 @@ def _classification_attributes(classification: Classification) -> dict[str, Valu
         name.TASK_PROBABILITY: classification.task_probability,
         name.COMPLEXITY: classification.complexity,
         name.TRUNCATED: classification.truncated,
+        name.CLASSIFICATION_CACHED: classification.cached,
         name.DEGRADED: classification.degraded,
     }
 
@@ -126,7 +142,14 @@ def _plan_attributes(plan: Plan) -> dict[str, Value]:
         name.LANGUAGE: evidence.signals.language,
         name.TASK: evidence.classification.task,
         name.COMPLEXITY: evidence.classification.complexity,
+        **_session_attributes(evidence.session),
     }
+
+
+def _session_attributes(session: Session) -> dict[str, Value]:
+    """Nothing of a conversation that nothing is known of."""
+    values: dict[str, Value] = {name.SESSION_ALIAS: session.alias, name.SESSION_BOUND_TO: session.bound_to}
+    return values | ({name.SESSION_TURNS: session.turns} if session.turns else {})
 
 
 def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
@@ -143,10 +166,9 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
         name.LATE_REGRET_SCORE: attempt.late_regret,
         name.DECISION: judgement.verdict.value if judgement is not None else None,
         name.REASON: judgement.reason.value if judgement is not None else None,
-        name.GEN_AI_INPUT_TOKENS: usage.input_tokens if usage is not None else None,
-        name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens if usage is not None else None,
         name.COST_USD: attempt.cost_usd,
         name.DROPPED: attempt.dropped,
+        **_usage_attributes(usage),
     }
     confidence = judgement.confidence if judgement is not None else None
     if confidence is not None:
@@ -160,12 +182,29 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
     return values
 
 
+def _consultation_attributes(consultation: Consultation) -> dict[str, Value]:
+    return {
+        name.SCORE_NAME: consultation.kind,
+        name.SCORE: consultation.score,
+        name.CONSULT_CALLS: consultation.calls,
+        name.COST_USD: consultation.cost_usd,
+        **_usage_attributes(consultation.usage),
+    }
+
+
+def _usage_attributes(usage: Usage | None) -> dict[str, Value]:
+    if usage is None:
+        return {}
+    return {name.GEN_AI_INPUT_TOKENS: usage.input_tokens, name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens}
+
+
 def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
     return {
         name.FINAL_ALIAS: outcome.alias,
         name.ESCALATED: outcome.escalated,
         name.VERDICT: outcome.verdict.value if outcome.verdict is not None else None,
         name.ABSTAINED: outcome.abstained.value if outcome.abstained is not None else None,
+        name.CACHED: outcome.reason is Reason.CACHED,
         name.REASON: outcome.reason.value,
         name.ATTEMPTS: len(outcome.attempts),
         name.DEGRADED: outcome.degraded,

@@ -48,6 +48,14 @@ class WarmsUp(Protocol):
         """Load what is needed. Raises ``ClassifierError`` at start-up, where it is still cheap to mend."""
 
 
+@runtime_checkable
+class ReadsAPart(Protocol):
+    """A classifier that does not read all of a conversation. What it does not read cannot change what it believes."""
+
+    def reads(self, request: Request) -> str:
+        """The text that it reads."""
+
+
 class Silent:
     """The classifier ``none``: knows nothing, costs nothing, and is not a degradation because the operator chose it."""
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from litellm_cascade.classifiers.base import WarmsUp
+from litellm_cascade.classifiers.base import ReadsAPart, WarmsUp
 from litellm_cascade.classifiers.breaker import Breaker, Permit
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
@@ -79,6 +79,12 @@ class Guarded:
         """Load what is needed. The one thing that raises ``ClassifierError``: start-up is loud."""
         if isinstance(self._classifier, WarmsUp):
             await self._classifier.warm_up()
+
+    def reads(self, request: Request) -> tuple[str, ...]:
+        """All of the request's text that can change the answer: where the classifier does not say, every turn and who spoke."""
+        if isinstance(self._classifier, ReadsAPart):
+            return (self._classifier.reads(request),)
+        return tuple(part for turn in request.turns for part in (turn.role, turn.text))
 
     async def classify(self, request: Request) -> Classification:
         """What the classifier believes, or ``UNCLASSIFIED`` with the reason in ``degraded``."""

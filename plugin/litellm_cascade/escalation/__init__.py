@@ -1,14 +1,17 @@
 """4. Was the answer good enough? Pure judging, one state machine for whole answers and streams."""
 
+from litellm_cascade.escalation import prompts
+from litellm_cascade.escalation.agreement import agreement
 from litellm_cascade.escalation.asking_all import StreamedEnsemble, settle_ensemble
 from litellm_cascade.escalation.checks import CHECKS, Expectation
 from litellm_cascade.escalation.climbing import StreamedCascade
-from litellm_cascade.escalation.confidence import SCORES, measure
+from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
 from litellm_cascade.escalation.ensemble import EnsembleRun
 from litellm_cascade.escalation.judging import judge
-from litellm_cascade.escalation.record import Ask, Fail, Run, Serve
+from litellm_cascade.escalation.record import Ask, Consult, Fail, Run, Serve
 from litellm_cascade.escalation.run import CascadeRun, Step
 from litellm_cascade.escalation.rung import AnswerStream, Piece, Said, StreamUpstream
+from litellm_cascade.escalation.self_check import p_true
 from litellm_cascade.escalation.streaming import StreamedAnswer
 from litellm_cascade.escalation.tool_calls import ToolPiece
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
@@ -20,6 +23,7 @@ __all__ = [
     "AnswerStream",
     "Ask",
     "CascadeRun",
+    "Consult",
     "EnsembleRun",
     "Expectation",
     "Fail",
@@ -34,8 +38,13 @@ __all__ = [
     "StreamedEnsemble",
     "ToolPiece",
     "WholeUpstream",
+    "agreement",
+    "alternatives_for",
+    "features",
     "judge",
     "measure",
+    "p_true",
+    "prompts",
     "settle_ensemble",
     "settle_whole",
 ]

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litellm_cascade.errors import LateError
+from litellm_cascade.escalation.deadline import MILLISECOND
 from litellm_cascade.escalation.ensemble import EnsembleRun
 from litellm_cascade.escalation.record import Ask, Fail, Serve
 from litellm_cascade.escalation.rung import StreamUpstream
-from litellm_cascade.escalation.streaming import MILLISECOND, StreamedAnswer
+from litellm_cascade.escalation.streaming import StreamedAnswer
 from litellm_cascade.escalation.whole import Answer, Calls, WholeUpstream
 from litellm_cascade.vocabulary import Completion
 
@@ -25,7 +26,10 @@ async def settle_ensemble(run: EnsembleRun, upstream: WholeUpstream) -> Any:
 
     async def hear(ask: Ask, within_s: float) -> Completion:
         calls.start(ask)
-        answer = answers[ask.rung] = await calls.answer(ask.rung, within_s)
+        try:
+            answer = answers[ask.rung] = await calls.answer(ask.rung, within_s)
+        finally:
+            await calls.end(ask.rung)
         return answer.completion
 
     try:

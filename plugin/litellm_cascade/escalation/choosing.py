@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from litellm_cascade.escalation.confidence import END_OF_REASONING
+from litellm_cascade.escalation.confidence.parts import END_OF_REASONING
 from litellm_cascade.vocabulary import Completion, Turn
 
 AT_THE_ENDS = " \t\n*_`\"'.,;:!?"

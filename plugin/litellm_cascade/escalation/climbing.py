@@ -12,11 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from litellm_cascade.errors import LateError
+from litellm_cascade.escalation.consulting import settle_consults
+from litellm_cascade.escalation.deadline import MILLISECOND
 from litellm_cascade.escalation.record import Ask, Fail, Serve
 from litellm_cascade.escalation.regret import LateRegret
 from litellm_cascade.escalation.run import CascadeRun, Step
 from litellm_cascade.escalation.rung import Rung, Said, StreamUpstream
-from litellm_cascade.escalation.streaming import MILLISECOND, StreamedAnswer
+from litellm_cascade.escalation.streaming import StreamedAnswer
 from litellm_cascade.vocabulary import Gate, Reason
 
 
@@ -50,11 +52,11 @@ class StreamedCascade(StreamedAnswer):
             return self.run.failed(error)
         if self._judges == "off":
             return self.run.accepted_unjudged()
-        return self._judged(rung)
+        return await self._judged(rung)
 
-    def _judged(self, rung: Rung) -> Step:
+    async def _judged(self, rung: Rung) -> Step:
         judges, complete = self._judges, rung.is_complete
-        step = self.run.answered(rung.said.completion(), complete=complete)
+        step = await settle_consults(self.run, self.run.answered(rung.said.completion(), complete=complete), self._upstream)
         if judges != "nothing" and rung.begun_at is not None:
             self.run.held(rung.number, (asyncio.get_running_loop().time() - rung.begun_at) / MILLISECOND)
         gate = self.run.gate

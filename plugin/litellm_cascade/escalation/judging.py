@@ -18,7 +18,7 @@ def judge(gate: Gate, completion: Completion, *, complete: bool, expectation: Ex
     defect, unchecked = find_defect(subject, gate.also_escalate) if gate.also_escalate else (None, ())
     if defect is not None:
         return Judgement(verdict=Verdict.ESCALATE, reason=defect, confidence=confidence, degraded=unchecked)
-    judgement = _by_confidence(gate, confidence)
+    judgement = by_confidence(gate, confidence)
     return replace(judgement, degraded=unchecked) if unchecked else judgement
 
 
@@ -28,7 +28,8 @@ def is_doubtful(abstention: Abstention, judgement: Judgement) -> bool:
     return judgement.reason is not Reason.LOW_CONFIDENCE or score is None or score < abstention.below
 
 
-def _by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
+def by_confidence(gate: Gate, confidence: Confidence) -> Judgement:
+    """Accept or escalate by the score alone; without one as the gate's ``unknown`` says."""
     if confidence.score is None:
         verdict = Verdict.ACCEPT if gate.unknown == "accept" else Verdict.ESCALATE
         return Judgement(verdict=verdict, reason=Reason.UNKNOWN_CONFIDENCE, confidence=confidence)

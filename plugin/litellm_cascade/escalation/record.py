@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from litellm_cascade.vocabulary import Attempt, Decision, Gate, Judgement, Outcome, Reason, Turn, Usage, Verdict
+from litellm_cascade.vocabulary import Attempt, Completion, Consultation, Decision, Gate, Judgement, Outcome, Reason, Turn, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,18 @@ class Ask:
     beside: Ask | None = None
     spare: bool = False
     judges: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consult:
+    """Ask the rung's model again how sure it is of what it said, and report the score with ``consulted``."""
+
+    rung: int
+    alias: str
+    kind: str  # self_check | agreement
+    completion: Completion
+    complete: bool  # False: the completion is the held part of a stream
+    gate: Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,10 @@ class Run:
             first_token_ms=self._first_token_ms,
         )
 
+    def noted(self, rung: int, consultation: Consultation) -> None:
+        """Note what asking a rung's model again has come to."""
+        self._amend(rung, consultations=(*self._attempts[rung].consultations, consultation))
+
     def forget(self) -> None:
         """Let go of what the request and the answers said: nothing will be judged any more."""
 
@@ -97,10 +113,15 @@ class Run:
 
     def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:
         self._amend(rung, error=type(error).__name__, **changes)
-        self._degraded.append(f"{self._attempts[rung].alias}_{'late' if isinstance(error, TimeoutError) else 'failed'}")
+        self._degraded.append(f"{self._attempts[rung].alias}_{how(error)}")
 
     def _amend(self, rung: int, **changes: object) -> None:
         self._attempts[rung] = replace(self._attempts[rung], **changes)  # type: ignore[arg-type]
+
+
+def how(error: Exception) -> str:
+    """In a word."""
+    return "late" if isinstance(error, TimeoutError) else "failed"
 
 
 def failure(error: Exception) -> Judgement:

@@ -1,8 +1,9 @@
 """One request's way up its ladder, as a state machine without input or output.
 
 Whoever drives it (the proxy, a replay, a simulation; whole answers and streams alike) asks the rung it names and reports what came
-of it: ``answered`` or ``failed``. The run says what to do next: ``Ask`` another rung, ``Serve`` one that answered, or ``Fail``. Where the
-policy hedges, an ``Ask`` also names the rung above, to be started at once; what that one says is reported when it is asked for.
+of it: ``answered`` or ``failed``. The run says what to do next: ``Ask`` another rung, ``Consult`` the one that answered (and report
+``consulted``), ``Serve`` one that answered, or ``Fail``. Where the policy hedges, an ``Ask`` also names the rung above, to be started at
+once; what that one says is reported when it is asked for.
 """
 
 from __future__ import annotations
@@ -12,9 +13,20 @@ from dataclasses import replace
 from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation.carrying import carried
 from litellm_cascade.escalation.checks import Expectation, is_empty
-from litellm_cascade.escalation.judging import NOTHING_EXPECTED, is_doubtful, judge
-from litellm_cascade.escalation.record import Ask, Fail, Run, Serve, failure
-from litellm_cascade.vocabulary import Abstention, Attempt, Completion, Decision, Judgement, Reason, Turn, Verdict
+from litellm_cascade.escalation.judging import NOTHING_EXPECTED, by_confidence, is_doubtful, judge
+from litellm_cascade.escalation.record import Ask, Consult, Fail, Run, Serve, failure, how
+from litellm_cascade.vocabulary import (
+    Abstention,
+    Attempt,
+    Completion,
+    Confidence,
+    Decision,
+    Gate,
+    Judgement,
+    Reason,
+    Turn,
+    Verdict,
+)
 
 Step = Ask | Serve | Fail
 
@@ -31,6 +43,8 @@ class CascadeRun(Run):
         self._hedges = decision.hedge
         self._carries_over = decision.carry_over
         self._empty: set[int] = set()  # rungs that answered with nothing
+        self._draft: Completion | None = None  # the whole answer that is being judged, where it may be carried over
+        self._consults: list[Consult] = []  # what may still be asked of the rung that answered last, the next one at the end
 
     @property
     def on_last_rung(self) -> bool:
@@ -45,19 +59,21 @@ class CascadeRun(Run):
         """Ask the lowest rung."""
         return self._ask_next()
 
-    def answered(self, completion: Completion, *, complete: bool = True) -> Step:
-        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next one, or abstain."""
+    def answered(self, completion: Completion, *, complete: bool = True) -> Consult | Step:
+        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next, ask it how sure it is, or abstain."""
         if complete and is_empty(completion):
             self._empty.add(self.rung)
-        judgement = self._judge(completion, complete=complete)
-        self._amend(self.rung, judgement=judgement)
-        self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
-        draft = carried(completion, judgement) if self._carries_over and complete else ()
-        if judgement.verdict is Verdict.ESCALATE:
-            return self._ask_next(draft)
-        if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
-            return self._abstain(self._abstention, judgement.reason, draft)
-        return self._serve(self.rung, judgement.reason)
+        self._draft = completion if complete and self._carries_over else None
+        self._consults = self._consults_about(completion, complete=complete)
+        return self._judged(self._judge(completion, complete=complete))
+
+    def consulted(self, score: float | None, error: Exception | None = None) -> Consult | Step:
+        """The model was asked again, and is this sure (0..1). None: that cannot be told, because of the ``error`` where there is one."""
+        asked = self._consults.pop()
+        if score is None:
+            self._degraded.append(f"{asked.alias}_{asked.kind}_{'unclear' if error is None else how(error)}")
+        threshold = asked.gate.accept_at if asked.kind == asked.gate.score else asked.gate.consulting.accept_at
+        return self._judged(by_confidence(asked.gate, Confidence(name=asked.kind, score=score, threshold=threshold)))
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
@@ -82,8 +98,8 @@ class CascadeRun(Run):
         return answered[-1].rung if answered else None
 
     def forget(self) -> None:
-        """Let go of what the request said."""
-        self._expectation = NOTHING_EXPECTED
+        """Let go of what the request and its answers said."""
+        self._expectation, self._draft, self._consults = NOTHING_EXPECTED, None, []
 
     def _is_below_another(self, rung: int) -> bool:
         return rung + 1 < len(self._ladder)
@@ -104,13 +120,41 @@ class CascadeRun(Run):
         return Ask(above, self._ladder[above], spare=True)
 
     def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
-        if self.gate is None or not self.judges(self.rung):
+        gate = self._gate_here
+        if gate is None:
             return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        if not self.on_last_rung or self._abstention is None:
-            return judge(self.gate, completion, complete=complete, expectation=self._expectation)
-        last = replace(self.gate, accept_at=self._abstention.below)
-        judgement = judge(last, completion, complete=complete, expectation=self._expectation)
-        return replace(judgement, verdict=Verdict.ABSTAIN) if judgement.verdict is Verdict.ESCALATE else judgement
+        return judge(gate, completion, complete=complete, expectation=self._expectation)
+
+    def _judged(self, judgement: Judgement) -> Consult | Step:
+        if self._abstention is not None and self.on_last_rung and judgement.verdict is Verdict.ESCALATE:
+            judgement = replace(judgement, verdict=Verdict.ABSTAIN)
+        self._amend(self.rung, judgement=judgement)
+        self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
+        if judgement.reason is Reason.UNKNOWN_CONFIDENCE and self._consults:
+            return self._consults[-1]
+        draft = carried(self._draft, judgement) if self._draft is not None else ()
+        if judgement.verdict is Verdict.ESCALATE:
+            return self._ask_next(draft)
+        if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
+            return self._abstain(self._abstention, judgement.reason, draft)
+        return self._serve(self.rung, judgement.reason)
+
+    def _consults_about(self, completion: Completion, *, complete: bool) -> list[Consult]:
+        gate = self._gate_here
+        if gate is None or (is_empty(completion) and not completion.reasoning):
+            return []  # of nothing nobody can be sure
+        alias = self._ladder[self.rung]
+        return [
+            Consult(rung=self.rung, alias=alias, kind=kind, completion=completion, complete=complete, gate=gate)
+            for kind in reversed(gate.consulting.kinds)
+        ]
+
+    @property
+    def _gate_here(self) -> Gate | None:
+        """The gate for the rung that was asked last; the last rung is held against the line of abstention. None: it is not judged."""
+        if self.gate is None or not self.judges(self.rung):
+            return None
+        return replace(self.gate, accept_at=self._abstention.below) if self.on_last_rung and self._abstention is not None else self.gate
 
     def _abstain(self, abstention: Abstention, reason: Reason, draft: tuple[Turn, ...]) -> Step:
         """Even the last rung is not good enough."""

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from litellm_cascade.escalation.consulting import Consultant
 from litellm_cascade.escalation.record import Ask
 from litellm_cascade.escalation.tool_calls import ToolPiece, assembled
 from litellm_cascade.vocabulary import Completion, TokenLogprob, Usage
@@ -39,7 +40,7 @@ class AnswerStream(Protocol):
         """Close the stream and have the provider's part of it billed. Called at most once, and not on a stream that was read to its end."""
 
 
-class StreamUpstream(Protocol):
+class StreamUpstream(Consultant, Protocol):
     """What the edge provides."""
 
     async def open(self, ask: Ask) -> AnswerStream: ...
@@ -54,6 +55,7 @@ class Said:
         self.outputs = 0
         self.finish_reason: str | None = None
         self._text: list[str] = []
+        self._reasoning: list[str] = []
         self._tool_calls: list[ToolPiece] = []
         self._refused = False
         self._tokens: list[TokenLogprob] = []
@@ -71,6 +73,7 @@ class Said:
     def add(self, piece: Piece) -> None:
         """One more."""
         self._text.append(piece.text)
+        self._reasoning.append(piece.reasoning)
         self._tool_calls.extend(piece.tool_calls)
         self._refused = self._refused or piece.refused
         self._tokens.extend(piece.tokens)
@@ -81,6 +84,7 @@ class Said:
         """As an answer that can be judged."""
         return Completion(
             text="".join(self._text),
+            reasoning="".join(self._reasoning),
             tool_calls=assembled(self._tool_calls),
             refused=self._refused,
             tokens=tuple(self._tokens) if self._tokens else None,

@@ -14,11 +14,11 @@ from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
 from typing import Any
 
+from litellm_cascade.escalation.deadline import MILLISECOND
 from litellm_cascade.escalation.record import Ask, Run
 from litellm_cascade.escalation.regret import LateRegret
 from litellm_cascade.escalation.rung import Rung, StreamUpstream
 
-MILLISECOND = 1e-3
 UNREAD_SECONDS = 10.0
 """A settled stream of which nobody has begun to read after this long has lost its client: some hosts let go of such a stream unclosed."""
 

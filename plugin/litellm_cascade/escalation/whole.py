@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litellm_cascade.errors import LateError
+from litellm_cascade.escalation.consulting import Consultant, settle_consults
+from litellm_cascade.escalation.deadline import MILLISECOND
 from litellm_cascade.escalation.record import Ask, Fail
 from litellm_cascade.escalation.run import CascadeRun, Step
 from litellm_cascade.vocabulary import Completion
-
-MILLISECOND = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Answer:
     completion: Completion
 
 
-class WholeUpstream(Protocol):
+class WholeUpstream(Consultant, Protocol):
     """What the edge provides."""
 
     async def ask(self, ask: Ask) -> Answer: ...
@@ -52,45 +52,42 @@ async def _ask(run: CascadeRun, step: Ask, calls: Calls, answers: dict[int, Answ
         calls.start(step.beside)
     try:
         answer = answers[step.rung] = await calls.answer(step.rung, within_s)
-        return run.answered(answer.completion)
+        return await settle_consults(run, run.answered(answer.completion), calls.upstream)
     except Exception as error:  # noqa: BLE001 - whatever a provider raises is the run's to judge
         return run.failed(error)
+    finally:
+        await calls.end(step.rung)
 
 
 class Calls:
     """The calls of one request that are under way, by rung; each is told once that it ended."""
 
     def __init__(self, upstream: WholeUpstream) -> None:
-        self._upstream = upstream
+        self.upstream = upstream
         self._under_way: dict[int, asyncio.Task[Answer]] = {}
 
     def start(self, ask: Ask) -> None:
         """Ask a rung, unless it is being asked already."""
         if ask.rung not in self._under_way:
-            self._under_way[ask.rung] = asyncio.ensure_future(self._upstream.ask(ask))
+            self._under_way[ask.rung] = asyncio.ensure_future(self.upstream.ask(ask))
 
     async def answer(self, rung: int, within_s: float | None) -> Answer:
-        """What the rung says within so many seconds from now; else LateError. Then its call is over.
-
-        Not ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with the result.
-        """
-        try:
-            asking = self._under_way[rung]
-            await asyncio.wait({asking}, timeout=within_s)
-            if not asking.done():
-                raise LateError
-            return asking.result()
-        finally:
-            await self._end(rung)
+        """What the rung says within so many seconds from now; else LateError. Not ``deadline.within``: others may wait for it later."""
+        asking = self._under_way[rung]
+        await asyncio.wait({asking}, timeout=within_s)
+        if not asking.done():
+            raise LateError
+        return asking.result()
 
     async def cancel(self) -> None:
         """End the calls that nobody waits for."""
-        await asyncio.gather(*(self._end(rung) for rung in list(self._under_way)))
+        await asyncio.gather(*(self.end(rung) for rung in list(self._under_way)))
 
-    async def _end(self, rung: int) -> None:
+    async def end(self, rung: int) -> None:
+        """The rung is done with: its call is cancelled where it is still under way."""
         call = self._under_way.pop(rung)
         call.cancel()
         try:
             await asyncio.gather(call, return_exceptions=True)
         finally:
-            self._upstream.ended(rung)
+            self.upstream.ended(rung)

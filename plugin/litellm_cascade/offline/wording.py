@@ -10,14 +10,35 @@ from litellm_cascade.offline.plainly import shown
 from litellm_cascade.policy.targets import Ladder
 from litellm_cascade.vocabulary import Abstention, Decision, Gate
 
-_SCORES = {
+_NATS = {
     "mean": ("the mean of the log-probabilities", "a typical token has a probability of"),
     "min": ("the smallest of the log-probabilities", "no token has a probability below"),
     "sum": ("the sum of the log-probabilities", "the text as a whole has a probability of"),
+    "quantile": ("the {q:g} quantile of the log-probabilities", "all but the least certain tokens have a probability of"),
+    "lowest_group": (
+        "the lowest mean over {window} neighbours of the log-probabilities",
+        "a typical token of the least certain passage has a probability of",
+    ),
 }
-_TOKENS = {"all": "all tokens", "answer": "the answer's tokens", "reasoning_and_answer": "the tokens of reasoning and answer"}
-_TOLD = {"name", "score", "of", "accept_at", "unknown", "also_escalate", "abstain", "stream", "whole_within_ms", "first_chunk_within_ms"}
-
+_FRACTIONS = {
+    "margin": "the mean lead of the likeliest alternative over the next, in probability,",
+    "entropy": "1 minus the mean entropy of the alternatives, where even chances are 1,",
+}
+_CONSULTED = {
+    "self_check": "the model, asked whether its answer is right, says so with a probability of at least {bound:g}",
+    "agreement": "at least {bound:.0%} of {samples} further answers of the model come to the same end",
+}
+_TOKENS = {
+    "all": "all tokens",
+    "answer": "the answer's tokens",
+    "reasoning_and_answer": "the tokens of reasoning and answer",
+    "tool_arguments": "the tokens of the arguments of tool calls",
+    "json_values": "the tokens of the values of JSON",
+}
+_TOLD = {
+    *("name", "score", "of", "q", "window", "accept_at", "unknown", "consulting", "also_escalate", "abstain", "stream"),
+    *("whole_within_ms", "first_chunk_within_ms"),
+}
 _DEFECTS = {
     "empty": "is empty",
     "truncated": "is truncated",
@@ -36,14 +57,13 @@ def listed(words: Iterable[str], last: str = "and") -> str:
 
 def gate_sentences(gate: Gate) -> Iterator[str]:
     """A gate, one sentence for each thing it says; a setting that has no sentence yet, as it is written."""
-    yield _score_sentence(gate)
+    yield f"An answer is served when {_condition(gate)}."
     if gate.also_escalate:
         defects = listed((_DEFECTS.get(name, name) for name in sorted(gate.also_escalate)), "or")
         yield f"An answer that {defects} goes on to the next rung whatever it scores."
     if gate.abstain is not None:
         yield _abstention_sentence(gate.abstain)
-    unknown = "is served" if gate.unknown == "accept" else "goes on to the next rung" if gate.unknown == "escalate" else gate.unknown
-    yield f"An answer without log-probabilities {unknown}."
+    yield from _unknown_sentences(gate)
     yield _stream_sentence(gate)
     yield (
         f"A rung without a whole answer after {gate.whole_within_ms / 1000:g} s, or without the first chunk of a stream after "
@@ -61,7 +81,8 @@ def next_sentences(decision: Decision) -> tuple[str, ...]:
     *judged, last = decision.ladder
     if not judged:
         return (f"{last} is asked, and its answer is served without being judged.",)
-    first = f"{judged[0]} is asked, with log-probabilities. Its answer is judged at the gate{_called(decision.gate)}."
+    asked = "asked" if decision.gate and decision.gate.score in _CONSULTED else "asked, with log-probabilities"
+    first = f"{judged[0]} is {asked}. Its answer is judged at the gate{_called(decision.gate)}."
     then = (f"If it does not pass, {alias} is asked and judged in the same way." for alias in judged[1:])
     return (
         first,
@@ -104,13 +125,28 @@ def _called(gate: Gate | None) -> str:
     return f" {gate.name!r}" if gate else ""
 
 
-def _score_sentence(gate: Gate) -> str:
-    score, meaning = _SCORES.get(gate.score, (f"{gate.score}", None))
-    over = _TOKENS.get(gate.of, gate.of)
-    bound = f"{gate.accept_at:g}"
-    if meaning is not None:
-        bound += f" nats ({meaning} {exp(gate.accept_at):.2g})"
-    return f"An answer is served when {score} of {over} is at least {bound}."
+def _condition(gate: Gate) -> str:
+    bound, over = gate.accept_at, _TOKENS.get(gate.of, gate.of)
+    if gate.score in _CONSULTED:
+        return _consulted(gate, gate.score, bound)
+    if gate.score in _NATS:
+        score, meaning = _NATS[gate.score]
+        score = score.format(q=gate.q, window=gate.window)
+        return f"{score} of {over} is at least {bound:g} nats ({meaning} {exp(bound):.2g})"
+    return f"{_FRACTIONS.get(gate.score, gate.score)} over {over} is at least {bound:g}"
+
+
+def _consulted(gate: Gate, kind: str, bound: float) -> str:
+    return _CONSULTED[kind].format(bound=bound, samples=gate.consulting.samples)
+
+
+def _unknown_sentences(gate: Gate) -> Iterator[str]:
+    unscored = "An answer that nothing can be told of" if gate.score in _CONSULTED else "An answer without log-probabilities"
+    for kind in gate.consulting.kinds:
+        if kind != gate.score:
+            yield f"{unscored} is served when {_consulted(gate, kind, gate.consulting.accept_at)}."
+        unscored = f"If nothing can be told of an answer in that way within {gate.consulting.within_ms / 1000:g} s, it"
+    yield f"{unscored} {'is served' if gate.unknown == 'accept' else 'goes on to the next rung'}."
 
 
 def _abstention_sentence(abstention: Abstention) -> str:

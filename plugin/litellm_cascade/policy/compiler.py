@@ -32,6 +32,7 @@ def compile_document(document: Document, *, files: Mapping[int, NamedFile] | Non
                 name=route.name,
                 condition=compiled(route.when)[0] if route.when is not None else None,
                 chooser=route.chooser(kit),
+                sticks=route.stick if route.stick is not None else route.action != "send",
                 reason=f"when:{why}" if route.when is not None else why,
                 trace=(*looked_at, Step(name=route.name, outcome="matched", detail=why)),
             )

@@ -13,6 +13,7 @@ from litellm_cascade.policy.estimates import Estimator
 from litellm_cascade.policy.fitness import Fitness
 from litellm_cascade.policy.options import Choice, Chooser, InOrder, Option, Situation
 from litellm_cascade.policy.overrides import CHOICES, Admission, in_vain, override_reasons
+from litellm_cascade.policy.sessions import SESSION_NAMES, Stickiness
 from litellm_cascade.vocabulary import Band, Decision, Evidence, Gate, Step
 
 
@@ -23,6 +24,7 @@ class CompiledRoute:
     name: str
     condition: Condition | None
     chooser: Chooser
+    sticks: bool
     reason: str
     trace: tuple[Step, ...]
 
@@ -56,10 +58,13 @@ class Policy:
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)
+    _stickiness: Stickiness = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {route.name: route for route in self.routes})
         object.__setattr__(self, "_largest", self.document.largest)
+        asked = {alias: self.document.models[alias] for alias in self.aliases}
+        object.__setattr__(self, "_stickiness", Stickiness.of(self.document.sessions, asked, self._largest))
 
     @property
     def name(self) -> str:
@@ -77,6 +82,12 @@ class Policy:
         return tuple(dict.fromkeys(option.ladder for option in self._options if option.gate is not None))
 
     @property
+    def judged(self) -> tuple[tuple[str, Gate], ...]:
+        """Every rung whose answers are judged, with the gate that does; each pair once."""
+        cascades = [(option.ladder, option.gate) for option in self._options if option.gate is not None]
+        return tuple(dict.fromkeys((alias, gate) for ladder, gate in cascades for alias in ladder[:-1]))
+
+    @property
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
@@ -84,6 +95,11 @@ class Policy:
         beyond = (option.gate.abstain.large for option in self._options if option.gate is not None and option.gate.abstain is not None)
         asked = [alias for option in self._options for alias in option.ladder]
         return tuple(dict.fromkeys([*asked, *(alias for alias in (*judges, *beyond) if alias is not None), *clients]))
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what happened earlier in a conversation can change a decision."""
+        return self._stickiness.stick != "never" or bool(self.names & SESSION_NAMES)
 
     @property
     def _options(self) -> Sequence[Option]:
@@ -99,11 +115,21 @@ class Policy:
         evidence = self.admission.heed(evidence)
         first, failed = self._first_match(evidence)
         situation = self._situation(evidence)
-        route, choice = first, self._asked_for(first, situation) or first.choose(situation)
+        asked = self._asked_for(first, situation)
+        route, choice = first, asked or first.choose(situation)
         while choice.option.route is not None:  # ends: detours lead to later routes only
             route = self._by_name[choice.option.route]
             choice = choice.then(route.name, route.choose(situation))
+        if asked is None or len(choice.option.ladder) > 1:
+            choice = self._in_session(choice, situation, sticks=asked is None and first.sticks and route.sticks)
         return self._decision(first, route, choice, situation, failed)
+
+    def _in_session(self, choice: Choice, situation: Situation, *, sticks: bool) -> Choice:
+        """What the conversation so far makes of a choice."""
+        bound = self._stickiness.bound(choice, situation)
+        if bound is not None:
+            return bound
+        return self._stickiness.kept(choice, situation) if sticks else choice
 
     def limited_to(self, decision: Decision, aliases: Collection[str]) -> Decision:
         """The decision without the rungs that are not among ``aliases``; one of them must be. Without its judge an ensemble is one."""

@@ -12,6 +12,7 @@ from litellm_cascade.policy.gates import GateRule
 from litellm_cascade.policy.overrides import OverrideRule
 from litellm_cascade.policy.pool import TIERS, ModelCard
 from litellm_cascade.policy.routes import Route
+from litellm_cascade.policy.sessions import SessionRule
 from litellm_cascade.policy.strict import Label, Strict
 
 
@@ -28,6 +29,7 @@ class Document(Strict):
     gates: dict[Label, GateRule] = Field(default_factory=dict, description="When an answer of a cascade is good enough.")
     constraints: ConstraintRule = Field(default=ConstraintRule(), description="When nothing keeps to all that a request asks.")
     overrides: OverrideRule = Field(default=OverrideRule(), description="What clients may ask for themselves; nothing, unless it is said.")
+    sessions: SessionRule = Field(default=SessionRule(), description="Whether a conversation stays with the alias that answered it.")
 
     @field_validator("version", mode="before")
     @classmethod

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.strict import Strict
-from litellm_cascade.vocabulary import Abstention, Gate, StreamJudging
+from litellm_cascade.vocabulary import Abstention, Consulting, Gate, StreamJudging
 
 AlsoEscalate = Literal["empty", "truncated", "refused", "invalid_json", "invalid_tool_call", "language_mismatch"]
+Consulted = Literal["self_check", "agreement"]
+"""Scores that take further calls of the model."""
+Score = Literal["mean", "min", "sum", "quantile", "lowest_group", "margin", "entropy", Consulted]
+FRACTIONS = frozenset({"margin", "entropy", *get_args(Consulted)})
+"""Scores between 0 and 1; the others are log-probabilities in nats, at most 0."""
 
 
 class ConfidenceRule(Strict):
     """Which number says how sure the model was, and over which of its tokens."""
 
-    score: Literal["mean", "min", "sum"] = Field(
-        default="mean", description="Mean, smallest or sum of the tokens' log-probabilities, in nats (0 is certain)."
+    score: Score = Field(
+        default="mean",
+        description="How sure the model was. In nats, 0 is certain: mean, min, sum, quantile, lowest_group. Between 0 and 1, 1 is certain: "
+        "margin, entropy, and with further calls of the model self_check, agreement.",
     )
-    of: Literal["all", "answer", "reasoning_and_answer"] = Field(default="reasoning_and_answer", description="The tokens that are scored.")
+    of: Literal["all", "answer", "reasoning_and_answer", "tool_arguments", "json_values"] = Field(
+        default="reasoning_and_answer", description="The tokens that are scored."
+    )
+    q: float = Field(default=0.1, ge=0, le=1, description="Which quantile the score `quantile` takes.")
+    window: int = Field(default=16, ge=1, le=4096, description="How many neighbouring tokens the score `lowest_group` takes together.")
 
 
 class StreamRule(Strict):
@@ -45,20 +56,10 @@ class AbstainRule(Strict):
     below: float | None = Field(
         default=None,
         description="The last rung's answers that score less are doubtful, and those with a defect of also_escalate. Default: accept_at.",
-        json_schema_extra={"maximum": 0},
     )
     then: Literal["large", "flag", "error"] = Field(
         description="Ask the pool's largest alias too, unjudged; serve the answer with a header that says so; or answer with an error."
     )
-
-    @field_validator("below")
-    @classmethod
-    def _a_log_probability(cls, below: float | None) -> float | None:
-        if below is not None and below > 0:
-            raise PydanticCustomError(
-                "not_a_log_probability", "below is compared with a log-probability in nats, which is never above 0; write e.g. -1.5"
-            )
-        return below
 
     def over(self, accept_at: float, largest: str | None) -> Abstention:
         """The rule as the cascade uses it."""
@@ -66,31 +67,90 @@ class AbstainRule(Strict):
         return Abstention(below=below, then=self.then, large=largest if self.then == "large" else None)
 
 
+class ConsultRule(Strict):
+    """The further calls of the model behind `self_check` and `agreement`."""
+
+    accept_at: float = Field(
+        default=0.5, ge=0, le=1, description="Where `unknown` names one of the two: answers it gives this or more are served."
+    )
+    samples: int = Field(default=5, ge=1, le=20, description="How many more answers `agreement` asks for.")
+    max_tokens: int = Field(default=256, ge=1, le=4096, description="The most tokens of one of them.")
+    within_ms: float = Field(default=10_000.0, gt=0, description="Milliseconds for all calls of one kind together.")
+    failed: Literal["accept", "escalate"] = Field(
+        default="accept", description="Where `unknown` names one of the two: what to do when it comes to nothing."
+    )
+
+
+_SCORED_BY_A_FRACTION = {"properties": {"score": {"enum": sorted(FRACTIONS)}}, "required": ["score"]}
+
+
+def _within(**bounds: float) -> dict[str, Any]:
+    return {"properties": {"accept_at": bounds, "abstain": {"properties": {"below": bounds}}}}
+
+
+_RANGES: dict[str, Any] = {
+    "if": {"properties": {"confidence": _SCORED_BY_A_FRACTION}, "required": ["confidence"]},
+    "then": _within(minimum=0, maximum=1),
+    "else": _within(maximum=0),
+}
+"""What ``accept_at`` and ``abstain.below`` may be, for editors."""
+
+
 class GateRule(Strict):
     """One gate: a score, the value from which it is accepted, and what else counts."""
 
+    model_config = ConfigDict(json_schema_extra=_RANGES)
+
     confidence: ConfidenceRule = ConfidenceRule()
     accept_at: float = Field(
-        description="Answers scoring this or more are served; nats, at most 0, e.g. -0.35.", json_schema_extra={"maximum": 0}
+        description="Answers scoring this or more are served; in nats at most 0, e.g. -0.35, for the other scores between 0 and 1.",
     )
-    unknown: Literal["accept", "escalate"] = Field(
-        default="accept", description="What to do with an answer whose provider sends no log-probabilities."
+    unknown: Literal["accept", "escalate", Consulted] = Field(
+        default="accept",
+        description="What to do with an answer that has no score, as when its provider sends no log-probabilities: accept it, escalate, "
+        "or ask the model again (self_check, agreement).",
     )
+    consult: ConsultRule = ConsultRule()
     also_escalate: Annotated[tuple[AlsoEscalate, ...], Field(strict=False)] = Field(
         default=(), description="Answers that go on to the next rung whatever they score."
     )
     abstain: AbstainRule | None = Field(default=None, description="When even the last rung's answer is not good enough.")
-    stream: StreamRule = StreamRule()
+    stream: Annotated[StreamRule, Field(validate_default=True)] = StreamRule()
     deadline: DeadlineRule = DeadlineRule()
 
     @field_validator("accept_at")
     @classmethod
-    def _a_log_probability(cls, accept_at: float) -> float:
-        if accept_at > 0:
+    def _in_reach_of_the_score(cls, accept_at: float, info: ValidationInfo) -> float:
+        return _in_reach(accept_at, "accept_at", info.data.get("confidence"))
+
+    @field_validator("abstain")
+    @classmethod
+    def _doubt_in_reach_of_the_score(cls, abstain: AbstainRule | None, info: ValidationInfo) -> AbstainRule | None:
+        if abstain is not None and abstain.below is not None:
+            _in_reach(abstain.below, "below", info.data.get("confidence"))
+        return abstain
+
+    @field_validator("unknown")
+    @classmethod
+    def _another_way(cls, unknown: str, info: ValidationInfo) -> str:
+        confidence = info.data.get("confidence")
+        if confidence is not None and unknown == confidence.score:
             raise PydanticCustomError(
-                "not_a_log_probability", "accept_at is compared with a log-probability in nats, which is never above 0; write e.g. -0.35"
+                "not_another_way",
+                "{score} is the score already, and this says what to do when that comes to nothing; write accept, escalate or {other}",
+                {"score": unknown, "other": next(kind for kind in get_args(Consulted) if kind != unknown)},
             )
-        return accept_at
+        return unknown
+
+    @field_validator("stream")
+    @classmethod
+    def _whole_where_answers_are_compared(cls, stream: StreamRule, info: ValidationInfo) -> StreamRule:
+        confidence, unknown = info.data.get("confidence"), info.data.get("unknown")
+        if stream.judge == "prefix" and "agreement" in (unknown, confidence and confidence.score):
+            raise PydanticCustomError(
+                "no_answer_yet", "agreement compares whole answers, and a prefix has none yet; write stream: {judge: full} or {judge: off}"
+            )
+        return stream
 
     @field_validator("also_escalate")
     @classmethod
@@ -99,15 +159,43 @@ class GateRule(Strict):
 
     def named(self, name: str, *, largest: str | None = None) -> Gate:
         """The gate as the cascade uses it. ``largest``: the alias of the pool that answers when even the last rung is in doubt."""
+        consult = self.consult
+        kinds = tuple(kind for kind in (self.confidence.score, self.unknown) if kind in get_args(Consulted))
         return Gate(
             name=name,
             score=self.confidence.score,
             of=self.confidence.of,
+            q=self.confidence.q,
+            window=self.confidence.window,
             accept_at=self.accept_at,
-            unknown=self.unknown,
+            unknown=consult.failed if self.unknown in get_args(Consulted) else self.unknown,
+            consulting=Consulting(
+                kinds=kinds,
+                accept_at=consult.accept_at,
+                samples=consult.samples,
+                max_tokens=consult.max_tokens,
+                within_ms=consult.within_ms,
+            ),
             also_escalate=frozenset(self.also_escalate),
             abstain=self.abstain.over(self.accept_at, largest) if self.abstain is not None else None,
             stream=StreamJudging(judge=self.stream.judge, tokens=self.stream.tokens, within_ms=self.stream.within_ms),
             whole_within_ms=self.deadline.whole_ms,
             first_chunk_within_ms=self.deadline.first_chunk_ms,
         )
+
+
+def _in_reach(bound: float, name: str, confidence: ConfidenceRule | None) -> float:
+    """The bound, if the score can reach it. Without a valid score, which is told already, anything is."""
+    if confidence is not None and confidence.score in FRACTIONS and not 0 <= bound <= 1:
+        raise PydanticCustomError(
+            "not_a_fraction",
+            "{name} is compared with the score {score}, which lies between 0 and 1; write e.g. 0.7",
+            {"name": name, "score": confidence.score},
+        )
+    if confidence is not None and confidence.score not in FRACTIONS and bound > 0:
+        raise PydanticCustomError(
+            "not_a_log_probability",
+            "{name} is compared with a log-probability in nats, which is never above 0; write e.g. -0.35",
+            {"name": name},
+        )
+    return bound

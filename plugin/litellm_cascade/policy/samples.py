@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from litellm_cascade.policy.variables import DIMENSIONS, TASKS
-from litellm_cascade.vocabulary import UNCLASSIFIED, Caller, Classification, Endpoint, Envelope, Evidence, Signals
+from litellm_cascade.vocabulary import UNCLASSIFIED, Caller, Classification, Endpoint, Envelope, Evidence, Session, Signals
 
 UNKNOWN = Evidence(
     envelope=Envelope(request_id="", endpoint=Endpoint.CHAT, requested_model="auto", policy=""),
@@ -26,12 +26,14 @@ FULL = Evidence(
     signals=Signals(
         input_tokens=1_000_000,
         turns=40,
+        turn=18,
         modalities=("text", "image", "pdf"),
         attachments=3,
         mime_types=("application/pdf", "image/png"),
         markup=("xml", "json", "code", "sql"),
         tools=9,
         tool_results=9,
+        continues_tool_call=True,
         response_format="json_schema",
         temperature=1.0,
         language="en",
@@ -52,6 +54,7 @@ FULL = Evidence(
         truncated=True,
         degraded=("late",),
     ),
+    session=Session(alias="large", turns=17, bound_to="large"),
 )
 """A request with everything."""
 

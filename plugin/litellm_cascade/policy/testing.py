@@ -39,6 +39,7 @@ from litellm_cascade.vocabulary import (
     Evidence,
     Load,
     Overrides,
+    Session,
     Signals,
 )
 
@@ -67,6 +68,7 @@ class Given(Strict):
     classification: _given(Classification) | None = None  # type: ignore[valid-type]
     constraints: _given(Constraints) | None = None  # type: ignore[valid-type]
     overrides: _given(Overrides) | None = None  # type: ignore[valid-type]
+    session: _given(Session) | None = None  # type: ignore[valid-type]
     load: Mapping[str, _given(Load)] = Field(default_factory=dict, description="By alias; an alias that is left out is idle.")  # type: ignore[valid-type]
     direct_only: str | None = Field(default=None, description="Why the request cannot pass through a cascade.")
 
@@ -82,6 +84,7 @@ class Given(Strict):
             load={alias: Load(**_written(given)) for alias, given in self.load.items()},
             direct_only=self.direct_only,
             overrides=Overrides(**_written(self.overrides)),
+            session=Session(**_written(self.session)),
         )
 
 

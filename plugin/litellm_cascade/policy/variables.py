@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from litellm_cascade.policy.loads import LOAD
-from litellm_cascade.vocabulary import Caller, Classification, Envelope, Evidence, Load, Signals
+from litellm_cascade.vocabulary import Caller, Classification, Envelope, Evidence, Load, Session, Signals
 
 TASKS = (
     "Brainstorming",
@@ -36,7 +36,7 @@ DIMENSIONS = ("creativity_scope", "reasoning", "contextual_knowledge", "number_o
 """The complexity dimensions of the same model; each always has a value, 0.0 when unknown."""
 
 _ALWAYS_THERE = {"task_probabilities": dict.fromkeys(TASKS, 0.0), "dimensions": dict.fromkeys(DIMENSIONS, 0.0)}
-_HIDDEN = frozenset({"key_hash", "request_id", "policy", "digest", "took_ms"})
+_HIDDEN = frozenset({"key_hash", "request_id", "policy", "digest", "took_ms", "cached", "session.degraded"})
 """What identifies one request or one key: a rule on it could not be read, and would differ between two equal requests."""
 
 _LARGEST_WHOLE = 10**15
@@ -94,7 +94,12 @@ def _variable(root: str, part: str, field: Field[Any]) -> Variable:
     return Variable(name=f"{root}.{field.name}", type=kind.type, neutral=neutral, read=read)
 
 
-_ROOTS = (("request", "envelope", Envelope), ("caller", "caller", Caller), ("signals", "signals", Signals))
+_ROOTS = (
+    ("request", "envelope", Envelope),
+    ("caller", "caller", Caller),
+    ("signals", "signals", Signals),
+    ("session", "session", Session),
+)
 _BELIEF = ("classification", "classification", Classification)
 
 VARIABLES: Mapping[str, Variable] = MappingProxyType(
@@ -102,7 +107,7 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
         f"{root}.{field.name}": _variable(root, part, field)
         for root, part, noun in (*_ROOTS, _BELIEF)
         for field in fields(noun)
-        if field.name not in _HIDDEN
+        if not {field.name, f"{root}.{field.name}"} & _HIDDEN
     }
 )
 """Every name, from ``request.endpoint`` to ``classification.degraded``."""

@@ -26,7 +26,15 @@ def to_completion(response: Any) -> Completion:
     )
 
 
-def to_piece(chunk: Any, *, keep_logprobs: bool) -> Piece:
+def first_token(response: Any) -> tuple[str, list[tuple[str, float]]]:
+    """How an answer begins: its text, and the (token, log-probability) alternatives of its first token, if any came."""
+    choice = response.choices[0]
+    entries = _field(getattr(choice, "logprobs", None), "content") or ()
+    others = [other for entry in entries[:1] for other in _field(entry, "top_logprobs") or (entry,)]
+    return getattr(choice.message, "content", None) or "", [(_field(other, "token") or "", _field(other, "logprob")) for other in others]
+
+
+def to_piece(chunk: Any, *, alternatives: int | None) -> Piece:
     """What a chunk adds, with a copy of the chunk as payload: LiteLLM keeps the original for the small model's own bill."""
     choices = getattr(chunk, "choices", None) or ()
     deltas = [choice.delta for choice in choices if getattr(choice, "delta", None) is not None]
@@ -36,7 +44,7 @@ def to_piece(chunk: Any, *, keep_logprobs: bool) -> Piece:
     refused = any(_field(delta, "refusal") for delta in deltas)
     has_output = bool(text or reasoning or refused or any(getattr(delta, "tool_calls", None) for delta in deltas))
     return Piece(
-        payload=_dressed_chunk(chunk, choices, keep_logprobs=keep_logprobs),
+        payload=_dressed_chunk(chunk, choices, alternatives),
         text=text,
         reasoning=reasoning,
         tool_calls=tool_calls,
@@ -55,9 +63,10 @@ def to_usage(usage: Any) -> Usage | None:
     return Usage(input_tokens=getattr(usage, "prompt_tokens", 0) or 0, output_tokens=getattr(usage, "completion_tokens", 0) or 0)
 
 
-def dressed(response: Any, *, keep_logprobs: bool) -> ModelResponse:
-    """The served answer as the virtual model's own.
+def dressed(response: Any, *, alternatives: int | None) -> ModelResponse:
+    """The served answer as the virtual model's own, with as many alternatives per token as the client asked for.
 
+    None: it asked for no log-probabilities, and sees none, whatever the judging took.
     A fresh object with its own hidden parameters and without the provider's ``usage.cost``: LiteLLM has billed the inner call already,
     and would bill what it finds here a second time. The cost of nothing is said, so that LiteLLM does not go looking for a price.
     """
@@ -66,7 +75,7 @@ def dressed(response: Any, *, keep_logprobs: bool) -> ModelResponse:
         created=response.created,
         model=response.model,
         system_fingerprint=getattr(response, "system_fingerprint", None),
-        choices=[_dressed_choice(choice, keep_logprobs=keep_logprobs) for choice in response.choices],
+        choices=[_dressed_choice(choice, alternatives) for choice in response.choices],
         hidden_params={"response_cost": 0.0},
     )
     usage = getattr(response, "usage", None)
@@ -75,23 +84,35 @@ def dressed(response: Any, *, keep_logprobs: bool) -> ModelResponse:
     return fresh
 
 
-def _dressed_choice(choice: Any, *, keep_logprobs: bool) -> Any:
-    if keep_logprobs or getattr(choice, "logprobs", None) is None:
+def _dressed_choice(choice: Any, alternatives: int | None) -> Any:
+    if getattr(choice, "logprobs", None) is None:
         return choice
-    bare = choice.model_copy()
-    bare.logprobs = None
-    return bare
+    copy = choice.model_copy()
+    copy.logprobs = _trimmed(choice.logprobs, alternatives)
+    return copy
 
 
-def _dressed_chunk(chunk: Any, choices: Iterable[Any], *, keep_logprobs: bool) -> Any:
+def _dressed_chunk(chunk: Any, choices: Iterable[Any], alternatives: int | None) -> Any:
     copy = chunk.model_copy()
     copy.choices = [choice.model_copy() for choice in choices]
-    if not keep_logprobs:
-        for choice in copy.choices:
-            choice.logprobs = None
+    for choice in copy.choices:
+        choice.logprobs = _trimmed(getattr(choice, "logprobs", None), alternatives)
     if getattr(copy, "usage", None) is not None:
         copy.usage = _without_cost(copy.usage)
     return copy
+
+
+def _trimmed(logprobs: Any, alternatives: int | None) -> Any:
+    """Log-probabilities with no more alternatives than these; None without any. The provider's own object stays as it is."""
+    content = _field(logprobs, "content")
+    if alternatives is None or not content:
+        return None if alternatives is None else logprobs
+    fewer = [_with(entry, top_logprobs=list(_field(entry, "top_logprobs") or ())[:alternatives]) for entry in content]
+    return _with(logprobs, content=fewer)
+
+
+def _with(value: Any, **changes: Any) -> Any:
+    return {**value, **changes} if isinstance(value, dict) else value.model_copy(update=changes)
 
 
 def _without_cost(usage: Any) -> Any:
@@ -119,8 +140,8 @@ def _tokens(logprobs: Any) -> Iterator[TokenLogprob]:
     for entry in _field(logprobs, "content") or ():
         logprob = _field(entry, "logprob")
         if isinstance(logprob, (int, float)):
-            top = tuple(float(_field(other, "logprob")) for other in _field(entry, "top_logprobs") or ())
-            yield TokenLogprob(_field(entry, "token") or "", float(logprob), top)
+            top = sorted((float(_field(other, "logprob")) for other in _field(entry, "top_logprobs") or ()), reverse=True)
+            yield TokenLogprob(_field(entry, "token") or "", float(logprob), tuple(top))
 
 
 def _field(value: Any, name: str) -> Any:

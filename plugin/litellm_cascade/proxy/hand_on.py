@@ -1,4 +1,4 @@
-"""For ``make bench-overhead``: the floor under any cascade that asks its rungs through LiteLLM's router. Asks ``small``, decides nothing."""
+"""For ``make bench-overhead``: the floor under a cascade that asks its rungs through LiteLLM's router. Asks ``small``, decides nothing."""
 
 from __future__ import annotations
 

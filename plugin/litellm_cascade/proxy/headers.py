@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from litellm_cascade.journey import Journey
-from litellm_cascade.vocabulary import Confidence, Outcome
+from litellm_cascade.vocabulary import Confidence, Outcome, Reason
 
 PREFIX = "x-cascade-"
 
@@ -22,6 +22,8 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         "reason": outcome.reason.value,
         "abstained": outcome.abstained.value if outcome.abstained is not None else "",
     }
+    if outcome.reason is Reason.CACHED:
+        told["cached"] = "true"
     if everything:
         told |= {
             "route": decision.route,

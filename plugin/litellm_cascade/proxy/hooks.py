@@ -35,12 +35,12 @@ class CascadeCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not typ
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, request_headers: dict[str, str] | None = None
     ) -> dict[str, str] | None:
         """Before the headers go out: what became of it."""
-        return await runtime().headers(data)
+        return await runtime().headers(data, response)
 
     @guarded
     async def async_log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
         """After a call: its usage and cost; and whether its client has left."""
-        await runtime().logged(kwargs, start_time, end_time)
+        await runtime().logged(kwargs, response_obj, start_time, end_time)
 
     @guarded
     async def async_post_call_failure_hook(

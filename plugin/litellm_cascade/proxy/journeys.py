@@ -15,6 +15,7 @@ from typing import Any
 
 from litellm_cascade.escalation import StreamedAnswer
 from litellm_cascade.journey import Journey
+from litellm_cascade.proxy.conversations import Conversation
 from litellm_cascade.vocabulary import Reason
 
 TOKEN = "cascade_journey"  # noqa: S105 - a key in the metadata, not a secret
@@ -33,6 +34,7 @@ class Underway:
 
     journey: Journey
     wants_logprobs: bool
+    conversation: Conversation = field(default_factory=Conversation)
     stream: StreamedAnswer | None = None
     dropped: tuple[str, ...] = ()  # parameters of a request that is sent straight to an alias which refuses them
     failure: Exception | None = None  # what the cascade raised

@@ -10,7 +10,7 @@ import litellm
 from litellm.constants import DEFAULT_CHAT_COMPLETION_PARAM_VALUES
 
 CANDIDATES = frozenset(DEFAULT_CHAT_COMPLETION_PARAM_VALUES) - {
-    *("messages", "model", "stream", "stream_options", "logprobs", "top_logprobs"),  # ours to set
+    *("messages", "model", "stream", "stream_options"),  # ours to set
     *("metadata", "user", "extra_headers", "extra_body"),  # LiteLLM's to use
 }
 """OpenAI's parameters, as LiteLLM knows them; what else a client sends is the provider's own and passes as it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,16 +14,21 @@ from litellm.proxy import proxy_server
 from litellm_cascade.audit import Tracing, metrics, remote_parent
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
+from litellm_cascade.classifiers.memory import Recent, Remembering
 from litellm_cascade.errors import LateError
 from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
+from litellm_cascade.proxy.cached import came_from_the_cache, keep_apart
+from litellm_cascade.proxy.conversations import Conversations
+from litellm_cascade.proxy.dialogue import without_foreign
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import Settings
+from litellm_cascade.proxy.shared_cache import SharedCache
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
@@ -45,7 +51,9 @@ class Runtime:
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
-        self.classifier = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
+        guarded = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
+        self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
+        self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self._models = VirtualModels()
         self._pipeline = Pipeline(self.classifier, Tracing(), seed=settings.seed, count_tokens=COUNTERS[settings.tokens])
         self._watching: asyncio.Task[None] | None = None
@@ -59,12 +67,14 @@ class Runtime:
             return
         self._watch_policies()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
-        journey = await self._decide(request, _parent_span(data, auth), auth)
-        underway = Underway(journey, request.wants_logprobs)
+        conversation = await self.conversations.recall(data, request, self.shelf.policy(policy))
+        journey = await self._decide(replace(request, session=conversation.session), _parent_span(data, auth), auth)
+        underway = Underway(journey, request.wants_logprobs, conversation)
         self.journeys.add(data, underway)
         _note_for_spend_logs(data, journey)
         if journey.cascades:
             data["allowed_openai_params"] = sorted(PASSED_ON.union(data.get("allowed_openai_params") or ()))
+            keep_apart(data, journey.decided_plan.decision)
         else:
             _send(data, underway)
             underway.call_ended = self.in_flight.began(data["model"])
@@ -109,7 +119,7 @@ class Runtime:
                 yield chunk
 
     def _upstream(self, underway: Underway, call: Call) -> RouterUpstream:
-        return RouterUpstream(underway.journey, call, self.in_flight, keep_logprobs=underway.wants_logprobs)
+        return RouterUpstream(underway.journey, call, self.in_flight, underway.conversation, keep_logprobs=underway.wants_logprobs)
 
     async def _underway(self, call: Call) -> Underway:
         return self.journeys.find(call.litellm_params) or await self._plan_now(call)
@@ -129,7 +139,7 @@ class Runtime:
 
     # --- after it ------------------------------------------------------------------------------------------------------------------
 
-    async def headers(self, data: Mapping[str, Any]) -> dict[str, str] | None:
+    async def headers(self, data: Mapping[str, Any], response: Any) -> dict[str, str] | None:
         """The ``x-cascade-*`` headers. For a stream this waits for the verdict, which the client's first token waits for anyway."""
         underway = self.journeys.find(data)
         if underway is None:
@@ -139,14 +149,30 @@ class Runtime:
                 await underway.stream.settle()
             except Exception as error:  # noqa: BLE001 - the stream itself will raise it to the client
                 underway.failure = error
+        if came_from_the_cache(data.get("litellm_logging_obj")):
+            underway.journey.answered_from_cache()
+        else:
+            self._remember(underway, response)
         return headers_of(underway.journey, everything=self.settings.debug_headers)
 
-    async def logged(self, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
+    def _remember(self, underway: Underway, response: Any) -> None:
+        """Who answers, before the client has the answer: its next request may come at once."""
+        alias = _answering(underway)
+        if alias is not None:
+            self.conversations.answered_by(underway.conversation, underway.journey.decided_plan.decision.policy, alias)
+            self.conversations.answer(underway.conversation, alias, response)
+
+    async def logged(self, kwargs: Mapping[str, Any], response: Any, started: datetime, ended: datetime) -> None:
         """LiteLLM has logged a call that succeeded: for a request sent straight to an alias, that is its end."""
         underway = self.journeys.find(kwargs.get("litellm_params"))
         if underway is None:
             return
         underway.call_ended()
+        alias = _answering(underway)
+        if kwargs.get("cache_hit") is True:
+            underway.journey.answered_from_cache()
+        elif alias is not None and kwargs.get("stream"):  # only now is there a whole answer
+            self.conversations.answer(underway.conversation, alias, response)
         if underway.journey.is_over:
             underway.stream = None  # it holds the conversation, and nobody needs it any more
         elif underway.journey.cascades:
@@ -161,6 +187,12 @@ class Runtime:
             underway.call_ended()
             gone = isinstance(error, asyncio.CancelledError)
             underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
+
+
+def _answering(underway: Underway) -> str | None:
+    """The alias whose answer the client gets; None where there is none, or not one of ours."""
+    journey = underway.journey
+    return journey.outcome().alias if journey.cascades else journey.decided_plan.decision.alias
 
 
 async def _close_what_was_left(underway: Underway) -> None:
@@ -189,6 +221,8 @@ def _answered_directly(underway: Underway, kwargs: Mapping[str, Any], started: d
 def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
     """Straight to the alias, without the parameters it refuses."""
     data["model"] = underway.journey.decided_plan.decision.alias
+    if underway.conversation.thinks:
+        without_foreign(data, underway.conversation.is_own(data["model"], unknown=True))
     underway.dropped = refused_parameters(proxy_server.llm_router, data["model"], data)
     if underway.dropped:
         data["drop_params"] = True

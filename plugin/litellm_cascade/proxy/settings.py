@@ -19,6 +19,20 @@ class ClassifierSettings(BaseModel):
 
     name: str = "linear"
     within_ms: float = Field(default=25.0, gt=0)
+    remember: int = Field(default=4096, ge=0)
+    """Of how many prompts what the classifier believes is remembered; 0: of none."""
+    remember_seconds: float = Field(default=3600.0, gt=0)
+
+
+class MemorySettings(BaseModel):
+    """What is remembered of conversations, and how long a request waits for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    most: int = Field(default=20_000, ge=0)
+    """Entries this process keeps; the oldest go first. 0: none, and no shared cache is asked."""
+    within_ms: float = Field(default=20.0, gt=0)
+    """How long a request waits for the shared cache (LiteLLM's Redis)."""
 
 
 class Settings(BaseModel):
@@ -31,6 +45,7 @@ class Settings(BaseModel):
     reload_seconds: float = Field(default=2.0, ge=0)
     """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
+    memory: MemorySettings = MemorySettings()
     debug_headers: bool = False
     """Send every ``x-cascade-*`` header instead of the short list."""
     seed: int = 0

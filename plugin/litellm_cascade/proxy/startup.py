@@ -137,13 +137,18 @@ def _recursion(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -
 
 
 def _blind_rungs(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for alias in sorted({rung for ladder in policy.ladders for rung in ladder[:-1]}):
+    for alias, gate in sorted(policy.judged, key=lambda pair: (pair[0], pair[1].name)):
+        if gate.consulting.kinds:  # where tokens do not tell, the model is asked
+            continue
         blind = [m for m in models if m.get("model_name") == alias and not _gives_logprobs(m["litellm_params"])]
         for model in blind[:1]:
+            provider = model["litellm_params"]["model"]
+            served = gate.unknown == "accept"
+            comes_to = "is served without being judged" if served else "goes on to the next rung, and is paid for in vain"
             yield (
-                f"the ladder of model {name!r} judges {alias!r} on log-probabilities, which {model['litellm_params']['model']!r} does not "
-                "give; every one of its answers will be treated as the gate's `unknown:` says. Put a provider that gives them on this "
-                "rung, or set `unknown: escalate`"
+                f"the gate {gate.name!r} judges {alias!r} for model {name!r} on log-probabilities, which {provider!r} does not give, so "
+                f"every answer of it {comes_to}; write `unknown: self_check` or `unknown: agreement` in the gate, so that the model is "
+                f"asked how sure it is, {'' if served else '`unknown: accept` to serve it, '}or put a provider that gives them on this rung"
             )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import litellm
@@ -25,13 +26,23 @@ class Consumption:
     cost_usd: float | None = None
 
 
-class RungStream:
-    """Iterate once. ``abandon`` closes the provider's stream and bills what it has produced."""
+def total(parts: Sequence[Consumption]) -> Consumption:
+    """Everything together; None where nothing is known of any part."""
+    usages = [part.usage for part in parts if part.usage is not None]
+    costs = [part.cost_usd for part in parts if part.cost_usd is not None]
+    tokens_in, tokens_out = sum(usage.input_tokens for usage in usages), sum(usage.output_tokens for usage in usages)
+    return Consumption(
+        usage=Usage(input_tokens=tokens_in, output_tokens=tokens_out) if usages else None, cost_usd=fsum(costs) if costs else None
+    )
 
-    def __init__(self, response: Any, messages: list[Any], *, keep_logprobs: bool) -> None:
+
+class RungStream:
+    """Iterate once. ``alternatives``: as for ``dressed``. ``abandon`` closes the provider's stream and bills what it has produced."""
+
+    def __init__(self, response: Any, messages: list[Any], *, alternatives: int | None) -> None:
         self._response = response
         self._messages = messages
-        self._keep_logprobs = keep_logprobs
+        self._alternatives = alternatives
         self.consumption = Consumption()
         self._counted: Any = None  # LiteLLM's own usage object
         self._billed = False
@@ -40,7 +51,7 @@ class RungStream:
         # LiteLLM's outer wrapper ends with the finish chunk and would never see a usage chunk behind it, so the two change places.
         finish: Piece | None = None
         async for chunk in self._response:
-            piece = to_piece(chunk, keep_logprobs=self._keep_logprobs)
+            piece = to_piece(chunk, alternatives=self._alternatives)
             if piece.usage is not None:
                 self.consumption.usage, self._counted = piece.usage, chunk.usage
             if piece.finish_reason is not None and piece.usage is None:
@@ -102,4 +113,4 @@ async def joined(stream: RungStream) -> Answer:
     response = stream.whole()
     if response is None:
         raise BrokenAnswerError
-    return Answer(dressed(response, keep_logprobs=False), said.completion())
+    return Answer(dressed(response, alternatives=None), said.completion())

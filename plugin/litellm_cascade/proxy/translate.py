@@ -98,20 +98,26 @@ def to_caller(auth: Any, metadata: Json) -> Caller:
 
 
 def _turns(data: Json) -> Iterator[Turn]:
-    for role, content in _spoken(data):
+    for role, content, tool_calls in _spoken(data):
         parts = list(_parts(content))
         yield Turn(
-            role=role,
+            role="tool" if _brings_a_result(content) else role,
             text="\n".join(part for part in parts if isinstance(part, str)),
             attachments=tuple(part for part in parts if isinstance(part, Attachment)),
-            tool_calls=sum(1 for part in _blocks(content) if _kind(part) in {"tool_use", "function_call"}),
+            tool_calls=tool_calls + sum(1 for part in _blocks(content) if _kind(part) == "tool_use" or "functionCall" in part),
         )
 
 
-def _spoken(data: Json) -> Iterator[tuple[str, Any]]:
+def _brings_a_result(content: Any) -> bool:
+    """On /v1/messages and generateContent a tool's result comes as a user's turn."""
+    return any(_kind(part) == "tool_result" or "functionResponse" in part for part in _blocks(content))
+
+
+def _spoken(data: Json) -> Iterator[tuple[str, Any, int]]:
+    """Role, content, and how many tools were called beside the content."""
     for key in ("system", "instructions", "systemInstruction", "system_instruction"):
         if data.get(key):
-            yield "system", data[key]
+            yield "system", data[key], 0
     if "messages" in data:
         yield from _messages(data["messages"])
     elif "input" in data:
@@ -120,24 +126,28 @@ def _spoken(data: Json) -> Iterator[tuple[str, Any]]:
         yield from _messages(data["contents"])
     elif "prompt" in data:
         prompt = data["prompt"]
-        yield "user", "\n".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt or "")
+        yield "user", "\n".join(map(str, prompt)) if isinstance(prompt, list) else str(prompt or ""), 0
 
 
-def _messages(messages: Any) -> Iterator[tuple[str, Any]]:
+def _messages(messages: Any) -> Iterator[tuple[str, Any, int]]:
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Mapping):
-            yield str(message.get("role") or "user"), message.get("content", message.get("parts"))
+            role, calls = str(message.get("role") or "user"), len(_blocks(message.get("tool_calls")))
+            yield "tool" if role == "function" else role, message.get("content", message.get("parts")), calls
 
 
-def _input_items(items: Any) -> Iterator[tuple[str, Any]]:
+def _input_items(items: Any) -> Iterator[tuple[str, Any, int]]:
     if isinstance(items, str):
-        yield "user", items
+        yield "user", items, 0
         return
     for item in _blocks(items):
-        if item.get("type") == "function_call_output":
-            yield "tool", item.get("output")
-        else:
-            yield str(item.get("role") or "user"), item.get("content")
+        kind = _kind(item) or "message"
+        if kind.endswith("_call_output"):
+            yield "tool", item.get("output"), 0
+        elif kind.endswith("_call"):
+            yield "assistant", None, 1
+        elif kind != "reasoning":  # which is no turn of its own
+            yield str(item.get("role") or "user"), item.get("content"), 0
 
 
 def _parts(content: Any) -> Iterator[str | Attachment]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata, parent_session_kwargs
 from litellm.proxy import proxy_server
-from opentelemetry.trace import NonRecordingSpan
+from opentelemetry.trace import NonRecordingSpan, Span
 
-from litellm_cascade.escalation import Answer, Ask
+from litellm_cascade.escalation import Answer, Ask, Consult, alternatives_for
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
+from litellm_cascade.proxy.cached import PAST_THE_CACHE
+from litellm_cascade.proxy.consulting import requests_for, score_of
+from litellm_cascade.proxy.conversations import Conversation
+from litellm_cascade.proxy.dialogue import own_turns
 from litellm_cascade.proxy.journeys import METADATA, TOKEN
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.streams import Consumption, RungStream, joined
-from litellm_cascade.vocabulary import Turn
+from litellm_cascade.proxy.streams import Consumption, RungStream, joined, total
+from litellm_cascade.vocabulary import Consultation, Turn
 
 ORIGIN = "cascade_attempt"
 """Marks a rung's call in LiteLLM's metadata: its cost is billed, its tokens are not counted against limits a second time."""
@@ -48,80 +54,114 @@ class Call:
 class RouterUpstream:
     """Asks the aliases of one request, for whole answers or streams."""
 
-    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, *, keep_logprobs: bool) -> None:
+    def __init__(self, journey: Journey, call: Call, in_flight: InFlight, conversation: Conversation, *, keep_logprobs: bool) -> None:
         self._journey = journey
         self._call = call
         self._in_flight = in_flight
+        self._conversation = conversation
         self._parameters = {key: value for key, value in call.parameters.items() if key not in ANSWERED_HERE}
-        self._alternatives = _alternatives(call.parameters)
-        self._keep_logprobs = keep_logprobs
         self._choices = call.parameters.get("n") or 1
+        self._shown = _alternatives(call.parameters) if keep_logprobs else None
         self._consumed: dict[int, Consumption] = {}
+        self._consulted: defaultdict[int, list[Consumption]] = defaultdict(list)
         self._streams: dict[int, RungStream] = {}
         self._dropped: dict[int, tuple[str, ...]] = {}
         self._call_ended: dict[int, Callable[[], None]] = {}
 
     async def ask(self, ask: Ask) -> Answer:
         """A whole answer. One that may not be wanted comes as a stream, which can be closed early and billed for what it produced."""
-        if ask.spare and self._choices == 1 and not self._keep_logprobs:  # neither survives the joining of a stream
+        if ask.spare and self._choices == 1 and self._shown is None:  # neither choices nor log-probabilities survive the joining
             return await joined(await self.open(ask))
         response = await self._asked(ask, stream=False)
-        self._consumed[ask.rung] = Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=_cost(response))
-        return Answer(dressed(response, keep_logprobs=self._keep_logprobs), to_completion(response))
+        self._consumed[ask.rung] = _consumption(response)
+        return Answer(dressed(response, alternatives=self._shown), to_completion(response))
 
     async def open(self, ask: Ask) -> RungStream:
         """A stream of the answer."""
-        stream = RungStream(await self._asked(ask, stream=True), self._messages(ask), keep_logprobs=self._keep_logprobs)
+        stream = RungStream(await self._asked(ask, stream=True), self._messages(ask), alternatives=self._shown)
         self._consumed[ask.rung] = stream.consumption
         self._streams[ask.rung] = stream
         return stream
 
+    async def consult(self, asked: Consult) -> float | None:
+        """Ask a rung's model how sure it is. Its replies are judged and billed, and shown to nobody."""
+        requests = requests_for(asked, self._readable_by(asked.alias), self._parameters)
+        calls: list[Consumption] = []
+        score: float | None = None
+        span = self._journey.consult_started(asked.rung, asked.alias, asked.kind)
+        call_ended = self._in_flight.began(asked.alias)
+        try:
+            replies = await asyncio.gather(*(self._reply(asked, span, request, calls) for request in requests), return_exceptions=True)
+            score = score_of(asked, replies)
+        finally:
+            call_ended()
+            self._consulted[asked.rung] += calls
+            spent = total(calls)
+            done = Consultation(kind=asked.kind, score=score, calls=len(requests), usage=spent.usage, cost_usd=spent.cost_usd)
+            self._journey.consult_ended(asked.rung, span, done)
+        return score
+
     def ended(self, rung: int) -> None:
-        """The rung is done with: close its span with what it consumed."""
+        """The rung is done with: close its span with what it consumed, its consultations included."""
         self._call_ended.pop(rung, lambda: None)()
         if rung in self._streams and self._journey.is_watched:
             self._streams[rung].price()
-        consumed = self._consumed.get(rung) or Consumption()
+        consumed = total([self._consumed.get(rung) or Consumption(), *self._consulted.pop(rung, ())])
         self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()))
 
     async def _asked(self, ask: Ask, *, stream: bool) -> Any:
         rung, alias = ask.rung, ask.alias
         span = self._journey.attempt_started(rung, alias)
         self._call_ended[rung] = self._in_flight.began(alias)
-        metadata = self._metadata()
-        parameters = {key: value for key, value in self._parameters.items() if not ask.judges or key in JUDGES_NEED}
+        own = self._parameters | self._logprobs(rung)
+        parameters = {key: value for key, value in own.items() if not ask.judges or key in JUDGES_NEED}
         self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, parameters)
+        dropping = {"drop_params": True} if self._dropped[rung] else {}
+        return await self._routed(span, alias, {"messages": self._messages(ask), **_streaming(stream=stream), **dropping, **parameters})
+
+    async def _reply(self, asked: Consult, span: Span, request: Mapping[str, Any], calls: list[Consumption]) -> Any:
+        response = await self._routed(span, asked.alias, request)
+        calls.append(_consumption(response))
+        return response
+
+    async def _routed(self, span: Span, alias: str, parameters: Mapping[str, Any]) -> Any:
+        metadata = self._metadata()
         if span.is_recording():
             # The place in the trace without the pen: LiteLLM writes the whole request on a parent span when a call fails.
             metadata["litellm_parent_otel_span"] = NonRecordingSpan(span.get_span_context())
-        return await proxy_server.llm_router.acompletion(  # looked up per call: LiteLLM replaces its router when models change
-            model=alias,
-            messages=self._messages(ask),
-            metadata=metadata,
-            **parent_session_kwargs(self._call.litellm_params),
-            **_streaming(stream=stream),
-            **self._logprobs(ask),
-            **({"timeout": self._call.timeout} if self._call.timeout is not None else {}),
-            **({"drop_params": True} if self._dropped[rung] else {}),
-            **parameters,
-        )
+        timeout = {"timeout": self._call.timeout} if self._call.timeout is not None else {}
+        session = parent_session_kwargs(self._call.litellm_params)
+        router = proxy_server.llm_router  # looked up per call: LiteLLM replaces it when models change
+        return await router.acompletion(model=alias, metadata=metadata, cache=PAST_THE_CACHE, **session, **timeout, **parameters)
 
     def _messages(self, ask: Ask) -> list[Any]:
         """The client's messages, and behind them what this call adds: in turn with them, or as one turn where that cannot be."""
+        messages = self._readable_by(ask.alias)
         turns = ask.turns if ask.judges or self._choices == 1 else ()  # a draft of several choices is no draft
-        if turns and self._call.messages and self._call.messages[-1].get("role") == "assistant":
+        if turns and messages and messages[-1].get("role") == "assistant":
             turns = (Turn(role="user", text="\n\n".join(turn.text for turn in turns)),)
-        return [*self._call.messages, *({"role": turn.role, "content": turn.text} for turn in turns)]
+        return [*messages, *({"role": turn.role, "content": turn.text} for turn in turns)]
+
+    def _readable_by(self, alias: str) -> list[Any]:
+        """What the alias can read. A cascade never goes on with a tool call, so that no provider misses a thought nobody remembers."""
+        if not self._conversation.thinks:
+            return self._call.messages
+        return own_turns(self._call.messages, self._conversation.is_own(alias, unknown=False))
 
     def _metadata(self) -> dict[str, Any]:
         inherited = forwarded_internal_call_metadata(self._call.metadata, ORIGIN)
         return {key: value for key, value in inherited.items() if key not in NOT_HANDED_DOWN}
 
-    def _logprobs(self, ask: Ask) -> dict[str, Any]:
+    def _logprobs(self, rung: int) -> dict[str, Any]:
+        """What the gate needs, and the client wants to see, of log-probabilities."""
         run = self._journey.run
-        judged = run is not None and run.judges(ask.rung)
-        # Always one alternative or more: llama.cpp sends nothing for 0, and twenty when the number is left out.
-        return {"logprobs": True, "top_logprobs": self._alternatives} if judged or (self._keep_logprobs and not ask.judges) else {}
+        judged = run.gate.score if run is not None and run.gate is not None and run.judges(rung) else ""
+        alternatives = max(alternatives_for(judged), 0 if self._shown is None else max(1, self._shown))
+        return {"logprobs": True, "top_logprobs": alternatives} if alternatives else {}
+
+
+def _consumption(response: Any) -> Consumption:
+    return Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=_cost(response))
 
 
 def _streaming(*, stream: bool) -> dict[str, Any]:
@@ -133,7 +173,7 @@ def _alternatives(parameters: Mapping[str, Any]) -> int:
     asked = parameters.get("top_logprobs")
     if asked is None and not isinstance(parameters.get("logprobs"), bool):
         asked = parameters.get("logprobs")
-    return max(1, asked) if isinstance(asked, int) else 1
+    return asked if isinstance(asked, int) else 0
 
 
 def _cost(response: Any) -> float | None:

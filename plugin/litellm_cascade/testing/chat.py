@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -89,7 +89,7 @@ def _parts(reply: Reply, body: Body) -> Iterator[tuple[dict[str, Any], int]]:
 
 
 def _tool_parts(reply: Reply, body: Body, place: int, call: ToolCall) -> Iterator[tuple[dict[str, Any], int]]:
-    opening = _tool_call(place, ToolCall(call.name, "")) | {"index": place}
+    opening = _tool_call(place, replace(call, arguments="")) | {"index": place}
     yield {"delta": {"tool_calls": [opening]}}, 0
     for piece in reply.argument_pieces(call):
         token = TokenLogprob(piece, reply.logprob)
@@ -98,4 +98,4 @@ def _tool_parts(reply: Reply, body: Body, place: int, call: ToolCall) -> Iterato
 
 
 def _tool_call(place: int, call: ToolCall) -> dict[str, Any]:
-    return {"id": f"call_{place}", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+    return {"id": call.id or f"call_{place}", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

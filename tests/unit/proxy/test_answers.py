@@ -44,7 +44,7 @@ def test_an_answer_without_log_probabilities_has_none_rather_than_no_tokens():
 
 def test_an_answer_is_dressed_without_what_would_be_billed_again():
     inner = response()
-    outer = dressed(inner, keep_logprobs=True)
+    outer = dressed(inner, alternatives=1)
     assert outer is not inner
     assert outer.choices[0].message.content == "yes"
     assert outer._hidden_params.get("response_cost") is None
@@ -55,13 +55,13 @@ def test_an_answer_is_dressed_without_what_would_be_billed_again():
 
 def test_log_probabilities_are_taken_out_of_the_copy_alone():
     inner = response()
-    assert dressed(inner, keep_logprobs=False).choices[0].logprobs is None
+    assert dressed(inner, alternatives=None).choices[0].logprobs is None
     assert inner.choices[0].logprobs is not None
 
 
 def test_a_chunk_is_read_and_copied():
     inner = chunk({"content": "yes"}, logprobs={"content": [ENTRY]})
-    piece = to_piece(inner, keep_logprobs=False)
+    piece = to_piece(inner, alternatives=None)
     assert (piece.text, piece.pieces_of_output, piece.tokens) == ("yes", 1, (TokenLogprob("yes", -0.5, (-0.5,)),))
     assert piece.payload is not inner
     assert piece.payload.choices[0].delta.content == "yes"
@@ -72,17 +72,42 @@ def test_a_chunk_is_read_and_copied():
 
 
 def test_a_chunk_keeps_its_log_probabilities_for_those_who_asked():
-    piece = to_piece(chunk({"content": "yes"}, logprobs={"content": [ENTRY]}), keep_logprobs=True)
+    piece = to_piece(chunk({"content": "yes"}, logprobs={"content": [ENTRY]}), alternatives=1)
     assert piece.payload.choices[0].logprobs is not None
+
+
+@pytest.mark.parametrize(("asked", "seen"), [(None, None), (0, 0), (1, 1), (2, 2), (9, 3)])
+def test_nobody_sees_more_alternatives_than_they_asked_for(asked, seen):
+    top = [{"token": name, "logprob": -float(place), "bytes": None} for place, name in enumerate(("yes", "no", "hm"))]
+    wide = {"content": [ENTRY | {"top_logprobs": top}]}
+    inner, part = response(logprobs=wide), chunk({"content": "yes"}, logprobs=wide)
+    shown = [dressed(inner, alternatives=asked).choices[0].logprobs, to_piece(part, alternatives=asked).payload.choices[0].logprobs]
+    for logprobs in shown:
+        entries = [] if logprobs is None else logprobs["content"]
+        assert [len(entry["top_logprobs"]) for entry in entries] == ([] if seen is None else [seen])
+    for own in (inner, part):
+        assert len(own.choices[0].logprobs["content"][0]["top_logprobs"]) == 3, "LiteLLM's own copy is left alone"
+    assert to_completion(inner).tokens[0].top == (0.0, -1.0, -2.0)
+
+
+@pytest.mark.parametrize("logprobs", [None, {"content": None}, {"content": []}])
+def test_an_answer_without_log_probabilities_stays_so(logprobs):
+    shown = getattr(dressed(response(logprobs=logprobs), alternatives=3).choices[0], "logprobs", None)
+    assert not (shown or {}).get("content")
+
+
+def test_alternatives_are_read_best_first_in_whatever_order_they_come():
+    top = [{"token": "a", "logprob": -2.0}, {"token": "yes", "logprob": -0.5}]
+    assert to_completion(response(logprobs={"content": [ENTRY | {"top_logprobs": top}]})).tokens[0].top == (-0.5, -2.0)
 
 
 @pytest.mark.parametrize(("delta", "outputs"), [({"role": "assistant"}, 0), ({"content": ""}, 0), ({"content": "a"}, 1)])
 def test_only_chunks_with_output_count_against_the_hold(delta, outputs):
-    assert to_piece(chunk(delta), keep_logprobs=False).pieces_of_output == outputs
+    assert to_piece(chunk(delta), alternatives=None).pieces_of_output == outputs
 
 
 def test_a_usage_chunk_is_read_and_loses_its_cost():
-    piece = to_piece(chunk({}, usage=Usage(prompt_tokens=3, completion_tokens=1, total_tokens=4, cost=0.25)), keep_logprobs=False)
+    piece = to_piece(chunk({}, usage=Usage(prompt_tokens=3, completion_tokens=1, total_tokens=4, cost=0.25)), alternatives=None)
     assert piece.usage == Tokens(input_tokens=3, output_tokens=1)
     assert getattr(piece.payload.usage, "cost", None) is None
 
@@ -96,8 +121,8 @@ def test_the_tools_called_are_read_with_their_arguments():
 def test_what_a_chunk_adds_to_a_call_is_read():
     opening = {"index": 1, "id": "1", "type": "function", "function": {"name": "look", "arguments": ""}}
     more = {"index": 1, "function": {"arguments": '{"at": 1}'}}
-    (begun,) = to_piece(chunk({"tool_calls": [opening]}), keep_logprobs=False).tool_calls
-    (gone_on,) = to_piece(chunk({"tool_calls": [more]}), keep_logprobs=False).tool_calls
+    (begun,) = to_piece(chunk({"tool_calls": [opening]}), alternatives=None).tool_calls
+    (gone_on,) = to_piece(chunk({"tool_calls": [more]}), alternatives=None).tool_calls
     assert begun == ToolPiece((0, 1), "look", "", "1")
     assert gone_on == ToolPiece((0, 1), "", '{"at": 1}', None)
 
@@ -105,7 +130,7 @@ def test_what_a_chunk_adds_to_a_call_is_read():
 def test_a_refusal_in_a_field_of_its_own_is_read():
     assert to_completion(response(message=Message(content=None, role="assistant", refusal="No."), logprobs=None)).refused
     assert not to_completion(response()).refused
-    piece = to_piece(chunk({"refusal": "No."}), keep_logprobs=False)
+    piece = to_piece(chunk({"refusal": "No."}), alternatives=None)
     assert (piece.refused, piece.pieces_of_output) == (True, 1)
 
 

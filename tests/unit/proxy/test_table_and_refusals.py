@@ -77,5 +77,10 @@ def test_parameters_that_a_deployment_refuses_are_named(models, refused):
     assert refused_parameters(Router(*models), "m", {"temperature": 0.2, "messages": [], "metadata": {}, "top_k": 3}) == refused
 
 
+@pytest.mark.parametrize(("model", "refused"), [("openai/o3-mini", ("logprobs", "top_logprobs")), ("hosted_vllm/small", ())])
+def test_log_probabilities_are_a_parameter_like_any_other(model, refused):
+    assert refused_parameters(Router(model), "m", {"logprobs": True, "top_logprobs": 1}) == refused
+
+
 def test_without_a_router_nothing_is_refused():
     assert refused_parameters(None, "m", {"temperature": 0.2}) == ()

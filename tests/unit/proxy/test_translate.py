@@ -243,3 +243,19 @@ def test_the_caller_is_who_litellm_says():
 
     assert to_caller(Auth(), {"tags": ["a", 1]}) == Caller(key_hash="hash", key_alias="alias", team="team", tier="gold", tags=("a", "1"))
     assert to_caller(None, {}) == Caller()
+
+
+def test_a_tool_result_is_a_turn_of_the_tool_in_every_dialect():
+    chat = request("acompletion", messages=[{"role": "assistant", "tool_calls": [{}, {}]}, {"role": "tool", "content": "sunny"}])
+    old = request("acompletion", messages=[{"role": "function", "content": "sunny"}])
+    block = {"type": "tool_result", "content": [{"type": "text", "text": "sunny"}]}
+    messages = request("anthropic_messages", messages=[{"role": "user", "content": [block]}])
+    items = [{"type": "reasoning"}, {"type": "function_call"}, {"type": "function_call_output", "output": "sunny"}]
+    responses = request("aresponses", input=items)
+    gemini = request(
+        "agenerate_content", contents=[{"role": "model", "parts": [{"functionCall": {}}]}, {"parts": [{"functionResponse": {}}]}]
+    )
+    assert chat.turns == (Turn(role="assistant", text="", tool_calls=2), Turn(role="tool", text="sunny"))
+    assert old.turns == messages.turns == (Turn(role="tool", text="sunny"),)
+    assert responses.turns == (Turn(role="assistant", text="", tool_calls=1), Turn(role="tool", text="sunny"))
+    assert gemini.turns == (Turn(role="model", text="", tool_calls=1), Turn(role="tool", text=""))

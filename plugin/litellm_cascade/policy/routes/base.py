@@ -17,3 +17,6 @@ class RouteBase(Strict):
         json_schema_extra={"maxLength": LONGEST},
         description="A condition in CEL over signals., classification., caller. and request.; leave it out to take every request.",
     )
+    stick: bool | None = Field(
+        default=None, description="Whether `sessions` counts here. Left out: not for `send`, which is the operator's word; for all else."
+    )
