@@ -8,6 +8,7 @@ CascadeError
 ├── AbstainedError       no model was confident enough of its answer, and the policy wants none served then; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
 ├── RecordError          a decision record cannot be read; the message says which and why
+├── BrokenAnswerError    a rung's stream ended without anything that is an answer
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
 
@@ -66,6 +67,16 @@ class ClassifierError(CascadeError):
 
 class RecordError(CascadeError):
     """A decision record that cannot be read, or cannot be found."""
+
+
+class BrokenAnswerError(CascadeError):
+    """A rung whose stream ended without anything that is an answer. What the client is told when no other rung answered either."""
+
+    status_code = 502
+    """HTTP's Bad Gateway."""
+
+    def __init__(self) -> None:
+        super().__init__("a model of the cascade ended its answer before it had begun")
 
 
 class LateError(CascadeError, TimeoutError):

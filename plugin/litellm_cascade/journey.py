@@ -13,13 +13,18 @@ from opentelemetry.trace import Span
 from litellm_cascade.audit import RequestTrace, costs_of, metrics, record_metrics
 from litellm_cascade.escalation import (
     CascadeRun,
+    EnsembleRun,
     Expectation,
     OverheardStreams,
     OverheardWhole,
     RequestAllowance,
+    Run,
+    StreamedAnswer,
     StreamedCascade,
+    StreamedEnsemble,
     StreamUpstream,
     WholeUpstream,
+    settle_ensemble,
     settle_whole,
 )
 from litellm_cascade.signals import find_language
@@ -64,7 +69,7 @@ class Journey:
     def __init__(self, trace: RequestTrace, sink: Sink | None = None, meter: Meter | None = None) -> None:
         self.trace = trace
         self.plan: Plan | None = None
-        self.run: CascadeRun | None = None
+        self.run: Run | None = None
         self._contract = AnswerContract()
         self.allowance: RequestAllowance | None = None
         self._sink = sink
@@ -97,8 +102,8 @@ class Journey:
 
     @property
     def cascades(self) -> bool:
-        """True when the answer is to be judged; else the request goes straight to ``decision.alias``."""
-        return self.plan is not None and self.plan.decision.band is Band.CASCADE
+        """True when several aliases may be asked; else the request goes straight to ``decision.alias``."""
+        return self.plan is not None and self.plan.decision.band in {Band.CASCADE, Band.ENSEMBLE}
 
     @property
     def is_watched(self) -> bool:
@@ -129,21 +134,33 @@ class Journey:
     # --- after it ------------------------------------------------------------------------------------------------------------------
 
     async def settle(self, upstream: WholeUpstream) -> Any:
-        """Climb the ladder over whole answers; the served rung's payload."""
-        run = self.run = self._new_run()
+        """Climb the ladder, or ask the ensemble, over whole answers; the served rung's payload."""
+        decision = self.decided_plan.decision
         try:
-            return await settle_whole(run, OverheardWhole(upstream, self.heard) if self.keeps_texts else upstream)
+            upstream = OverheardWhole(upstream, self.heard) if self.keeps_texts else upstream
+            if decision.ensemble is not None:
+                self.run = ensemble = EnsembleRun(decision, decision.ensemble)
+                return await settle_ensemble(ensemble, upstream)
+            self.run = cascade = self._new_run()
+            return await settle_whole(cascade, upstream)
         except asyncio.CancelledError:
             self.ended(Reason.CLIENT_GONE)
             raise
         finally:
             self.ended()
 
-    def settle_stream(self, upstream: StreamUpstream) -> StreamedCascade:
-        """Climb the ladder over streams; iterate the result for the payloads to show."""
-        self.run = self._new_run()
+    def settle_stream(self, upstream: StreamUpstream) -> StreamedAnswer:
+        """Climb the ladder, or ask the ensemble, over streams; iterate the result for the payloads to show."""
+        decision = self.decided_plan.decision
         upstream = OverheardStreams(upstream, self.heard) if self.keeps_texts else upstream
-        return StreamedCascade(self.run, upstream, lambda finished: self.ended(None if finished else Reason.CLIENT_GONE))
+        if decision.ensemble is not None:
+            self.run = ensemble = EnsembleRun(decision, decision.ensemble)
+            return StreamedEnsemble(ensemble, upstream, self._stream_ended)
+        self.run = cascade = self._new_run()
+        return StreamedCascade(cascade, upstream, self._stream_ended)
+
+    def _stream_ended(self, finished: bool) -> None:
+        self.ended(None if finished else Reason.CLIENT_GONE)
 
     def _new_run(self) -> CascadeRun:
         expectation = Expectation(contract=self._contract, find_language=find_language)
@@ -152,7 +169,7 @@ class Journey:
 
     def attempt_started(self, rung: int, alias: str) -> Span:
         """A rung is being asked; the span to nest its calls under."""
-        return self.trace.attempt_started(rung, alias)
+        return self.trace.attempt_started(rung, alias, spare=self.run is not None and self.run.outcome().attempts[rung].spare)
 
     def attempt_ended(
         self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = (), *, ill: bool | None = None
@@ -230,12 +247,12 @@ class Journey:
         self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
         if self.run is not None:
             self.run.forget()
-        if self.plan is not None:
-            metrics.judged(self.plan.decision.policy, outcome)
         for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
             self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
         record = self._record(outcome) if self._sink is not None or self._meter is not None else None
         self.trace.ended(outcome, self._recorded(record) if record is not None else None)
+        if self.plan is not None:
+            metrics.request_ended(self.plan.decision, outcome)
         if record is not None and self._meter is not None:
             self._meter.request_ended(record)
 

@@ -244,11 +244,12 @@ class Evidence:
 
 
 class Band(StrEnum):
-    """Which of the three ways a request is answered."""
+    """Which of the ways a request is answered."""
 
     SMALL = "small"  # a cheaper alias answers alone
     CASCADE = "cascade"  # rungs from cheap to capable, judged on the answer
     LARGE = "large"  # the most capable alias answers alone
+    ENSEMBLE = "ensemble"  # several aliases answer at once, and one of the answers is picked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,8 +376,19 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """How one of several answers is picked. ``judge`` is the alias that picks where ``by`` says ``judge``, None elsewhere."""
+
+    by: str = "vote"  # vote | longest | judge
+    judge: str | None = None
+    within_ms: float = 120_000.0  # for the answers
+    judge_within_ms: float = 10_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded.
+    """What the policy wants. ``ladder`` has one alias when a request is sent, two or more when it is cascaded, and the members of an
+    ensemble, the most trusted first.
 
     ``confidence`` lies in 0..1: 1.0 for a rule, 0.5 for a tie between two candidates. ``estimates`` has one entry for each alias of the
     pool, by name. ``propensity`` is the probability with which a choice by chance fell on this ladder.
@@ -396,6 +408,9 @@ class Decision:
     trace: tuple[Step, ...] = ()
     degraded: tuple[str, ...] = ()
     ignored_overrides: tuple[str, ...] = ()  # the names of what the client asked for itself in vain
+    hedge: bool = False  # the next rung is started together with each that is judged
+    carry_over: bool = False  # a draft that was turned down is handed to the next rung
+    ensemble: Ensemble | None = None
 
     @property
     def alias(self) -> str:
@@ -404,9 +419,10 @@ class Decision:
 
     @property
     def aliases(self) -> tuple[str, ...]:
-        """Every alias that may be asked: the ladder's, and the one that is asked when even the last rung is not good enough."""
+        """Every alias that may be asked: the ladder's, an ensemble's judge, the one that is asked when the last rung is not good enough."""
+        judge = self.ensemble.judge if self.ensemble is not None else None
         beyond = self.gate.abstain.large if self.gate is not None and self.gate.abstain is not None else None
-        return self.ladder if beyond is None or beyond in self.ladder else (*self.ladder, beyond)
+        return tuple(dict.fromkeys([*self.ladder, *(alias for alias in (judge, beyond) if alias is not None)]))
 
     @property
     def estimate(self) -> Estimate:
@@ -516,6 +532,9 @@ class Reason(StrEnum):
     LAST_RUNG = "last_rung"
     NOT_JUDGED = "not_judged"
     DIRECT = "direct"
+    VOTE = "vote"  # how one answer of an ensemble was picked
+    LONGEST = "longest"
+    JUDGE = "judge"
     KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
     CACHED = "cached"  # LiteLLM's response cache had the answer: no model was asked
@@ -547,7 +566,10 @@ class Consultation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One rung that was asked, as it ended. ``usage`` and ``cost_usd`` are those of its answer and its consultations together."""
+    """One rung that was asked, as it ended. ``usage`` and ``cost_usd`` are those of its answer and its consultations together.
+
+    Times in milliseconds; None where nothing was held back, or nothing collapsed.
+    """
 
     rung: int
     alias: str
@@ -558,6 +580,9 @@ class Attempt:
     dropped: tuple[str, ...] = ()  # parameters of the request that the alias's deployments refuse
     consultations: tuple[Consultation, ...] = ()
     served: bool = False
+    spare: bool = False  # asked beside another and not for want of a better answer: a hedge nobody needed, the members of an ensemble
+    hold_ms: float | None = None  # how long the first text of a stream was held back for its verdict
+    late_regret: float | None = None  # the lowest score of what followed the release, where that fell below the threshold
 
 
 CHOOSY_BELOW = 0.5
@@ -593,11 +618,17 @@ class Outcome:
     attempts: tuple[Attempt, ...] = ()
     degraded: tuple[str, ...] = ()
     budgets: tuple[BudgetLeft, ...] = ()
+    first_token_ms: float | None = None  # of a stream: from the first call to when its first text could be shown
 
     @property
     def escalated(self) -> bool:
-        """True when more than one rung was asked."""
-        return len(self.attempts) > 1
+        """True when more than one rung was asked, one for want of a better answer from the other."""
+        return sum(not attempt.spare for attempt in self.attempts) > 1
+
+    @property
+    def wasted(self) -> tuple[Attempt, ...]:
+        """The attempts whose answers nobody saw."""
+        return tuple(attempt for attempt in self.attempts if not attempt.served)
 
     @property
     def verdict(self) -> Verdict | None:

@@ -19,7 +19,7 @@ POLICIES = policy_files(FOLDER)
 RESULTS = run_policy_tests(FOLDER)
 
 
-def test_there_are_ten_policies_each_with_its_tests():
+def test_there_are_eleven_policies_each_with_its_tests():
     assert [path.stem for path in POLICIES] == [
         "ab_test",
         "balanced",
@@ -29,6 +29,7 @@ def test_there_are_ten_policies_each_with_its_tests():
         "local_first",
         "max_quality",
         "max_savings",
+        "panel",
         "speculative",
         "sql_workshop",
     ]

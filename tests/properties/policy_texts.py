@@ -189,13 +189,17 @@ def documents(draw):
     names = draw(st.lists(labels, min_size=1, max_size=5, unique=True))
     aliases, gate = st.sampled_from(sorted(models)), st.sampled_from(sorted(rules))
     sends = st.fixed_dictionaries({"send": aliases})
-    ladders = st.fixed_dictionaries({"cascade": st.lists(aliases, min_size=2, max_size=3, unique=True), "gate": gate})
+    several = st.lists(aliases, min_size=2, max_size=3, unique=True)
+    shape = st.sampled_from([{}, {}, {"hedge": True}, {"carry_over": True}, {"hedge": False, "carry_over": False}])
+    ladders = st.builds(lambda ladder, shape: ladder | shape, st.fixed_dictionaries({"cascade": several, "gate": gate}), shape)
+    picking = st.sampled_from(["vote", "longest"]).map(lambda by: {"by": by}) | aliases.map(lambda judge: {"by": "judge", "judge": judge})
+    ensembles = st.builds(lambda members, picking: {"ensemble": {"of": members} | picking}, several, picking)
     routes = []
     for index, name in enumerate(names):
         later = [st.fixed_dictionaries({"route": st.sampled_from(names[index + 1 :])})] if names[index + 1 :] else []
         targets = st.one_of(aliases, *([ladders] if len(models) > 1 else []), *later)
         chosen = choices(sorted(models), targets).map(lambda choose: {"choose": choose})
-        actions = sends if len(models) == 1 else sends | ladders | chosen
+        actions = sends if len(models) == 1 else sends | ladders | ensembles | chosen
         routes.append({"name": name, **draw(actions), "when": draw(conditions)})
     del routes[-1]["when"]
     document = {"version": 1, "name": draw(labels), "models": models, "routes": routes, "gates": rules}
@@ -210,6 +214,13 @@ def leads(document):
     """What routes may lead to: lists of aliases, each once, without other routes."""
     for route in document["routes"]:
         yield from ladders_in(route)
+
+
+def ensembles_in(document):
+    """The members and the judge, where there is one, of every ensemble."""
+    for route in document["routes"]:
+        if "ensemble" in route:
+            yield tuple(route["ensemble"]["of"]), route["ensemble"].get("judge")
 
 
 def ladders_in(value):

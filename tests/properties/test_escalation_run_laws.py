@@ -1,5 +1,6 @@
 """What holds of every run up a ladder, whatever the rungs do."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -195,3 +196,46 @@ def test_a_served_answer_that_breaks_off_is_an_error_that_was_served(ended):
     assert after.degraded == (*before.degraded, f"{before.alias}_failed")
     assert [attempt.error for attempt in after.attempts if attempt.served] == ["ConnectionError"]
     assert [attempt.judgement for attempt in after.attempts] == [attempt.judgement for attempt in before.attempts]
+
+
+@given(runs(), st.booleans())
+def test_a_hedge_changes_when_rungs_are_asked_and_nothing_else(ended, carries_over):
+    run, steps, events = ended
+    hedged = CascadeRun(decision_of(run, hedge=True, carry_over=carries_over))
+    again = [hedged.start()]
+    again += [reported(hedged, event) for event in events]
+    assert [plain(step) for step in again] == [plain(step) for step in steps]
+    started = [ask.rung for step in again if isinstance(step, Ask) for ask in (step, step.beside) if ask is not None]
+    assert set(started) == set(range(len(hedged.outcome().attempts)))
+    assert [attempt for attempt in hedged.outcome().attempts if not attempt.spare] == list(run.outcome().attempts)
+    assert replace(hedged.outcome(), attempts=()) == replace(run.outcome(), attempts=())
+    assert hedged.outcome().escalated is run.outcome().escalated
+
+
+@given(runs())
+def test_only_a_whole_draft_of_text_that_was_unsure_is_carried_over(ended):
+    run, _, events = ended
+    carrying = CascadeRun(decision_of(run, carry_over=True))
+    carrying.start()
+    for event in events:
+        step = reported(carrying, event)
+        if not isinstance(step, Ask):
+            continue
+        whole_draft = isinstance(event, tuple) and event[1] and event[0].text.strip()
+        reason = carrying.outcome().attempts[step.rung - 1].judgement.reason
+        useful = reason in {Reason.LOW_CONFIDENCE, Reason.UNKNOWN_CONFIDENCE, Reason.TRUNCATED}
+        assert bool(step.turns) is bool(whole_draft and useful)
+        assert not step.turns or [turn.role for turn in step.turns] == ["assistant", "user"]
+
+
+def decision_of(run: CascadeRun, **changes: bool) -> Decision:
+    """As the run was begun: doubt about its last rung may have added one since."""
+    added = run.gate is not None and run.gate.abstain is not None and run._abstention is None
+    ladder = run._ladder[:-1] if added else run._ladder
+    return Decision(
+        policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=run.gate, degraded=("classifier_late",), **changes
+    )
+
+
+def plain(step: Any) -> Any:
+    return replace(step, beside=None, turns=()) if isinstance(step, Ask) else step

@@ -1,4 +1,4 @@
-"""What holds of every cascade over streams, whatever the rungs and the client do, and whenever they do it.
+"""What holds of every cascade, hedged or not, and of every ensemble over streams, whatever the rungs and the client do, and whenever.
 
 Time is virtual: a loop with nothing to do jumps to its next timer, so that deadlines of seconds pass at once and in the same order on
 every machine. A loop with nothing to do and no timer is stuck for good, which is an error.
@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from litellm_cascade.escalation import CascadeRun, Piece, StreamedCascade
-from litellm_cascade.vocabulary import Band, Consulting, Decision, Gate, Reason, StreamJudging, TokenLogprob, Verdict
+from litellm_cascade.escalation import Ask, CascadeRun, EnsembleRun, Piece, StreamedAnswer, StreamedCascade, StreamedEnsemble
+from litellm_cascade.vocabulary import Band, Consulting, Decision, Ensemble, Gate, Reason, StreamJudging, TokenLogprob, Verdict
 
 LADDER = ("tiny", "small", "medium", "large")
 FOREVER = 1e6  # seconds; longer than every deadline
@@ -127,18 +128,41 @@ GATES = st.builds(
 )
 
 
+JUDGE = "judge"
+ENSEMBLES = st.builds(
+    lambda by: Ensemble(by=by, judge=JUDGE if by == "judge" else None, within_ms=4000.0, judge_within_ms=1000.0),
+    st.sampled_from(["vote", "longest", "judge"]),
+)
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> Decision:
+    ladder = LADDER[: draw(st.integers(1, 4))]
+    plain = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder)
+    if len(ladder) == 1:
+        return plain
+    if draw(st.integers(0, 3)) == 3:
+        return replace(plain, band=Band.ENSEMBLE, ensemble=draw(ENSEMBLES))
+    return replace(plain, gate=draw(GATES), hedge=draw(st.booleans()))
+
+
+DECISIONS = decisions()
+
+
 @dataclass
 class Upstream:
     """Plays the scripts, and keeps an account."""
 
     scripts: list[Script]
+    aliases: tuple[str, ...]
     opened: list[int] = field(default_factory=list)
     exhausted: list[int] = field(default_factory=list)
     abandoned: list[int] = field(default_factory=list)
     ended_rungs: Counter[int] = field(default_factory=Counter)
 
-    async def open(self, rung: int, alias: str) -> "Stream":
-        assert alias == LADDER[rung]
+    async def open(self, ask: Ask) -> "Stream":
+        rung, alias = ask.rung, ask.alias
+        assert alias == self.aliases[rung]
         await play(self.scripts[rung].opening)
         self.opened.append(rung)
         return Stream(self, rung)
@@ -186,7 +210,8 @@ async def play(item: Wait | Exception) -> None:
 class Played:
     """A request that is over."""
 
-    run: CascadeRun
+    run: CascadeRun | EnsembleRun
+    decision: Decision
     upstream: Upstream
     shown: list[tuple[int, int]] = field(default_factory=list)
     raised: Exception | None = None
@@ -203,11 +228,10 @@ class Played:
 
 @st.composite
 def requests(draw: st.DrawFn) -> Played:
-    ladder = LADDER[: draw(st.integers(1, 4))]
-    upstream = Upstream([draw(scripts(rung)) for rung in range(len(ladder))])
-    gate = draw(GATES) if len(ladder) > 1 else None
-    run = CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate))
-    played = Played(run, upstream)
+    decision = draw(DECISIONS)
+    upstream = Upstream([draw(scripts(rung)) for rung in range(len(decision.ladder) + 1)], (*decision.ladder, JUDGE))
+    run = CascadeRun(decision) if decision.ensemble is None else EnsembleRun(decision, decision.ensemble)
+    played = Played(run, decision, upstream)
     with asyncio.Runner(loop_factory=VirtualTime) as runner:
         runner.run(play_through(played, draw(CLIENTS)))
         played.reported = runner.get_loop().reported  # type: ignore[attr-defined]
@@ -220,7 +244,8 @@ async def play_through(played: Played, client: Client) -> None:
         played.ends.append(finished)
         played.ended_at_the_end = played.upstream.ended_rungs.copy()
 
-    stream = StreamedCascade(played.run, played.upstream, on_end)
+    kind: Any = StreamedCascade if isinstance(played.run, CascadeRun) else StreamedEnsemble
+    stream = kind(played.run, played.upstream, on_end)
     reading = asyncio.create_task(read(stream, client, played))
     await asyncio.wait({reading}, timeout=FOREVER / 2 if client.leaves_after is None else client.leaves_after)
     if not reading.done():
@@ -231,7 +256,7 @@ async def play_through(played: Played, client: Client) -> None:
     played.tasks_left = len(asyncio.all_tasks()) - 1
 
 
-async def read(stream: StreamedCascade, client: Client, played: Played) -> None:
+async def read(stream: StreamedAnswer, client: Client, played: Played) -> None:
     try:
         if client.settles_first:
             await stream.settle()
@@ -308,7 +333,7 @@ def test_an_error_reaches_the_client_only_when_nobody_answered_or_what_was_serve
         return
     if outcome.alias is None:
         assert played.shown == []
-        assert all(attempt.error or played.run.fallback is None for attempt in outcome.attempts)
+        assert all(attempt.error or nothing_to_fall_back_on(played) for attempt in outcome.attempts)
         assert type(played.raised).__name__ == outcome.attempts[-1].error
     else:
         assert outcome.reason is Reason.ERROR
@@ -316,6 +341,73 @@ def test_an_error_reaches_the_client_only_when_nobody_answered_or_what_was_serve
         assert len(played.shown) < len(played.script_served.payloads) or played.raised in played.script_served.said
 
 
+def nothing_to_fall_back_on(played: Played) -> bool:
+    return isinstance(played.run, CascadeRun) and played.run.fallback is None
+
+
 @law
-def test_rungs_are_opened_in_order_and_at_most_once(played):
-    assert played.upstream.opened == sorted(set(played.upstream.opened))
+def test_rungs_are_opened_at_most_once_and_in_order_where_nothing_is_hedged(played):
+    opened = played.upstream.opened
+    assert len(opened) == len(set(opened))
+    if played.decision.ensemble is None and not played.decision.hedge:
+        assert opened == sorted(opened)
+
+
+@law
+def test_a_hedge_is_one_rung_ahead_at_most_and_what_was_not_needed_is_no_escalation(played):
+    attempts = played.run.outcome().attempts
+    if played.decision.ensemble is None:
+        spare = [attempt.rung for attempt in attempts if attempt.spare]
+        assert spare in ([], [len(attempts) - 1])
+        assert played.decision.hedge or not spare
+    assert not any(attempt.spare and attempt.served for attempt in attempts)
+    assert played.run.outcome().escalated is (sum(not attempt.spare for attempt in attempts) > 1)
+
+
+@law
+def test_what_an_ensemble_shows_is_a_whole_answer_of_one_member_and_nobody_escalates(played):
+    outcome = played.run.outcome()
+    if played.decision.ensemble is not None:
+        assert {LADDER[rung] for rung, _ in played.shown} <= {outcome.alias}
+        assert outcome.alias != JUDGE
+        assert not outcome.escalated
+
+
+@law
+def test_times_are_known_of_what_was_shown_and_of_what_was_held(played):
+    outcome = played.run.outcome()
+    assert (outcome.first_token_ms is None) is (outcome.alias is None)
+    for attempt in outcome.attempts:
+        if attempt.hold_ms is not None:
+            assert attempt.judgement.confidence is not None
+            assert attempt.hold_ms >= 0
+            assert outcome.first_token_ms is None or attempt.spare or attempt.hold_ms <= outcome.first_token_ms
+
+
+@law
+def test_a_late_regret_is_a_score_below_the_threshold_of_a_stream_that_was_released(played):
+    for attempt in played.run.outcome().attempts:
+        if attempt.late_regret is not None:
+            assert (attempt.served, attempt.judgement.reason) == (True, Reason.CONFIDENT)
+            assert attempt.late_regret < GATE.accept_at
+
+
+@law
+def test_the_first_text_of_a_released_answer_has_waited_for_the_hold_and_for_nothing_else(played):
+    outcome = played.run.outcome()
+    first = outcome.attempts[0] if outcome.attempts else None
+    if first is None or first.hold_ms is None or first.judgement.verdict is not Verdict.ACCEPT:
+        return
+    assert outcome.first_token_ms == pytest.approx(milliseconds_to_the_first_output(played.upstream.scripts[0]) + first.hold_ms)
+    stream = played.decision.gate.stream
+    assert first.hold_ms <= (stream.within_ms if stream.judge == "prefix" else GATE.whole_within_ms)
+
+
+def milliseconds_to_the_first_output(script: Script) -> float:
+    seconds = script.opening.seconds
+    for item in script.said:
+        if isinstance(item, Wait):
+            seconds += item.seconds
+        elif item.tokens or item.pieces_of_output or item.finish_reason:
+            break
+    return seconds * 1000

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from hypothesis import strategies as st
-from policy_texts import MARK, decided, documents, evidences, law, leads, loaded, written
+from policy_texts import MARK, decided, documents, ensembles_in, evidences, law, leads, loaded, written
 
 from litellm_cascade.errors import PolicyError
 from litellm_cascade.policy import parse_policy
@@ -32,7 +32,11 @@ def test_every_valid_policy_decides_every_request_with_an_alias_of_its_pool(docu
 def test_a_cascade_has_rungs_and_a_gate_and_nothing_else_has(document, evidence):
     decision = decided(loaded(document), evidence)
 
-    assert (decision.band is Band.CASCADE) == (len(decision.ladder) > 1) == (decision.gate is not None)
+    assert (decision.band in {Band.CASCADE, Band.ENSEMBLE}) == (len(decision.ladder) > 1)
+    assert (decision.band is Band.CASCADE) == (decision.gate is not None)
+    assert (decision.band is Band.ENSEMBLE) == (decision.ensemble is not None)
+    assert decision.band is Band.CASCADE or not (decision.hedge or decision.carry_over)
+    assert not (decision.hedge and decision.carry_over)
 
 
 @law(documents(), evidences)
@@ -74,9 +78,10 @@ def test_a_request_that_cannot_pass_through_a_cascade_goes_to_the_last_rung(docu
     free = decided(policy, replace(evidence, direct_only=None))
     bound = decided(policy, replace(evidence, direct_only="several choices"))
 
-    assert bound.ladder == free.ladder[-1:]
-    assert bound.band is (Band.LARGE if free.band is Band.CASCADE else free.band)
-    assert ("direct_only:several choices" in bound.reasons) == (free.band is Band.CASCADE)
+    assert bound.ladder == (free.ladder[:1] if free.band is Band.ENSEMBLE else free.ladder[-1:])
+    assert bound.band is Band.LARGE if free.band is Band.CASCADE else bound.band in {free.band, Band.LARGE, Band.SMALL}
+    assert (bound.ensemble, bound.gate) == (None, None)
+    assert ("direct_only:several choices" in bound.reasons) == (free.band in {Band.CASCADE, Band.ENSEMBLE})
 
 
 @law(documents(), evidences)
@@ -115,7 +120,8 @@ def _shuffled(value, random):
 def test_what_routes_can_reach_is_what_the_policy_says(document):
     policy = loaded(document)
 
-    assert set(policy.aliases) == {alias for ladder in leads(document) for alias in ladder}
+    members = {alias for of, judge in ensembles_in(document) for alias in (*of, judge) if alias is not None}
+    assert set(policy.aliases) == members | {alias for ladder in leads(document) for alias in ladder}
     assert set(policy.ladders) == {ladder for ladder in leads(document) if len(ladder) > 1}
 
 

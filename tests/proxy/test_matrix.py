@@ -6,26 +6,18 @@ answers the latter from its cache with an empty text.
 """
 
 import itertools
-from contextlib import suppress
 
-import httpx
 import pytest
-from harness.configs import PRICES, cascade_config
-from harness.dialects import DIALECTS
+from harness.configs import cascade_config
+from harness.dialects import ALL, every
+from harness.looking import attempts, bills, cost, leave_after_a_second
 
 from litellm_cascade.testing.upstream import Reply, ToolCall
 
 SURE, UNSURE = -0.01, -2.0
 SMALL_SAYS = "The small one says plenty of words about this matter here"
 LARGE_SAYS = "The large one knows better than that"
-ALL = ("chat", "completions", "messages", "responses")
 numbers = itertools.count()
-
-
-def every(*dialects, but=()):
-    """Parametrise over these endpoints, whole and streamed, except for the ids in ``but``."""
-    modes = {f"{name}-{mode}": (DIALECTS[name], mode == "stream") for name in dialects for mode in ("whole", "stream")}
-    return pytest.mark.parametrize(("dialect", "stream"), [pytest.param(*pair, id=name) for name, pair in modes.items() if name not in but])
 
 
 @pytest.fixture(scope="session")
@@ -69,25 +61,6 @@ def small_is_sure(upstream):
 def small_is_unsure(upstream):
     upstream.script("small", Reply(SMALL_SAYS, logprob=UNSURE, per_token_delay_s=0.02))
     upstream.script("large", Reply(LARGE_SAYS, logprob=SURE))
-
-
-def bills(spend, call, trace, count):
-    """The rows of one request: ``{alias: cost}`` of the rungs, and the virtual model's own row."""
-    rows = spend.wait_rows(count, trace=trace.trace_id)
-    own = [row for row in rows if row["internal_call_origin"] is None]
-    rungs = [row for row in rows if row["internal_call_origin"] == "cascade_attempt"]
-    return {row["standard_logging_object"]["model_group"]: row for row in rungs}, own
-
-
-def cost(alias, tokens_in, tokens_out):
-    return pytest.approx(PRICES[alias] * (tokens_in + tokens_out))
-
-
-def attempts(collector, trace):
-    """The attempt spans of the trace, by alias, once the route span has ended."""
-    spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
-    (route,) = [span for span in spans if span.name == "cascade.route"]
-    return route, {span.attributes["cascade.alias"]: span for span in collector.children(route) if span.name.startswith("cascade.attempt")}
 
 
 @every(*ALL)
@@ -268,12 +241,3 @@ def test_an_output_guardrail_sees_the_answer_whoever_gave_it(special_client, ups
 def test_a_bug_in_the_plugin_costs_nothing(special_client, upstream, small_is_sure, dialect, stream):
     heard = dialect.ask(special_client, f"SABOTAGE {next(numbers)}", stream=stream)
     assert (heard.status, heard.text) == (200, LARGE_SAYS)
-
-
-def leave_after_a_second(client, dialect, body, trace):
-    """Hear the beginning, if it comes in time, and go."""
-    with (
-        suppress(httpx.TimeoutException),
-        client.stream("POST", dialect.path, json=body, headers=trace.headers, timeout=1.0) as response,
-    ):
-        next(response.iter_text())

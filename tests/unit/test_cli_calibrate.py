@@ -176,7 +176,10 @@ def test_records_that_cannot_be_used_are_told_in_one_sentence(folder, text, said
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        (["--score", "entropie"], "the records of 'small' have no score 'entropie'; known are mean, min, sum, lowest_group, margin, entropy"),
+        (
+            ["--score", "entropie"],
+            "the records of 'small' have no score 'entropie'; known are mean, min, sum, lowest_group, margin, entropy",
+        ),
         (["--method", "logistic", "--features", "men"], "the records of 'small' have no 'men'; did you mean 'mean'?"),
         (["--target-cost", "1"], "the records of 'small' have no cost_small and cost_large, which a target cost needs"),
         (["--target-quality", "1"], None),

@@ -97,7 +97,7 @@ def test_it_shows_the_signals_and_what_the_classifier_believes(desk):
 def test_every_field_of_the_decision_is_in_the_text_or_in_a_section_of_its_own(desk):
     rows = section(run("hello").stdout, "decision")
 
-    told = {field.name for field in fields(Decision)} - {"policy", "digest", "gate", "trace"}
+    told = {field.name for field in fields(Decision)} - {"policy", "digest", "gate", "ensemble", "trace"}
     assert [name for name in told if f"  {name} " not in rows] == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litellm_cascade.escalation import Answer, OverheardStreams, OverheardWhole, Piece
+from litellm_cascade.escalation import Answer, Ask, OverheardStreams, OverheardWhole, Piece
 from litellm_cascade.vocabulary import Completion
 
 
@@ -43,10 +43,10 @@ class Upstream:
         self.stream = stream
         self.told = []
 
-    async def ask(self, rung, alias):
-        return Answer(f"{alias}'s", Completion(text=f"{alias} says {rung}"))
+    async def ask(self, ask):
+        return Answer(f"{ask.alias}'s", Completion(text=f"{ask.alias} says {ask.rung}"))
 
-    async def open(self, rung, alias):
+    async def open(self, ask):
         return self.stream
 
     async def consult(self, asked):
@@ -64,7 +64,7 @@ def heard():
 async def test_a_whole_answer_is_told_and_handed_on(heard):
     upstream = Upstream()
     overheard = OverheardWhole(upstream, lambda *said: heard.append(said))
-    answer = await overheard.ask(1, "large")
+    answer = await overheard.ask(Ask(1, "large"))
     overheard.ended(1)
     assert (answer.payload, heard, upstream.told) == ("large's", [(1, "large says 1")], [1])
 
@@ -73,14 +73,14 @@ async def test_a_whole_answer_is_told_and_handed_on(heard):
 async def test_a_stream_is_told_piece_by_piece_and_handed_on(heard, kind, texts):
     upstream = Upstream(kind())
     overheard = OverheardStreams(upstream, lambda *said: heard.append(said))
-    payloads = [piece.payload async for piece in await overheard.open(0, "small")]
+    payloads = [piece.payload async for piece in await overheard.open(Ask(0, "small"))]
     overheard.ended(0)
     assert (payloads, heard, upstream.told) == ([text.upper() for text in texts], [(0, text) for text in texts], [0])
 
 
 async def test_a_stream_that_is_left_is_closed_and_abandoned(heard):
     upstream = Upstream(Stream())
-    stream = await OverheardStreams(upstream, lambda *said: heard.append(said)).open(0, "small")
+    stream = await OverheardStreams(upstream, lambda *said: heard.append(said)).open(Ask(0, "small"))
     pieces = stream.__aiter__()
     await anext(pieces)
     await pieces.aclose()

@@ -108,9 +108,9 @@ def abstaining(then, *ladder, below=-0.5, large=None, **gate):
 
 def test_a_last_rung_is_judged_where_the_gate_says_what_comes_of_doubt():
     run = abstaining("flag", "small", "large")
-    assert run.judges
+    assert run.judges(run.rung)
     run.answered(UNSURE)
-    assert (run.on_last_rung, run.judges) == (True, True)
+    assert (run.on_last_rung, run.judges(run.rung)) == (True, True)
     assert run.answered(SURE) == Serve(1)
     outcome = run.outcome()
     assert (outcome.alias, outcome.reason, outcome.verdict, outcome.abstained) == ("large", Reason.LOW_CONFIDENCE, Verdict.ACCEPT, None)
@@ -121,7 +121,7 @@ def test_without_a_word_about_doubt_a_last_rung_is_not_judged():
     run = CascadeRun(decision("small", "large"))
     run.start()
     run.answered(UNSURE)
-    assert not run.judges
+    assert not run.judges(run.rung)
 
 
 def test_a_doubtful_answer_is_served_and_flagged():
@@ -156,7 +156,7 @@ def test_doubt_asks_the_largest_which_is_not_judged():
     run = abstaining("large", "small", "sql", large="large")
     run.answered(UNSURE)
     assert run.answered(UNSURE) == Ask(2, "large")
-    assert not run.judges
+    assert not run.judges(run.rung)
     assert run.answered(UNSURE) == Serve(2)
     outcome = run.outcome()
     assert (outcome.alias, outcome.reason, outcome.verdict) == ("large", Reason.LOW_CONFIDENCE, Verdict.ACCEPT)

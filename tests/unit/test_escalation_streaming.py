@@ -2,6 +2,7 @@ import asyncio
 import gc
 from collections import Counter
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
@@ -21,6 +22,7 @@ from litellm_cascade.vocabulary import (
 )
 
 HANG = object()
+HEDGED = MappingProxyType({"hedge": True})
 LONG_MS = 60_000.0  # a deadline that is not met within a test
 SHORT_MS = 20.0
 GATE = Gate(
@@ -91,6 +93,7 @@ class Streams:
         self.opening = opening or {}
         self.abandoning = abandoning or {}
         self.opened = []
+        self.asks = []
         self.playing = set()
         self.taken = Counter()
         self.abandoned = []
@@ -98,7 +101,9 @@ class Streams:
         self.ends = Counter()
         self.reached = asyncio.Event()  # a script has come to a point where it waits
 
-    async def open(self, rung, alias):
+    async def open(self, ask):
+        alias = ask.alias
+        self.asks.append(ask)
         await self.play(self.opening.get(alias))
         self.opened.append(alias)
         return Stream(self, alias, self.scripts[alias])
@@ -123,13 +128,13 @@ class Streams:
 class Cascade:
     """A cascade over scripted streams, with all that is to be known about it."""
 
-    def __init__(self, *ladder, gate=GATE, **streams):
-        self.decision = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate)
+    def __init__(self, *ladder, gate=GATE, shape=MappingProxyType({}), unread_s=10.0, **streams):
+        self.decision = Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate, **shape)
         self.run = CascadeRun(self.decision)
         self.upstream = Streams(**streams)
         self.ends = []
         self.over = asyncio.Event()
-        self.stream = StreamedCascade(self.run, self.upstream, self._on_end)
+        self.stream = StreamedCascade(self.run, self.upstream, self._on_end, unread_s=unread_s)
 
     def _on_end(self, finished):
         self.ends.append(finished)
@@ -692,12 +697,110 @@ async def test_a_stream_may_be_any_iterator():
             raise StopAsyncIteration
 
     class Upstream(Streams):
-        async def open(self, rung, alias):
+        async def open(self, ask):
             return Counting()
 
     cascade = Cascade("small", "large")
     stream = StreamedCascade(cascade.run, Upstream())
     assert [payload async for payload in stream] == payloads(sure("small", 4))
+
+
+async def test_a_settled_stream_that_nobody_begins_to_read_has_lost_its_client():
+    cascade = Cascade("small", "large", unread_s=SHORT_MS / 1000, small=[*sure("small"), HANG])
+    await cascade.settles()
+    await asyncio.wait_for(cascade.over.wait(), 5)
+    assert cascade.aftermath == (["small"], {0: 1}, [False])
+    with pytest.raises(RuntimeError, match="nobody had read it"):
+        await cascade.shown()
+
+
+async def test_a_settled_stream_that_is_read_may_be_read_slowly():
+    slow = asyncio.Event()
+    cascade = Cascade("small", "large", unread_s=SHORT_MS / 1000, small=[*sure("small"), slow, *words("rest", 1)])
+    await cascade.settles()
+    assert await cascade.reads(5) == payloads(sure("small"))
+    asyncio.get_running_loop().call_later(3 * SHORT_MS / 1000, slow.set)
+    assert await cascade.shown() == ["rest 0"]
+    assert cascade.aftermath == ([], {0: 1}, [True])
+
+
+# --- both at once ---------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_hedge_is_opened_at_once_and_abandoned_when_it_is_not_needed():
+    cascade = Cascade("small", "large", shape=HEDGED, small=sure("small"), large=sure("large"))
+    assert await cascade.shown() == payloads(sure("small"))
+    assert cascade.told == ("small", Reason.CONFIDENT, ())
+    assert cascade.upstream.opened == ["small", "large"]
+    assert cascade.aftermath == (["large"], {0: 1, 1: 1}, [True])
+    assert not cascade.run.outcome().escalated
+
+
+async def test_the_first_piece_of_a_hedge_is_there_when_the_small_answer_is_rejected():
+    more = asyncio.Event()
+    cascade = Cascade("small", "large", shape=HEDGED, small=[*unsure("small", 2), more, *unsure("small", 3)], large=sure("large"))
+    settling = asyncio.create_task(cascade.settles())
+    await cascade.waits()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert cascade.upstream.taken == {"small": 2, "large": 1}, "and no more of it, however long the small one takes"
+    more.set()
+    await settling
+    assert await cascade.shown() == payloads(sure("large"))
+    assert cascade.told == ("large", Reason.LOW_CONFIDENCE, ())
+    assert cascade.aftermath == (["small"], {0: 1, 1: 1}, [True])
+
+
+async def test_a_hedge_that_failed_before_it_was_needed_is_noted_only_when_it_is():
+    cascade = Cascade("small", "large", shape=HEDGED, small=sure("small"), large=[OSError()])
+    assert await cascade.shown() == payloads(sure("small"))
+    assert cascade.told == ("small", Reason.CONFIDENT, ())
+    cascade = Cascade("small", "large", shape=HEDGED, small=unsure("small"), large=[OSError()])
+    assert await cascade.shown() == payloads(unsure("small"))
+    assert cascade.told == ("small", Reason.KEPT_EARLIER, ("large_failed",))
+
+
+async def test_a_hedge_answers_for_a_small_model_that_fails():
+    cascade = Cascade("small", "large", shape=HEDGED, small=[OSError()], large=sure("large"))
+    assert await cascade.shown() == payloads(sure("large"))
+    assert cascade.aftermath == (["small"], {0: 1, 1: 1}, [True])
+
+
+# --- late regret ----------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_late_collapse_is_noted_and_changes_nothing_for_the_client():
+    script = [*sure("small", 3), *sure("then", 3), *unsure("later", 3), *sure("last", 1)]
+    cascade = Cascade("small", "large", small=script)
+    assert await cascade.shown() == payloads(script)
+    assert cascade.told == ("small", Reason.CONFIDENT, ())
+    assert cascade.run.outcome().attempts[0].late_regret == -2.0
+
+
+@pytest.mark.parametrize("judge", ["full", "off"])
+async def test_only_what_was_released_on_its_beginning_is_regretted(judge):
+    gate = replace(GATE, stream=replace(GATE.stream, judge=judge))
+    cascade = Cascade("small", "large", gate=gate, small=[*sure("small", 30), *unsure("later", 3)])
+    await cascade.shown()
+    assert cascade.told[0] == "small"
+    assert cascade.run.outcome().attempts[0].late_regret is None
+
+
+async def test_a_client_that_leaves_leaves_with_the_regret_so_far():
+    cascade = Cascade("small", "large", small=[*sure("small", 3), *unsure("later", 30)])
+    await cascade.reads(8)
+    await cascade.stream.aclose()
+    assert cascade.run.outcome().attempts[0].late_regret == -2.0
+
+
+async def test_a_whole_draft_of_a_stream_is_carried_over():
+    gate = replace(GATE, stream=replace(GATE.stream, judge="full"))
+    cascade = Cascade("small", "large", gate=gate, shape={"carry_over": True}, small=unsure("small", 2), large=sure("large"))
+    await cascade.shown()
+    assert cascade.upstream.asks[1].turns[0].text == "small 0small 1"
+    cascade = Cascade("small", "large", shape={"carry_over": True}, small=unsure("small", 20), large=sure("large"))
+    await cascade.shown()
+    assert cascade.upstream.asks[1].turns == (), "a beginning is no draft"
 
 
 # --- asking again --------------------------------------------------------------------------------------------------------------------

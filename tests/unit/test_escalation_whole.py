@@ -17,12 +17,15 @@ class Whole:
     def __init__(self, **script):
         self.script = script
         self.asked = []
+        self.asks = []
         self.cancelled = []
         self.ends = Counter()
         self.under_way = asyncio.Event()
 
-    async def ask(self, rung, alias):
+    async def ask(self, ask):
+        alias = ask.alias
         self.asked.append(alias)
+        self.asks.append(ask)
         self.under_way.set()
         said = self.script[alias]
         try:
@@ -51,14 +54,19 @@ class Whole:
         self.ends[rung] += 1
 
 
-def run_over(*ladder, whole_within_ms=20.0):
+def run_over(*ladder, whole_within_ms=20.0, **shape):
     gate = Gate(name="gate", score="mean", accept_at=-0.5, whole_within_ms=whole_within_ms)
-    return CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate))
+    return CascadeRun(Decision(policy="p", digest="", route="r", band=Band.CASCADE, ladder=ladder, gate=gate, **shape))
 
 
 @pytest.fixture
 def run():
     return run_over("small", "large")
+
+
+@pytest.fixture
+def hedged():
+    return run_over("small", "large", whole_within_ms=5000.0, hedge=True)
 
 
 def told(run):
@@ -159,6 +167,69 @@ async def test_a_client_that_leaves_just_as_the_answer_comes_has_left():
     with pytest.raises(asyncio.CancelledError):
         await settling
     assert (upstream.asked, upstream.ends) == (["small"], {0: 1})
+
+
+# --- both at once ---------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_hedge_is_asked_at_once_and_cancelled_when_it_is_not_needed(hedged):
+    upstream = Whole(small=SURE, large=HANG)
+    assert await settle_whole(hedged, upstream) == "small's payload"
+    assert told(hedged) == ("small", Reason.CONFIDENT, ())
+    assert (upstream.asked, upstream.cancelled, upstream.ends) == (["small", "large"], ["large"], {0: 1, 1: 1})
+    spare = hedged.outcome().attempts[1]
+    assert (spare.spare, spare.judgement, hedged.outcome().escalated) == (True, None, False)
+
+
+async def test_a_hedge_that_has_answered_is_served_without_being_asked_again(hedged):
+    upstream = Whole(small=UNSURE, large=UNSURE)
+    assert await settle_whole(hedged, upstream) == "large's payload"
+    assert told(hedged) == ("large", Reason.LOW_CONFIDENCE, ())
+    assert (upstream.asked, upstream.ends) == (["small", "large"], {0: 1, 1: 1})
+    assert hedged.outcome().escalated
+
+
+async def test_a_hedge_that_failed_before_it_was_needed_is_a_rung_that_failed(hedged):
+    upstream = Whole(small=UNSURE, large=ConnectionError())
+    assert await settle_whole(hedged, upstream) == "small's payload"
+    assert told(hedged) == ("small", Reason.KEPT_EARLIER, ("large_failed",))
+    assert upstream.ends == {0: 1, 1: 1}
+
+
+async def test_a_hedge_runs_one_rung_ahead():
+    hedged = run_over("small", "medium", "large", hedge=True)
+    upstream = Whole(small=UNSURE, medium=SURE, large=HANG)
+    assert await settle_whole(hedged, upstream) == "medium's payload"
+    assert (upstream.asked, upstream.cancelled) == (["small", "medium", "large"], ["large"])
+    assert upstream.ends == {0: 1, 1: 1, 2: 1}
+    assert [attempt.spare for attempt in hedged.outcome().attempts] == [False, False, True]
+
+
+async def test_a_client_that_leaves_cancels_both(hedged):
+    upstream = Whole(small=HANG, large=HANG)
+    settling = asyncio.create_task(settle_whole(hedged, upstream))
+    while len(upstream.asked) < 2:
+        await asyncio.wait_for(upstream.under_way.wait(), 1)
+        upstream.under_way.clear()
+    settling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await settling
+    assert (sorted(upstream.cancelled), upstream.ends) == (["large", "small"], {0: 1, 1: 1})
+
+
+# --- a draft to improve ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_draft_is_handed_to_the_next_rung_only():
+    run, upstream = run_over("small", "medium", "large", carry_over=True), Whole(small=UNSURE, medium=UNSURE, large=SURE)
+    assert await settle_whole(run, upstream) == "large's payload"
+    assert [[turn.text for turn in ask.turns[:1]] for ask in upstream.asks] == [[], ["perhaps"], ["perhaps"]]
+
+
+async def test_a_failure_leaves_no_draft():
+    run, upstream = run_over("small", "large", carry_over=True), Whole(small=ConnectionError(), large=SURE)
+    await settle_whole(run, upstream)
+    assert [ask.turns for ask in upstream.asks] == [(), ()]
 
 
 SILENT = Completion(text="yes")

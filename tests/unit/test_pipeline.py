@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 
-from litellm_cascade.audit import Tracing, input_hash
+from litellm_cascade.audit import Tracing, input_hash, metrics
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.errors import AccessError
@@ -28,8 +28,10 @@ from litellm_cascade.vocabulary import (
     Completion,
     Consultation,
     Endpoint,
+    Ensemble,
     Envelope,
     Judgement,
+    Outcome,
     Overrides,
     Reason,
     Receipt,
@@ -101,12 +103,12 @@ class Models:
         self.answers = answers
         self.hangs = asyncio.Event()
 
-    async def ask(self, rung, alias):
-        return Answer(f"{alias}: {CANARY}", await self._answer(rung, alias))
+    async def ask(self, ask):
+        return Answer(f"{ask.alias}: {CANARY}", await self._answer(ask.rung, ask.alias))
 
-    async def open(self, rung, alias):
-        completion = await self._answer(rung, alias)
-        return Stream([Piece(f"{alias} {n}", text=CANARY, tokens=completion.tokens) for n in range(4)])
+    async def open(self, ask):
+        completion = await self._answer(ask.rung, ask.alias)
+        return Stream([Piece(f"{ask.alias} {n}", text=CANARY, tokens=completion.tokens) for n in range(4)])
 
     async def consult(self, asked):
         raise AssertionError(asked)  # no gate here asks a model again
@@ -382,8 +384,7 @@ async def test_what_a_model_says_of_its_own_answer_stands_below_its_attempt(prox
     journey = await proxy.planned()
     models = Models(journey, small=UNSURE, large=SURE)
     journey.run = CascadeRun(journey.decided_plan.decision)
-    journey.run.start()
-    await models.ask(0, "small")
+    await models.ask(journey.run.start())
     journey.consult_ended(0, journey.consult_started(0, "small", "agreement"), consultation)
     journey.run.failed(ConnectionError())
     journey.ended()
@@ -571,6 +572,92 @@ async def test_nothing_on_the_way_blocks_the_event_loop(proxy):
         journey = await proxy.planned()
         shown = [payload async for payload in journey.settle_stream(Models(journey, small=UNSURE, large=SURE))]
     assert len(shown) == 4
+
+
+# --- streams, hedges and ensembles ------------------------------------------------------------------------------------------------------
+
+
+def counted(name, **labels):
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def reshaped(proxy, **shape):
+    journey = await proxy.planned()
+    journey.decided(replace(journey.plan, decision=replace(journey.plan.decision, policy="shapes", **shape)))
+    return journey
+
+
+async def test_the_times_of_a_stream_are_on_its_spans_and_in_the_metrics(proxy):
+    held = counted("cascade_gate_hold_seconds_count", policy="shapes", verdict="accept")
+    first = counted("cascade_first_token_seconds_count", policy="shapes", branch="released")
+    journey = await reshaped(proxy)
+    async for _ in journey.settle_stream(Models(journey, small=SURE)):
+        pass
+    assert proxy.spans["cascade.attempt small"].attributes["cascade.hold_ms"] >= 0
+    assert proxy.spans["cascade.route"].attributes["cascade.first_token_ms"] >= 0
+    assert counted("cascade_gate_hold_seconds_count", policy="shapes", verdict="accept") == held + 1
+    assert counted("cascade_first_token_seconds_count", policy="shapes", branch="released") == first + 1
+
+
+async def test_a_hedge_that_was_not_needed_is_spare_on_its_span_and_its_tokens_are_wasted(proxy):
+    wasted = counted("cascade_wasted_tokens_total", policy="shapes", alias="large")
+    journey = await reshaped(proxy, hedge=True)
+    assert await journey.settle(Models(journey, small=SURE, large=HANG)) == f"small: {CANARY}"
+    large = proxy.spans["cascade.attempt large"]
+    assert (large.attributes["cascade.spare"], large.attributes["cascade.served"], len(large.links)) == (True, False, 0)
+    assert proxy.spans["cascade.route"].attributes["cascade.hedge"] is True
+    assert counted("cascade_wasted_tokens_total", policy="shapes", alias="large") == wasted + 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_ensemble_has_an_attempt_for_each_member(proxy, stream):
+    first = counted("cascade_first_token_seconds_count", policy="shapes", branch="ensemble")
+    journey = await reshaped(proxy, band=Band.ENSEMBLE, gate=None, ensemble=Ensemble(by="vote"))
+    assert journey.cascades
+    models = Models(journey, small=SURE, large=SURE)
+    if stream:
+        shown = [payload async for payload in journey.settle_stream(models)]
+        assert shown == [f"small {n}" for n in range(4)]
+    else:
+        assert await journey.settle(models) == f"small: {CANARY}"
+    assert proxy.spans["cascade.route"].attributes["cascade.ensemble.by"] == "vote"
+    assert [proxy.spans[f"cascade.attempt {alias}"].attributes["cascade.served"] for alias in ("small", "large")] == [True, False]
+    assert proxy.sink.last.outcome.reason is Reason.VOTE
+    assert counted("cascade_first_token_seconds_count", policy="shapes", branch="ensemble") == first + stream
+
+
+async def test_a_late_regret_is_on_the_span_and_counted(proxy):
+    regrets = counted("cascade_late_regrets_total", policy="shapes", alias="small")
+    journey = await reshaped(proxy)
+    tokens = [TokenLogprob("x", -0.1)] * 2 + [TokenLogprob("y", -3.0)] * 2
+
+    class Wavering(Models):
+        async def open(self, ask):
+            await self._answer(ask.rung, ask.alias)
+            return Stream([Piece(token.token, text="x", tokens=(token,)) for token in tokens])
+
+    assert [payload async for payload in journey.settle_stream(Wavering(journey, small=SURE))] == ["x", "x", "y", "y"]
+    small = proxy.spans["cascade.attempt small"]
+    assert (small.attributes["cascade.late_regret"], small.attributes["cascade.late_regret.score"]) == (True, -3.0)
+    assert counted("cascade_late_regrets_total", policy="shapes", alias="small") == regrets + 1
+
+
+@pytest.mark.parametrize(
+    ("attempts", "branch"),
+    [
+        ([Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT)], "released"),
+        ([Judgement(verdict=Verdict.ACCEPT, reason=Reason.NOT_JUDGED)], "not_judged"),
+        ([None, Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)], "escalated"),
+        ([Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE)], "kept_earlier"),
+        ([], "not_judged"),
+    ],
+)
+async def test_a_branch_says_by_which_way_the_first_text_came(proxy, attempts, branch):
+    decision = (await proxy.planned()).decided_plan.decision
+    tried = [
+        Attempt(rung=rung, alias="a", judgement=judgement, served=rung == len(attempts) - 1) for rung, judgement in enumerate(attempts)
+    ]
+    assert metrics.branch_of(decision, Outcome(alias="a", reason=Reason.DIRECT, attempts=tuple(tried))) == branch
 
 
 # --- what an answer must satisfy ------------------------------------------------------------------------------------------------------

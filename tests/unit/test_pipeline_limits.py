@@ -49,16 +49,16 @@ class Rungs:
     def __init__(self, journey, broken=()):
         self.journey, self.broken, self.asked = journey, broken, []
 
-    async def ask(self, rung, alias):
-        self.asked.append(alias)
-        self.journey.attempt_started(rung, alias)
-        if alias in self.broken:
-            raise ConnectionError(alias)
-        return Answer(alias, UNSURE)
+    async def ask(self, ask):
+        self.asked.append(ask.alias)
+        self.journey.attempt_started(ask.rung, ask.alias)
+        if ask.alias in self.broken:
+            raise ConnectionError(ask.alias)
+        return Answer(ask.alias, UNSURE)
 
-    async def open(self, rung, alias):
-        await self.ask(rung, alias)
-        return Stream([Piece(alias, text="perhaps", tokens=UNSURE.tokens, finish_reason="stop")])
+    async def open(self, ask):
+        await self.ask(ask)
+        return Stream([Piece(ask.alias, text="perhaps", tokens=UNSURE.tokens, finish_reason="stop")])
 
     def ended(self, rung):
         self.journey.attempt_ended(rung, Usage(), 1.0)
@@ -169,8 +169,8 @@ async def test_a_probe_that_nobody_waited_for_is_left_to_another():
 
 
 class Hanging(Rungs):
-    async def ask(self, rung, alias):
-        await super().ask(rung, alias)
+    async def ask(self, ask):
+        await super().ask(ask)
         await asyncio.Event().wait()
 
 

@@ -84,7 +84,7 @@ def test_a_test_file_is_checked_like_a_policy(tmp_path):
         ":4:23: $.cases[0].given.signal: unknown key; did you mean 'signals'?",
         ":5:33: $.cases[1].given.signals.tool: unknown key; did you mean 'tools'?",
         f":5:63: $.cases[1].given.request.endpoint: is 'chats'; write {ENDPOINTS}",
-        ":5:87: $.cases[1].expect.band: is 'medium'; write 'small', 'cascade' or 'large'",
+        ":5:87: $.cases[1].expect.band: is 'medium'; write 'small', 'cascade', 'large' or 'ensemble'",
         ":6:5: $.cases[2].expect: is missing; add it",
         ":6:15: $.cases[2].name: is here twice, first on line 6; keep one",
     ]

@@ -57,9 +57,9 @@ class RequestTrace:
         if self.route.is_recording():
             _set(self.route, _plan_attributes(plan) | {name.INPUT_HASH: input_hash})
 
-    def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None) -> Span:
-        """A rung is asked. Linked to the attempt before it, which it answers for."""
-        links = [Link(self._attempts[rung - 1].get_span_context())] if rung - 1 in self._attempts else None
+    def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None, spare: bool = False) -> Span:
+        """A rung is asked. Linked to the attempt before it, which it answers for, unless it is asked beside that one (``spare``)."""
+        links = [Link(self._attempts[rung - 1].get_span_context())] if rung - 1 in self._attempts and not spare else None
         span = self._tracer.start_span(
             f"{name.ATTEMPT_SPAN} {alias}", context=self._inside, kind=SpanKind.CLIENT, links=links, start_time=started_ns
         )
@@ -140,6 +140,8 @@ def _plan_attributes(plan: Plan) -> dict[str, Value]:
         name.LADDER: decision.ladder,
         name.REASONS: decision.reasons,
         name.PROPENSITY: decision.propensity,
+        name.HEDGE: decision.hedge or None,
+        name.ENSEMBLE_BY: decision.ensemble.by if decision.ensemble is not None else None,
         name.ALTERNATIVES: decision.alternatives,
         name.DECISION_CONFIDENCE: decision.confidence,
         name.ESTIMATED_COST_USD: decision.estimate.cost_usd,
@@ -169,6 +171,10 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
         name.ALIAS: attempt.alias,
         name.RUNG: attempt.rung,
         name.SERVED: attempt.served,
+        name.SPARE: attempt.spare or None,
+        name.HOLD_MS: attempt.hold_ms,
+        name.LATE_REGRET: True if attempt.late_regret is not None else None,
+        name.LATE_REGRET_SCORE: attempt.late_regret,
         name.DECISION: judgement.verdict.value if judgement is not None else None,
         name.REASON: judgement.reason.value if judgement is not None else None,
         name.COST_USD: attempt.cost_usd,
@@ -215,6 +221,7 @@ def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
         name.REASON: outcome.reason.value,
         name.ATTEMPTS: len(outcome.attempts),
         name.DEGRADED: outcome.degraded,
+        name.FIRST_TOKEN_MS: outcome.first_token_ms,
     }
     if outcome.budgets:
         least = min(outcome.budgets, key=lambda budget: budget.remaining_ratio)

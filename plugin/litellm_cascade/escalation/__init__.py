@@ -3,16 +3,21 @@
 from litellm_cascade.escalation import prompts
 from litellm_cascade.escalation.agreement import agreement
 from litellm_cascade.escalation.allowance import Allowance, Refusal, RequestAllowance, Unlimited
+from litellm_cascade.escalation.asking_all import StreamedEnsemble, settle_ensemble
 from litellm_cascade.escalation.budget import Budget
 from litellm_cascade.escalation.budgets import Budgets, ScopeKey
 from litellm_cascade.escalation.calibration import LOG, alternatives_needed, calibrated, feature, probability
 from litellm_cascade.escalation.checks import CHECKS, Expectation
+from litellm_cascade.escalation.climbing import StreamedCascade
 from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
+from litellm_cascade.escalation.ensemble import EnsembleRun
 from litellm_cascade.escalation.judging import judge
 from litellm_cascade.escalation.overhearing import OverheardStreams, OverheardWhole
-from litellm_cascade.escalation.run import Ask, CascadeRun, Consult, Fail, Serve, Step
+from litellm_cascade.escalation.record import Ask, Consult, Fail, Run, Serve
+from litellm_cascade.escalation.run import CascadeRun, Step
+from litellm_cascade.escalation.rung import AnswerStream, Piece, Said, StreamUpstream
 from litellm_cascade.escalation.self_check import p_true
-from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamedCascade, StreamUpstream
+from litellm_cascade.escalation.streaming import StreamedAnswer
 from litellm_cascade.escalation.tool_calls import ToolPiece
 from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
@@ -28,6 +33,7 @@ __all__ = [
     "Budgets",
     "CascadeRun",
     "Consult",
+    "EnsembleRun",
     "Expectation",
     "Fail",
     "OverheardStreams",
@@ -35,11 +41,15 @@ __all__ = [
     "Piece",
     "Refusal",
     "RequestAllowance",
+    "Run",
+    "Said",
     "ScopeKey",
     "Serve",
     "Step",
     "StreamUpstream",
+    "StreamedAnswer",
     "StreamedCascade",
+    "StreamedEnsemble",
     "ToolPiece",
     "Unlimited",
     "WholeUpstream",
@@ -54,5 +64,6 @@ __all__ = [
     "p_true",
     "probability",
     "prompts",
+    "settle_ensemble",
     "settle_whole",
 ]

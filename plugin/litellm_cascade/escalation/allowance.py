@@ -131,7 +131,7 @@ class RequestAllowance:
             scope.budget.billed(scope.used_at, booked_usd=booked_usd, usd=usd)
 
     def _over_budget(self, alias: str, confidence: Confidence | None) -> str | None:
-        now, score = self._clock(), confidence.score if confidence is not None else None
+        now, score = self._clock(), confidence.value if confidence is not None else None
         over: list[str] = []
         for scope in self._scopes:
             rank = scope.rank(self._gate, score)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from litellm_cascade.escalation.deadline import MILLISECOND, within
-from litellm_cascade.escalation.run import CascadeRun, Consult, Step
+from litellm_cascade.escalation.record import Consult
+from litellm_cascade.escalation.run import CascadeRun, Step
 
 
 class Consultant(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-from litellm_cascade.escalation.streaming import AnswerStream, Piece, StreamUpstream
+from litellm_cascade.escalation.record import Ask
+from litellm_cascade.escalation.rung import AnswerStream, Piece, StreamUpstream
 from litellm_cascade.escalation.whole import Answer, WholeUpstream
 
 Heard = Callable[[int, str], None]
@@ -20,10 +21,10 @@ class OverheardWhole:
         self.consult = upstream.consult
         self.ended = upstream.ended
 
-    async def ask(self, rung: int, alias: str) -> Answer:
+    async def ask(self, ask: Ask) -> Answer:
         """The rung's answer."""
-        answer = await self._upstream.ask(rung, alias)
-        self._heard(rung, answer.completion.text)
+        answer = await self._upstream.ask(ask)
+        self._heard(ask.rung, answer.completion.text)
         return answer
 
 
@@ -36,9 +37,9 @@ class OverheardStreams:
         self.consult = upstream.consult
         self.ended = upstream.ended
 
-    async def open(self, rung: int, alias: str) -> AnswerStream:
+    async def open(self, ask: Ask) -> AnswerStream:
         """The rung's stream."""
-        return _OverheardStream(await self._upstream.open(rung, alias), lambda text: self._heard(rung, text))
+        return _OverheardStream(await self._upstream.open(ask), lambda text: self._heard(ask.rung, text))
 
 
 class _OverheardStream:

@@ -2,72 +2,38 @@
 
 Whoever drives it (the proxy, a replay, a simulation; whole answers and streams alike) asks the rung it names and reports what came
 of it: ``answered`` or ``failed``. The run says what to do next: ``Ask`` another rung, ``Consult`` the one that answered (and report
-``consulted``), ``Serve`` one that answered, or ``Fail``.
+``consulted``), ``Serve`` one that answered, or ``Fail``. Where the policy hedges, an ``Ask`` also names the rung above, to be started at
+once; what that one says is reported when it is asked for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation.allowance import Allowance, Unlimited
 from litellm_cascade.escalation.calibration import calibrated
+from litellm_cascade.escalation.carrying import carried
 from litellm_cascade.escalation.checks import Expectation, is_empty
 from litellm_cascade.escalation.judging import NOTHING_EXPECTED, by_confidence, is_doubtful, judge
+from litellm_cascade.escalation.record import Ask, Consult, Fail, Run, Serve, failure, how
 from litellm_cascade.vocabulary import (
     Abstention,
     Attempt,
     Completion,
     Confidence,
-    Consultation,
     Decision,
     Gate,
     Judgement,
-    Outcome,
     Reason,
-    Usage,
+    Turn,
     Verdict,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask this rung next."""
-
-    rung: int
-    alias: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consult:
-    """Ask the rung's model again how sure it is of what it said, and report the score with ``consulted``."""
-
-    rung: int
-    alias: str
-    kind: str  # self_check | agreement
-    completion: Completion
-    complete: bool  # False: the completion is the held part of a stream
-    gate: Gate
-
-
-@dataclass(frozen=True, slots=True)
-class Serve:
-    """Give the client this rung's answer."""
-
-    rung: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fail:
-    """No rung answered, or none well enough for a gate that abstains with an error; give the client this error as it is."""
-
-    error: Exception
-
 
 Step = Ask | Serve | Fail
 
 
-class CascadeRun:
+class CascadeRun(Run):
     """Drive with ``start``, then ``answered`` or ``failed`` for each rung that was asked; read ``outcome`` at any time."""
 
     def __init__(
@@ -81,35 +47,27 @@ class CascadeRun:
 
         ``task`` is what the classifier found, for gates that are calibrated by task type.
         """
+        super().__init__(decision)
         self._task = task
-        self._ladder = decision.ladder
         self._allowance = allowance if allowance is not None else Unlimited()
-        self.gate = decision.gate
         self._abstention = decision.gate.abstain if decision.gate is not None else None
-        self._abstained: Reason | None = None
         self._expectation = expectation
-        self.has_failed = False  # the last step was Fail
-        self._degraded = list(decision.degraded)
-        self._attempts: list[Attempt] = []
+        self.rung = -1  # the one that was asked last, spares left aside
+        self._ladder = decision.ladder
+        self._hedges = decision.hedge
+        self._carries_over = decision.carry_over
         self._empty: set[int] = set()  # rungs that answered with nothing
+        self._draft: Completion | None = None  # the whole answer that is being judged, where it may be carried over
         self._consults: list[Consult] = []  # what may still be asked of the rung that answered last, the next one at the end
-        self._served: int | None = None
-        self._reason = Reason.DIRECT
-
-    @property
-    def rung(self) -> int:
-        """The rung that was asked last."""
-        return len(self._attempts) - 1
 
     @property
     def on_last_rung(self) -> bool:
         """True when there is nothing above."""
-        return len(self._attempts) == len(self._ladder)
+        return not self._is_below_another(self.rung)
 
-    @property
-    def judges(self) -> bool:
-        """True when the answer of the rung that was asked last is judged: there is a rung above, or the gate says what comes of doubt."""
-        return self.gate is not None and (not self.on_last_rung or self._abstention is not None)
+    def judges(self, rung: int) -> bool:
+        """True where there is a gate, below the last rung; on that one too where the gate says what comes of doubt."""
+        return self.gate is not None and (self._is_below_another(rung) or self._abstention is not None)
 
     def start(self) -> Ask:
         """Ask the lowest rung."""
@@ -119,6 +77,7 @@ class CascadeRun:
         """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next, ask it how sure it is, or abstain."""
         if complete and is_empty(completion):
             self._empty.add(self.rung)
+        self._draft = completion if complete and self._carries_over else None
         self._consults = self._consults_about(completion, complete=complete)
         return self._judged(self._judge(completion, complete=complete))
 
@@ -126,12 +85,12 @@ class CascadeRun:
         """The model was asked again, and is this sure (0..1). None: that cannot be told, because of the ``error`` where there is one."""
         asked = self._consults.pop()
         if score is None:
-            self._degraded.append(f"{asked.alias}_{asked.kind}_{'unclear' if error is None else _how(error)}")
+            self._degraded.append(f"{asked.alias}_{asked.kind}_{'unclear' if error is None else how(error)}")
         return self._judged(by_confidence(asked.gate, self._said(asked, score)))
 
     def failed(self, error: Exception) -> Step:
         """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
-        judgement = _failure(error)
+        judgement = failure(error)
         self._note_failure(self.rung, error, judgement=judgement)
         if not self.on_last_rung:
             self._allowance.forced(self._ladder[self.rung + 1])
@@ -140,12 +99,6 @@ class CascadeRun:
         if kept is not None:
             return self._keep(kept, error, judgement.reason)
         return self._fail(error, judgement.reason)
-
-    def broke(self, error: Exception) -> None:
-        """The rung that is served failed when some of its text had been shown: too late for another."""
-        if self._served is not None:
-            self._note_failure(self._served, error)
-            self._reason = Reason.ERROR
 
     def accepted_unjudged(self) -> Serve:
         """The gate does not judge this kind of answer: serve it."""
@@ -158,24 +111,33 @@ class CascadeRun:
         answered = [a for a in self._attempts if a.error is None and a.judgement is not None and a.rung not in self._empty]
         return answered[-1].rung if answered else None
 
-    def billed(self, rung: int, usage: Usage | None, cost_usd: float | None, dropped: tuple[str, ...] = ()) -> None:
-        """Note what a rung consumed, once that is known, and which parameters it was asked without."""
-        self._amend(rung, usage=usage, cost_usd=cost_usd, dropped=dropped)
-
-    def noted(self, rung: int, consultation: Consultation) -> None:
-        """Note what asking a rung's model again has come to."""
-        self._amend(rung, consultations=(*self._attempts[rung].consultations, consultation))
-
-    def outcome(self) -> Outcome:
-        """What has happened so far."""
-        served = None if self._served is None else self._ladder[self._served]
-        return Outcome(
-            alias=served, reason=self._reason, abstained=self._abstained, attempts=tuple(self._attempts), degraded=tuple(self._degraded)
-        )
-
     def forget(self) -> None:
-        """Let go of what the request said: nothing will be judged any more."""
-        self._expectation = NOTHING_EXPECTED
+        """Let go of what the request and its answers said."""
+        self._expectation, self._draft, self._consults = NOTHING_EXPECTED, None, []
+
+    def _is_below_another(self, rung: int) -> bool:
+        return rung + 1 < len(self._ladder)
+
+    def _ask_next(self, turns: tuple[Turn, ...] = ()) -> Ask:
+        self.rung += 1
+        if self.rung < len(self._attempts):  # under way already
+            self._amend(self.rung, spare=False)
+        else:
+            self._attempts.append(Attempt(rung=self.rung, alias=self._ladder[self.rung]))
+        return Ask(self.rung, self._ladder[self.rung], turns, self._ask_beside())
+
+    def _ask_beside(self) -> Ask | None:
+        if not self._hedges or self.gate is None or self.on_last_rung:
+            return None
+        above = self.rung + 1
+        self._attempts.append(Attempt(rung=above, alias=self._ladder[above], spare=True))
+        return Ask(above, self._ladder[above], spare=True)
+
+    def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
+        gate = self._gate_here
+        if gate is None:
+            return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
+        return judge(gate, completion, complete=complete, expectation=self._expectation, alias=self._ladder[self.rung], task=self._task)
 
     def _judged(self, judgement: Judgement) -> Consult | Step:
         if self._abstention is not None and self.on_last_rung and judgement.verdict is Verdict.ESCALATE:
@@ -184,10 +146,11 @@ class CascadeRun:
         self._degraded.extend(entry for entry in judgement.degraded if entry not in self._degraded)
         if judgement.reason is Reason.UNKNOWN_CONFIDENCE and self._consults:
             return self._consults[-1]
+        draft = carried(self._draft, judgement) if self._draft is not None else ()
         if judgement.verdict is Verdict.ESCALATE:
-            return self._climb_or_keep(judgement)
+            return self._climb_or_keep(judgement, draft)
         if judgement.verdict is Verdict.ABSTAIN and self._abstention is not None:
-            return self._abstain(self._abstention, judgement.reason)
+            return self._abstain(self._abstention, judgement.reason, draft)
         return self._serve(self.rung, judgement.reason)
 
     def _said(self, asked: Consult, score: float | None) -> Confidence:
@@ -210,38 +173,27 @@ class CascadeRun:
     @property
     def _gate_here(self) -> Gate | None:
         """The gate for the rung that was asked last; the last rung is held against the line of abstention. None: it is not judged."""
-        if self.gate is None or not self.judges:
+        if self.gate is None or not self.judges(self.rung):
             return None
         return replace(self.gate, accept_at=self._abstention.below) if self.on_last_rung and self._abstention is not None else self.gate
 
-    def _climb_or_keep(self, judgement: Judgement) -> Ask | Serve:
+    def _climb_or_keep(self, judgement: Judgement, draft: tuple[Turn, ...]) -> Ask | Serve:
         kept, above = self.fallback, self._ladder[self.rung + 1]
         if kept is None:
             self._allowance.forced(above)
-            return self._ask_next()
+            return self._ask_next(draft)
         # Only what was left for its score is compared by it: an answer that was cut off may have any.
         refusal = self._allowance.refusal(above, judgement.confidence if judgement.reason is Reason.LOW_CONFIDENCE else None)
         if refusal is None:
-            return self._ask_next()
+            return self._ask_next(draft)
         self._degraded.append(refusal.degraded)
         return self._serve(kept, refusal.reason)
 
-    def _ask_next(self) -> Ask:
-        rung = len(self._attempts)
-        self._attempts.append(Attempt(rung=rung, alias=self._ladder[rung]))
-        return Ask(rung, self._ladder[rung])
-
-    def _judge(self, completion: Completion, *, complete: bool) -> Judgement:
-        gate = self._gate_here
-        if gate is None:
-            return Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)
-        return judge(gate, completion, complete=complete, expectation=self._expectation, alias=self._ladder[self.rung], task=self._task)
-
-    def _abstain(self, abstention: Abstention, reason: Reason) -> Step:
+    def _abstain(self, abstention: Abstention, reason: Reason, draft: tuple[Turn, ...]) -> Step:
         """Even the last rung is not good enough."""
         if abstention.large is not None and abstention.large not in self._ladder:
             self._ladder, self._abstention = (*self._ladder, abstention.large), None
-            return self._ask_next()
+            return self._ask_next(draft)
         self._abstained = reason
         if abstention.then == "error":
             return self._fail(AbstainedError(reason.value), reason)
@@ -257,10 +209,6 @@ class CascadeRun:
                 return self._fail(error, reason)
         return self._serve(rung, Reason.KEPT_EARLIER)
 
-    def _fail(self, error: Exception, reason: Reason) -> Fail:
-        self.has_failed, self._reason = True, reason
-        return Fail(error)
-
     def _serve(self, rung: int, reason: Reason) -> Serve:
         self._served = rung
         self._amend(rung, served=True)
@@ -269,19 +217,3 @@ class CascadeRun:
         climbed = rung > 0 and rung == len(self._ladder) - 1 and reason is not Reason.NOT_JUDGED
         self._reason = left.reason if climbed and left is not None else reason
         return Serve(rung)
-
-    def _note_failure(self, rung: int, error: Exception, **changes: object) -> None:
-        self._amend(rung, error=type(error).__name__, **changes)
-        self._degraded.append(f"{self._ladder[rung]}_{_how(error)}")
-
-    def _amend(self, rung: int, **changes: object) -> None:
-        self._attempts[rung] = replace(self._attempts[rung], **changes)  # type: ignore[arg-type]
-
-
-def _how(error: Exception) -> str:
-    return "late" if isinstance(error, TimeoutError) else "failed"
-
-
-def _failure(error: Exception) -> Judgement:
-    reason = Reason.TIMEOUT if isinstance(error, TimeoutError) else Reason.ERROR
-    return Judgement(verdict=Verdict.ESCALATE, reason=reason)

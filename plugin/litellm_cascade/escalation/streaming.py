@@ -1,158 +1,48 @@
-"""A cascade over streams that never shows rejected text.
+"""A streamed answer of several rungs that never shows rejected text.
 
-The first tokens of a rung are held and judged. Accepted, they are released and the rest passes through. Rejected, the next rung is
-opened; only when that has something better is the held stream abandoned (closed and billed), so that a next rung which fails or hangs
-costs nothing: the held answer is released instead. Nobody waits for a stream that is being abandoned, except the end of the request.
-
-Knows nothing of LiteLLM: the edge provides ``StreamUpstream`` and gets its own payloads back, in order.
+What to ask and what to release is settled by a subclass: ``StreamedCascade`` climbs a ladder, ``StreamedEnsemble`` picks one of several
+answers. Here the settled rung is handed on, and every stream that was opened is closed and billed. Nobody waits for a stream that is
+being abandoned, except the end of the request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from litellm_cascade.errors import LateError
-from litellm_cascade.escalation.consulting import Consultant, settle_consults
 from litellm_cascade.escalation.deadline import MILLISECOND
-from litellm_cascade.escalation.run import Ask, CascadeRun, Fail, Serve, Step
-from litellm_cascade.escalation.tool_calls import ToolPiece, assembled
-from litellm_cascade.vocabulary import Completion, Gate, TokenLogprob, Usage
+from litellm_cascade.escalation.record import Ask, Run
+from litellm_cascade.escalation.regret import LateRegret
+from litellm_cascade.escalation.rung import Rung, StreamUpstream
+
+UNREAD_SECONDS = 10.0
+"""A settled stream of which nobody has begun to read after this long has lost its client: some hosts let go of such a stream unclosed."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One chunk: what it adds to the answer, and the edge's own ``payload`` that will be handed on."""
-
-    payload: Any
-    text: str = ""
-    reasoning: str = ""
-    tool_calls: tuple[ToolPiece, ...] = ()
-    refused: bool = False
-    tokens: tuple[TokenLogprob, ...] = ()
-    pieces_of_output: int = 0  # what counts against the hold when the provider sends no log-probabilities: 1 for a chunk with output
-    finish_reason: str | None = None
-    usage: Usage | None = None
-
-
-class AnswerStream(Protocol):
-    """One rung's open stream."""
-
-    def __aiter__(self) -> AsyncIterator[Piece]: ...
-    async def abandon(self) -> None:
-        """Close the stream and have the provider's part of it billed. Called at most once, and not on a stream that was read to its end."""
-
-
-class StreamUpstream(Consultant, Protocol):
-    """What the edge provides."""
-
-    async def open(self, rung: int, alias: str) -> AnswerStream: ...
-    def ended(self, rung: int) -> None:
-        """The rung's stream is over or abandoned; called once for each rung that was asked, also when it failed."""
-
-
-class _Rung:
-    """A rung that is being asked: its stream, and what that has said so far."""
-
-    def __init__(self, number: int, upstream: StreamUpstream, alias: str) -> None:
-        self.number = number
-        self.held: deque[Piece] = deque()
-        self.outputs = 0
-        self.finish_reason: str | None = None
-        self.exhausted = False  # read to its end
-        self.released = False
-        self.rest = self._pieces(upstream, alias)
-        self._stream: AnswerStream | None = None
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._tool_calls: list[ToolPiece] = []
-        self._refused = False
-        self._tokens: list[TokenLogprob] = []
-        self._reading: asyncio.Task[None]  # set by ``hold``, the first thing that is wanted of a rung
-
-    async def hold(self, enough: Callable[[_Rung], bool], within_s: float | None) -> bool:
-        """Hold pieces until there are enough, or the stream ends; False when that takes longer. Raises what the stream raises."""
-        self._reading = asyncio.create_task(self._read(enough))
-        await asyncio.wait({self._reading}, timeout=within_s)
-        if not self._reading.done():
-            return False
-        self._reading.result()
-        return True
-
-    def completion(self) -> Completion:
-        return Completion(
-            text="".join(self._text),
-            reasoning="".join(self._reasoning),
-            tool_calls=assembled(self._tool_calls),
-            refused=self._refused,
-            tokens=tuple(self._tokens) if self._tokens else None,
-            finish_reason=self.finish_reason,
-        )
-
-    async def released_pieces(self) -> AsyncGenerator[Piece, None]:
-        """What was held, and then the rest as it comes. One piece is read ahead at most, so that a slow client slows the provider."""
-        while self.held:
-            yield self.held.popleft()
-        await self._reading  # it ends with the piece that was on its way at the release
-        while self.held:
-            yield self.held.popleft()
-        async for piece in self.rest:
-            yield piece
-
-    async def stop(self) -> None:
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-        await self.rest.aclose()
-        if self._stream is not None and not self.exhausted:
-            await self._stream.abandon()
-
-    async def _pieces(self, upstream: StreamUpstream, alias: str) -> AsyncGenerator[Piece, None]:
-        self._stream = await upstream.open(self.number, alias)
-        pieces = self._stream.__aiter__()
-        try:
-            async for piece in pieces:
-                yield piece
-            self.exhausted = True
-        finally:
-            if isinstance(pieces, AsyncGenerator):
-                await pieces.aclose()  # else it would be closed by the garbage collector, at a time of its own
-
-    async def _read(self, enough: Callable[[_Rung], bool]) -> None:
-        async for piece in self.rest:
-            self._add(piece)
-            if self.released or enough(self):
-                return
-
-    def _add(self, piece: Piece) -> None:
-        self.held.append(piece)
-        self._text.append(piece.text)
-        self._reasoning.append(piece.reasoning)
-        self._tool_calls.extend(piece.tool_calls)
-        self._refused = self._refused or piece.refused
-        self._tokens.extend(piece.tokens)
-        self.outputs += len(piece.tokens) or piece.pieces_of_output
-        self.finish_reason = piece.finish_reason or self.finish_reason
-
-
-class StreamedCascade:
+class StreamedAnswer(ABC):
     """Iterate for the payloads of the answer. ``settle`` may be awaited before: it returns when the first text may be shown."""
 
-    def __init__(self, run: CascadeRun, upstream: StreamUpstream, on_end: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(
+        self, run: Run, upstream: StreamUpstream, on_end: Callable[[bool], None] = lambda _: None, *, unread_s: float = UNREAD_SECONDS
+    ) -> None:
         """``on_end`` is called once, with False when the client left before the end."""
-        self.run = run
+        self._unread_s = unread_s
+        self._run = run
         self._upstream = upstream
         self._on_end = on_end
-        self._open: dict[int, _Rung] = {}
+        self._open: dict[int, Rung] = {}
+        self._regret: LateRegret | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._settling: asyncio.Task[_Rung] | None = None
+        self._settling: asyncio.Task[Rung] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._unread: asyncio.TimerHandle | None = None
+        self._is_read = False
         self._ended = False  # by itself: the client has seen the last piece, or an error
         self._stream = self._payloads()
 
@@ -160,10 +50,11 @@ class StreamedCascade:
         """Judge rungs until one is served. Raises what the last rung raised when none answered."""
         await self._settled()
 
-    def __aiter__(self) -> StreamedCascade:
+    def __aiter__(self) -> StreamedAnswer:
         return self
 
     async def __anext__(self) -> Any:
+        self._is_read = True
         return await self._stream.__anext__()
 
     async def aclose(self) -> None:
@@ -171,78 +62,76 @@ class StreamedCascade:
         await self._stream.aclose()
         await self._close()
 
-    async def _settled(self) -> _Rung:
+    @abstractmethod
+    async def _chosen(self) -> int:
+        """The rung to show. Raises what the last rung raised when there is none."""
+
+    # --- showing -------------------------------------------------------------------------------------------------------------------
+
+    async def _settled(self) -> Rung:
         if self._settling is None:
             if self._closing is not None:
                 raise RuntimeError("this stream was closed before it was settled")
-            self._settling = asyncio.create_task(self._climb())
+            self._settling = asyncio.create_task(self._settle_once())
         return await asyncio.shield(self._settling)
 
-    async def _payloads(self) -> AsyncGenerator[Any, None]:
-        served: _Rung | None = None
+    async def _settle_once(self) -> Rung:
+        clock = asyncio.get_running_loop().time
+        asked_at = clock()
         try:
-            served = await self._settled()
+            chosen = self._open[await self._chosen()]
+        except Exception:
+            self._ended = True
+            raise
+        chosen.released = True
+        if not self._is_read:
+            self._unread = asyncio.get_running_loop().call_later(self._unread_s, self._close_unread)
+        self._run.shown_after((clock() - asked_at) / MILLISECOND)
+        return chosen
+
+    async def _settled_and_open(self) -> Rung:
+        settled = await self._settled()
+        if self._closing is not None:
+            raise RuntimeError("this stream was closed because nobody had read it")
+        return settled
+
+    async def _payloads(self) -> AsyncGenerator[Any, None]:
+        served: Rung | None = None
+        try:
+            served = await self._settled_and_open()
             async with aclosing(served.released_pieces()) as pieces:
                 async for piece in pieces:
                     self._ended = self._ended or piece.finish_reason is not None
+                    if self._regret is not None:
+                        self._regret.passed(piece.tokens)
                     yield piece.payload
             self._ended = True
         except Exception as error:
             self._ended = True
             if served is not None:
-                self.run.broke(error)
+                self._run.broke(error)
             raise
         finally:
+            self._note_regret(served)
             await self._close()
 
-    # --- climbing ------------------------------------------------------------------------------------------------------------------
+    def _note_regret(self, served: Rung | None) -> None:
+        if served is not None and self._regret is not None and self._regret.lowest is not None:
+            self._run.regretted(served.number, self._regret.lowest)
 
-    async def _climb(self) -> _Rung:
-        step: Step = self.run.start()
-        while isinstance(step, Ask):
-            step = await self._ask(step)
-            self._abandon_all_but(step.rung if isinstance(step, Serve) else self.run.fallback)
-        if isinstance(step, Fail):
-            self._ended = True
-            raise step.error
-        served = self._open[step.rung]
-        served.released = True
-        return served
+    # --- opening and closing -------------------------------------------------------------------------------------------------------
 
-    async def _ask(self, step: Ask) -> Step:
-        rung = self._open[step.rung] = _Rung(step.rung, self._upstream, step.alias)
-        try:
-            await self._hold(rung)
-        except Exception as error:  # noqa: BLE001 - whatever a provider raises is the run's to judge
-            return self.run.failed(error)
-        if self._judges == "off":
-            return self.run.accepted_unjudged()
-        judged = self.run.answered(rung.completion(), complete=rung.exhausted or rung.finish_reason is not None)
-        return await settle_consults(self.run, judged, self._upstream)
+    def _start(self, ask: Ask) -> Rung:
+        """The rung, asked now if it was not before."""
+        if ask.rung not in self._open:
+            self._open[ask.rung] = Rung(ask, self._upstream)
+        return self._open[ask.rung]
 
-    async def _hold(self, rung: _Rung) -> None:
-        gate = self.run.gate
-        if not await rung.hold(_has_begun, gate.first_chunk_within_ms * MILLISECOND if gate is not None else None):
-            raise LateError
-        if gate is None or self._judges in {"nothing", "off"}:
-            return
-        enough = _enough_for(gate)
-        if not rung.exhausted and not enough(rung):
-            await rung.hold(enough, _hold_seconds(gate))
-
-    @property
-    def _judges(self) -> str:
-        """How this rung is judged: ``prefix``, ``full``, ``off``, or ``nothing`` where the run does not judge it."""
-        gate = self.run.gate
-        return "nothing" if gate is None or not self.run.judges else gate.stream.judge
-
-    # --- closing -------------------------------------------------------------------------------------------------------------------
-
-    def _abandon_all_but(self, kept: int | None) -> None:
-        for number in [number for number in self._open if number != kept]:
+    def _abandon_all_but(self, kept: Collection[int | None]) -> None:
+        for number in [number for number in self._open if number not in kept]:
             self._ending.add(asyncio.create_task(self._end(self._open.pop(number))))
 
-    async def _end(self, rung: _Rung) -> None:
+    async def _end(self, rung: Rung) -> None:
         try:
             try:
                 await rung.stop()
@@ -253,29 +142,23 @@ class StreamedCascade:
 
     async def _close(self) -> None:
         # A task of its own, because a request that is cancelled may be so again and again while it waits for this.
+        await asyncio.shield(self._begin_to_close())
+
+    def _begin_to_close(self) -> asyncio.Task[None]:
         if self._closing is None:
             self._closing = asyncio.create_task(self._close_once())
-        await asyncio.shield(self._closing)
+        return self._closing
+
+    def _close_unread(self) -> None:
+        if not self._is_read:
+            self._begin_to_close()
 
     async def _close_once(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
         if self._settling is not None:
             self._settling.cancel()
             await asyncio.gather(self._settling, return_exceptions=True)
-        self._abandon_all_but(None)
+        self._abandon_all_but(())
         await asyncio.gather(*self._ending)
         self._on_end(self._ended)
-
-
-def _has_begun(rung: _Rung) -> bool:
-    return rung.outputs > 0 or rung.finish_reason is not None
-
-
-def _enough_for(gate: Gate) -> Callable[[_Rung], bool]:
-    if gate.stream.judge == "full":
-        return lambda _: False
-    return lambda rung: rung.outputs >= gate.stream.tokens
-
-
-def _hold_seconds(gate: Gate) -> float:
-    within_ms = gate.whole_within_ms if gate.stream.judge == "full" else gate.stream.within_ms
-    return within_ms * MILLISECOND

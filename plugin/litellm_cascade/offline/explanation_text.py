@@ -15,7 +15,7 @@ from litellm_cascade.offline.plainly import shown
 from litellm_cascade.vocabulary import Decision, Step
 
 _OUTCOMES = {"matched": "green", "taken": "green", "skipped": "bright_black", "failed": "red"}
-_ELSEWHERE = {"policy", "digest", "gate", "trace"}  # of a decision: told in other sections
+_ELSEWHERE = {"policy", "digest", "gate", "ensemble", "trace"}  # of a decision: told in other sections
 _WIDE = 22
 
 

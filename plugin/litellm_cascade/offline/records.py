@@ -125,8 +125,8 @@ def replayed(record: AuditRecord, file: Path) -> Replayed:
 def _reduced(decision: Decision, recorded: Decision, policy: Policy) -> Decision:
     """The decision after what the policy does not know: whom the caller may call, which rungs were ill, and what the limits left."""
     for reason in recorded.reasons[len(decision.reasons) :]:
-        lost = next((alias for alias in decision.ladder if reason.endswith(f":{alias}")), None)
-        if lost is not None and reason.startswith(REDUCTIONS) and len(decision.ladder) > 1:
+        lost = next((alias for alias in decision.aliases if reason.endswith(f":{alias}")), None)
+        if lost is not None and reason.startswith(REDUCTIONS) and len(decision.aliases) > 1:
             left = [alias for alias in decision.aliases if alias != lost]
             decision = policy.limited_to(decision, left, why=reason.removesuffix(f":{lost}"))
     later = (entry for entry in recorded.degraded[len(decision.degraded) :] if entry.startswith(REDUCTIONS))

@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from litellm_cascade.offline.wording import ladder_sentence
+from litellm_cascade.offline.wording import ensemble_sentence, ladder_sentence
 from litellm_cascade.policy.routes import Route
 from litellm_cascade.policy.routes.cascade import CascadeRoute
 from litellm_cascade.policy.routes.choose import ChooseRoute
+from litellm_cascade.policy.routes.ensemble import EnsembleRoute
 from litellm_cascade.policy.routes.send import SendRoute
 
 
@@ -30,7 +31,9 @@ def _action(route: Route) -> Iterator[str]:
     if isinstance(route, SendRoute):
         yield f"`{route.send}` answers alone, unjudged."
     elif isinstance(route, CascadeRoute):
-        yield ladder_sentence(route.cascade, route.gate)
+        yield ladder_sentence(route)
+    elif isinstance(route, EnsembleRoute):
+        yield ensemble_sentence([f"`{alias}`" for alias in route.ensemble.of], route.ensemble.by, f"`{route.ensemble.judge}`")
     elif isinstance(route, ChooseRoute):
         brief = type(route.choose).model_fields["strategy"].description
         yield f"The strategy `{route.choose.strategy}` chooses: {brief} {_meaning(route.choose)}"

@@ -7,6 +7,7 @@ from dataclasses import fields
 from math import exp
 
 from litellm_cascade.offline.plainly import shown
+from litellm_cascade.policy.targets import Ladder
 from litellm_cascade.vocabulary import Abstention, Decision, Gate
 
 _NATS = {
@@ -75,6 +76,8 @@ def gate_sentences(gate: Gate) -> Iterator[str]:
 
 def next_sentences(decision: Decision) -> tuple[str, ...]:
     """What would happen after a decision."""
+    if decision.ensemble is not None:
+        return (ensemble_sentence(decision.ladder, decision.ensemble.by, decision.ensemble.judge),)
     *judged, last = decision.ladder
     if not judged:
         return (f"{last} is asked, and its answer is served without being judged.",)
@@ -85,6 +88,7 @@ def next_sentences(decision: Decision) -> tuple[str, ...]:
         first,
         *(gate_sentences(decision.gate) if decision.gate else ()),
         *then,
+        *_between_rungs(hedge=decision.hedge, carry_over=decision.carry_over),
         _last_sentence(last, decision.gate),
     )
 
@@ -95,10 +99,26 @@ def _last_sentence(last: str, gate: Gate | None) -> str:
     return f"If no answer passes, {last} is asked, and its answer is served whatever it is; should {last} fail, the best earlier answer."
 
 
-def ladder_sentence(ladder: Sequence[str], gate: str) -> str:
+def ladder_sentence(route: Ladder) -> str:
     """A cascade in Markdown."""
-    *judged, last = (f"`{alias}`" for alias in ladder)
-    return f"{listed(judged, 'then')} answers first and is judged at the gate `{gate}`; if no answer passes, {last} answers, unjudged."
+    *judged, last = (f"`{alias}`" for alias in route.cascade)
+    told = (
+        f"{listed(judged, 'then')} answers first and is judged at the gate `{route.gate}`; if no answer passes, {last} answers, unjudged."
+    )
+    return " ".join((told, *_between_rungs(hedge=route.hedge, carry_over=route.carry_over)))
+
+
+def ensemble_sentence(members: Sequence[str], by: str, judge: str | None) -> str:
+    """An ensemble."""
+    picked = {"vote": "the answer that most of them gave", "longest": "the longest answer", "judge": f"the answer that {judge} prefers"}[by]
+    return f"{listed(members, 'and')} are asked at once, and {picked} is served; in doubt that of {members[0]}."
+
+
+def _between_rungs(*, hedge: bool, carry_over: bool) -> Iterator[str]:
+    if hedge:
+        yield "The next model is started together with each that is judged; the one that is not needed is cancelled and billed."
+    if carry_over:
+        yield "A whole draft that does not pass is handed to the next model to improve."
 
 
 def _called(gate: Gate | None) -> str:

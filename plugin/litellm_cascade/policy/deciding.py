@@ -86,7 +86,7 @@ class Policy:
     @property
     def ladders(self) -> tuple[tuple[str, ...], ...]:
         """The aliases of every cascade, cheapest first; each ladder once."""
-        return tuple(dict.fromkeys(option.ladder for option in self._options if len(option.ladder) > 1))
+        return tuple(dict.fromkeys(option.ladder for option in self._options if option.gate is not None))
 
     @property
     def judged(self) -> tuple[tuple[str, Gate], ...]:
@@ -98,9 +98,10 @@ class Policy:
     def aliases(self) -> tuple[str, ...]:
         """Every alias that may be asked, once: those of the routes, in their order, and the pool's where clients may choose."""
         clients = self.document.models if {"alias", "band"} & set(self.admission.allow) else ()
+        judges = (option.ensemble.judge for option in self._options if option.ensemble is not None)
         beyond = (option.gate.abstain.large for option in self._options if option.gate is not None and option.gate.abstain is not None)
-        asked = [*(alias for option in self._options for alias in option.ladder), *(alias for alias in beyond if alias is not None)]
-        return tuple(dict.fromkeys([*asked, *clients]))
+        asked = [alias for option in self._options for alias in option.ladder]
+        return tuple(dict.fromkeys([*asked, *(alias for alias in (*judges, *beyond) if alias is not None), *clients]))
 
     @property
     def remembers(self) -> bool:
@@ -138,18 +139,27 @@ class Policy:
         return self._stickiness.kept(choice, situation) if sticks else choice
 
     def limited_to(self, decision: Decision, aliases: Collection[str], why: str = "no_access") -> Decision:
-        """The decision without the rungs that are not among ``aliases``; one of them must be. ``why`` is given as the reason."""
+        """The decision without the rungs that are not among ``aliases``; one of them must be. Without its judge an ensemble is one.
+
+        ``why`` is given as the reason.
+        """
         gate = _abstaining_within(decision.gate, aliases)
         decision = decision if gate is decision.gate else replace(decision, gate=gate)
         left = tuple(alias for alias in decision.ladder if alias in aliases)
-        lost = tuple(alias for alias in decision.ladder if alias not in aliases)
+        lost = tuple(alias for alias in decision.aliases if alias not in aliases)
         if not lost:
             return decision
+        if decision.ensemble is not None and decision.ensemble.judge in lost:
+            left = left[:1]
+        several = len(left) > 1
         return replace(
             decision,
             ladder=left,
-            band=self._band(left),
-            gate=decision.gate if len(left) > 1 else None,
+            band=decision.band if several else self._band(left),
+            gate=decision.gate if several else None,
+            hedge=decision.hedge and several,
+            carry_over=decision.carry_over and several,
+            ensemble=decision.ensemble if several else None,
             reasons=(*decision.reasons, *(f"{why}:{alias}" for alias in lost)),
             alternatives=tuple(sorted((*decision.alternatives, *lost))),
         )
@@ -204,10 +214,13 @@ class Policy:
         self, first: CompiledRoute, route: CompiledRoute, choice: Choice, situation: Situation, failed: tuple[str, ...]
     ) -> Decision:
         option, unfit = _able(choice.option, situation.unfit)
-        band, reasons = self._band(option.ladder), (first.reason, *choice.reasons, *unfit)
+        band, reasons = self._band_of(option), (first.reason, *choice.reasons, *unfit)
         why_direct = situation.evidence.direct_only
         if why_direct is not None and band is Band.CASCADE:  # too good an answer, never too weak a one
             option, band, reasons = Option(ladder=option.ladder[-1:]), Band.LARGE, (*reasons, f"direct_only:{why_direct}")
+        elif why_direct is not None and band is Band.ENSEMBLE:  # the one that counts in doubt
+            option, reasons = Option(ladder=option.ladder[:1]), (*reasons, f"direct_only:{why_direct}")
+            band = self._band_of(option)
         trace = _with_failures(first.trace, failed) if failed else first.trace
         overrides = situation.evidence.overrides
         ignored = in_vain(overrides, next((name for name in CHOICES if f"override:{name}" in choice.reasons), None))
@@ -218,6 +231,9 @@ class Policy:
             band=band,
             ladder=option.ladder,
             gate=option.gate,
+            hedge=option.hedge,
+            carry_over=option.carry_over,
+            ensemble=option.ensemble,
             reasons=(*reasons, *override_reasons(overrides, ignored)),
             alternatives=tuple(alias for alias in situation.estimates if alias not in option.ladder),
             propensity=choice.propensity,
@@ -227,6 +243,9 @@ class Policy:
             degraded=(*(f"condition_failed:{name}" for name in failed), *choice.degraded, *unfit),
             ignored_overrides=ignored,
         )
+
+    def _band_of(self, option: Option) -> Band:
+        return Band.ENSEMBLE if option.ensemble is not None else self._band(option.ladder)
 
     def _band(self, ladder: Sequence[str]) -> Band:
         if len(ladder) > 1:
@@ -241,7 +260,7 @@ def _able(option: Option, unfit: Mapping[str, str]) -> tuple[Option, tuple[str, 
         return option, ()
     left = tuple(alias for alias in option.ladder if alias not in unfit) or option.ladder
     named = tuple(f"unfit:{alias}:{unfit[alias]}" for alias in out)
-    return replace(option, ladder=left, gate=option.gate if len(left) > 1 else None), named
+    return option.narrowed_to(left), named
 
 
 def _abstaining_within(gate: Gate | None, aliases: Collection[str]) -> Gate | None:

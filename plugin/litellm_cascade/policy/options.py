@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from litellm_cascade.policy.constraints import Limit, admitted
-from litellm_cascade.vocabulary import Estimate, Evidence, Gate, Step
+from litellm_cascade.vocabulary import Ensemble, Estimate, Evidence, Gate, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One alias, a ladder with its gate, or another route that decides instead."""
+    """One alias, a ladder with its gate, the members of an ensemble, or another route that decides instead."""
 
     ladder: tuple[str, ...] = ()
     gate: Gate | None = None
+    hedge: bool = False
+    carry_over: bool = False
+    ensemble: Ensemble | None = None
     route: str | None = None
 
     @property
     def label(self) -> str:
         """As a trace shows it."""
-        return " > ".join(self.ladder) if self.route is None else f"route {self.route}"
+        if self.route is not None:
+            return f"route {self.route}"
+        return (" > " if self.ensemble is None else " + ").join(self.ladder)
+
+    def narrowed_to(self, ladder: tuple[str, ...]) -> Option:
+        """With these rungs only; a single one answers alone and unjudged."""
+        return replace(self, ladder=ladder) if len(ladder) > 1 else Option(ladder=ladder)
 
     def is_able(self, unfit: Container[str]) -> bool:
         """True when some rung can answer, or another route will say."""
@@ -30,20 +39,29 @@ class Option:
     def expected(self, estimates: Mapping[str, Estimate]) -> Estimate | None:
         """What this option costs and takes at worst, and how good it is at best; None when another route will say.
 
-        At worst every rung of a ladder is asked, one after the other.
+        At worst every rung of a ladder is asked, one after the other; with a hedge, and in an ensemble, they are asked at once, and
+        an ensemble's judge after them.
         """
         if len(self.ladder) == 1:
             return estimates[self.ladder[0]]
         if self.route is not None:
             return None
         rungs = [estimates[alias] for alias in self.ladder]
+        judge = [estimates[self.ensemble.judge]] if self.ensemble is not None and self.ensemble.judge is not None else []
         qualities = [rung.quality for rung in rungs if rung.quality is not None]
+        together = self.hedge or self.ensemble is not None
+        answers_ms = (_longest if together else _sum)([rung.latency_ms for rung in rungs])
         return Estimate(
             alias=self.label,
             quality=max(qualities, default=None),
-            cost_usd=_sum([rung.cost_usd for rung in rungs]),
-            latency_ms=_sum([rung.latency_ms for rung in rungs]),
+            cost_usd=_sum([rung.cost_usd for rung in (*rungs, *judge)]),
+            latency_ms=_sum([answers_ms, *(rung.latency_ms for rung in judge)]),
         )
+
+
+def _longest(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return max(known) if len(known) == len(values) else None
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

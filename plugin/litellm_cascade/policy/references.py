@@ -28,6 +28,10 @@ def targets_of(path: Path, route: Mapping[str, Any]) -> Iterator[tuple[Path, Any
         yield (*path, "send"), route["send"]
     if "cascade" in route:
         yield path, route
+    ensemble = mapping_in(route, "ensemble")
+    yield from (((*path, "ensemble", "of", index), alias) for index, alias in enumerate(list_in(ensemble, "of")))
+    if "judge" in ensemble:
+        yield (*path, "ensemble", "judge"), ensemble["judge"]
     chosen = choice_in(route)
     for keys in chosen[0].targets if chosen else ():
         yield from _below((*path, "choose"), route["choose"], keys)

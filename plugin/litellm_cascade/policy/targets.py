@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.options import Kit, Option
@@ -24,11 +24,26 @@ class Ladder(Strict):
 
     cascade: Annotated[tuple[Label, ...], Field(strict=False, min_length=2)] = Field(description="Aliases, cheapest first.")
     gate: Label = Field(description="What an answer must pass to be served; a key of gates.")
+    hedge: bool = Field(
+        default=False, description="Start the next rung with each that is judged; the one that is not needed is cancelled and billed."
+    )
+    carry_over: bool = Field(
+        default=False, description="Hand a whole draft that was turned down to the next rung to improve; not together with hedge."
+    )
 
     @field_validator("cascade")
     @classmethod
     def _each_rung_once(cls, rungs: tuple[str, ...]) -> tuple[str, ...]:
         return each_once(rungs)
+
+    @field_validator("carry_over")
+    @classmethod
+    def _not_before_there_is_a_draft(cls, carry_over: bool, given: ValidationInfo) -> bool:
+        if carry_over and given.data.get("hedge"):
+            raise PydanticCustomError(
+                "hedge_without_draft", "a hedge starts the next rung before there is a draft to carry over; keep one of the two"
+            )
+        return carry_over
 
 
 class Detour(Strict):
@@ -56,4 +71,4 @@ def option_of(target: str | Ladder | Detour, kit: Kit) -> Option:
         return Option(ladder=(target,))
     if isinstance(target, Detour):
         return Option(route=target.route)
-    return Option(ladder=target.cascade, gate=kit.gates[target.gate])
+    return Option(ladder=target.cascade, gate=kit.gates[target.gate], hedge=target.hedge, carry_over=target.carry_over)

@@ -95,6 +95,9 @@ class Expected(Strict):
     band: Annotated[Band | None, Field(strict=False)] = None
     ladder: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
     gate: str | None = None
+    hedge: bool | None = None
+    carry_over: bool | None = None
+    picked_by: str | None = Field(default=None, description="How an ensemble's answer is picked: vote, longest or judge.")
     degraded: Annotated[tuple[str, ...] | None, Field(strict=False)] = None
 
 
@@ -178,6 +181,9 @@ def _differences(expected: Expected, decision: Decision) -> tuple[str, ...]:
         "band": decision.band,
         "ladder": decision.ladder,
         "gate": decision.gate.name if decision.gate else None,
+        "hedge": decision.hedge,
+        "carry_over": decision.carry_over,
+        "picked_by": decision.ensemble.by if decision.ensemble else None,
         "degraded": decision.degraded,
     }
     asked = {name: getattr(expected, name) for name in got if name in expected.model_fields_set}

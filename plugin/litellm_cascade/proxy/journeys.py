@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from litellm_cascade.escalation import StreamedCascade
+from litellm_cascade.escalation import StreamedAnswer
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.conversations import Conversation
 from litellm_cascade.vocabulary import Reason
@@ -35,7 +35,7 @@ class Underway:
     journey: Journey
     wants_logprobs: bool
     conversation: Conversation = field(default_factory=Conversation)
-    stream: StreamedCascade | None = None
+    stream: StreamedAnswer | None = None
     dropped: tuple[str, ...] = ()  # parameters of a request that is sent straight to an alias which refuses them
     failure: Exception | None = None  # what the cascade raised
     call_ended: Callable[[], None] = lambda: None  # to be told when a request that was sent straight to an alias is over

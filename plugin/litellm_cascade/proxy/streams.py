@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -11,8 +12,9 @@ import litellm
 from litellm import ModelResponse
 from litellm._logging import verbose_proxy_logger
 
-from litellm_cascade.escalation import Piece
-from litellm_cascade.proxy.answers import to_piece, to_usage
+from litellm_cascade.errors import BrokenAnswerError
+from litellm_cascade.escalation import Answer, Piece, Said
+from litellm_cascade.proxy.answers import dressed, to_piece, to_usage
 from litellm_cascade.vocabulary import Usage
 
 
@@ -73,8 +75,22 @@ class RungStream:
             answer = ModelResponse(model=self._response.model, usage=self._counted)
             self.consumption.cost_usd = self._response.logging_obj.response_cost_calculator(result=answer)
 
+    def whole(self) -> Any:
+        """What has come, as one answer of LiteLLM's; None when that cannot be made of it."""
+        chunks = getattr(self._response, "chunks", None)
+        if not chunks:
+            return None
+        try:
+            answer = litellm.stream_chunk_builder(chunks=chunks, messages=self._messages, logging_obj=self._response.logging_obj)
+            if answer is not None:
+                answer.model = self._response.model
+        except Exception:  # noqa: BLE001 - assembling is LiteLLM's; a bill that cannot be made must not break the answer
+            verbose_proxy_logger.warning("cascade: the stream of %s could not be put together", self._response.model)
+            return None
+        return answer
+
     async def _bill(self) -> None:
-        partial = None if self._billed else self._partial_answer()
+        partial = None if self._billed else self.whole()
         if partial is None:
             return
         self._billed = True
@@ -83,15 +99,18 @@ class RungStream:
             partial, cache_hit=False, start_time=None, end_time=None, prefer_async_handlers=True
         )
 
-    def _partial_answer(self) -> Any:
-        chunks = getattr(self._response, "chunks", None)
-        if not chunks:
-            return None
-        try:
-            partial = litellm.stream_chunk_builder(chunks=chunks, messages=self._messages, logging_obj=self._response.logging_obj)
-            if partial is not None:
-                partial.model = self._response.model
-        except Exception:  # noqa: BLE001 - assembling is LiteLLM's; a bill that cannot be made must not break the answer
-            verbose_proxy_logger.warning("cascade: an abandoned stream of %s could not be billed", self._response.model)
-            return None
-        return partial
+
+async def joined(stream: RungStream) -> Answer:
+    """A stream as a whole answer. Left early, it is closed and billed like any other stream."""
+    said = Said()
+    try:
+        async for piece in stream:
+            said.add(piece)
+    except BaseException:
+        # Shielded: whoever leaves a call may do so again while it is being billed.
+        await asyncio.shield(asyncio.ensure_future(stream.abandon()))
+        raise
+    response = stream.whole()
+    if response is None:
+        raise BrokenAnswerError
+    return Answer(dressed(response, alternatives=None), said.completion())

@@ -13,7 +13,7 @@ from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal
 from litellm.proxy import proxy_server
 from opentelemetry.trace import NonRecordingSpan, Span
 
-from litellm_cascade.escalation import Answer, Consult, alternatives_needed
+from litellm_cascade.escalation import Answer, Ask, Consult, alternatives_needed
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
 from litellm_cascade.proxy.cached import PAST_THE_CACHE
@@ -23,8 +23,8 @@ from litellm_cascade.proxy.dialogue import own_turns
 from litellm_cascade.proxy.journeys import METADATA, TOKEN
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.streams import Consumption, RungStream, total
-from litellm_cascade.vocabulary import Consultation
+from litellm_cascade.proxy.streams import Consumption, RungStream, joined, total
+from litellm_cascade.vocabulary import Consultation, Turn
 
 ORIGIN = "cascade_attempt"
 """Marks a rung's call in LiteLLM's metadata: its cost is billed, its tokens are not counted against limits a second time."""
@@ -34,6 +34,8 @@ ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs
 """Parameters of the request that a rung's call sets for itself."""
 THE_REQUESTS_FAULT = frozenset({400, 413, 422})
 """Statuses of errors that say nothing of the rung's health: it has read the request and will not have it."""
+JUDGES_NEED = frozenset({"tools"})
+"""Parameters of the request that a judge's call keeps: some providers read a conversation with tools only where the tools are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class RouterUpstream:
         self._in_flight = in_flight
         self._conversation = conversation
         self._parameters = {key: value for key, value in call.parameters.items() if key not in ANSWERED_HERE}
+        self._choices = call.parameters.get("n") or 1
         self._shown = _alternatives(call.parameters) if keep_logprobs else None
         self._consumed: dict[int, Consumption] = {}
         self._consulted: defaultdict[int, list[Consumption]] = defaultdict(list)
@@ -80,22 +83,24 @@ class RouterUpstream:
         self._slow_s = slow_s
         self._ill: dict[int, bool] = {}
 
-    async def ask(self, rung: int, alias: str) -> Answer:
-        """A whole answer."""
-        response = await self._asked(rung, alias, stream=False)
-        self._consumed[rung] = _consumption(response)
+    async def ask(self, ask: Ask) -> Answer:
+        """A whole answer. One that may not be wanted comes as a stream, which can be closed early and billed for what it produced."""
+        if ask.spare and self._choices == 1 and self._shown is None:  # neither choices nor log-probabilities survive the joining
+            return await joined(await self.open(ask))
+        response = await self._asked(ask, stream=False)
+        self._consumed[ask.rung] = _consumption(response)
         return Answer(dressed(response, alternatives=self._shown), to_completion(response))
 
-    async def open(self, rung: int, alias: str) -> RungStream:
+    async def open(self, ask: Ask) -> RungStream:
         """A stream of the answer."""
-        stream = RungStream(await self._asked(rung, alias, stream=True), self._call.messages, alternatives=self._shown)
-        self._consumed[rung] = stream.consumption
-        self._streams[rung] = stream
+        stream = RungStream(await self._asked(ask, stream=True), self._messages(ask), alternatives=self._shown)
+        self._consumed[ask.rung] = stream.consumption
+        self._streams[ask.rung] = stream
         return stream
 
     async def consult(self, asked: Consult) -> float | None:
         """Ask a rung's model how sure it is. Its replies are judged and billed, and shown to nobody."""
-        requests = requests_for(asked, self._messages(asked.alias), self._parameters)
+        requests = requests_for(asked, self._readable_by(asked.alias), self._parameters)
         calls: list[Consumption] = []
         score: float | None = None
         span = self._journey.consult_started(asked.rung, asked.alias, asked.kind)
@@ -119,13 +124,15 @@ class RouterUpstream:
         consumed = total([self._consumed.get(rung) or Consumption(), *self._consulted.pop(rung, ())])
         self._journey.attempt_ended(rung, consumed.usage, consumed.cost_usd, self._dropped.get(rung, ()), ill=self._ill.get(rung))
 
-    async def _asked(self, rung: int, alias: str, *, stream: bool) -> Any:
+    async def _asked(self, ask: Ask, *, stream: bool) -> Any:
+        rung, alias = ask.rung, ask.alias
         span = self._journey.attempt_started(rung, alias)
         self._call_ended[rung] = self._in_flight.began(alias)
-        parameters = self._parameters | self._logprobs()
+        own = self._parameters | self._logprobs(rung)
+        parameters = {key: value for key, value in own.items() if not ask.judges or key in JUDGES_NEED}
         self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, parameters)
         dropping = {"drop_params": True} if self._dropped[rung] else {}
-        request = {"messages": self._messages(alias), **_streaming(stream=stream), **dropping, **parameters}
+        request = {"messages": self._messages(ask), **_streaming(stream=stream), **dropping, **parameters}
         began = time.monotonic()
         try:
             return await self._routed(span, alias, request)
@@ -152,7 +159,15 @@ class RouterUpstream:
         router = proxy_server.llm_router  # looked up per call: LiteLLM replaces it when models change
         return await router.acompletion(model=alias, metadata=metadata, cache=PAST_THE_CACHE, **session, **timeout, **parameters)
 
-    def _messages(self, alias: str) -> list[Any]:
+    def _messages(self, ask: Ask) -> list[Any]:
+        """The client's messages, and behind them what this call adds: in turn with them, or as one turn where that cannot be."""
+        messages = self._readable_by(ask.alias)
+        turns = ask.turns if ask.judges or self._choices == 1 else ()  # a draft of several choices is no draft
+        if turns and messages and messages[-1].get("role") == "assistant":
+            turns = (Turn(role="user", text="\n\n".join(turn.text for turn in turns)),)
+        return [*messages, *({"role": turn.role, "content": turn.text} for turn in turns)]
+
+    def _readable_by(self, alias: str) -> list[Any]:
         """What the alias can read. A cascade never goes on with a tool call, so that no provider misses a thought nobody remembers."""
         if not self._conversation.thinks:
             return self._call.messages
@@ -162,10 +177,10 @@ class RouterUpstream:
         inherited = forwarded_internal_call_metadata(self._call.metadata, ORIGIN)
         return {key: value for key, value in inherited.items() if key not in NOT_HANDED_DOWN}
 
-    def _logprobs(self) -> dict[str, Any]:
+    def _logprobs(self, rung: int) -> dict[str, Any]:
         """What the gate needs, and the client wants to see, of log-probabilities."""
         run = self._journey.run
-        judged = alternatives_needed(run.gate) if run is not None and run.gate is not None and run.judges else 0
+        judged = alternatives_needed(run.gate) if run is not None and run.gate is not None and run.judges(rung) else 0
         alternatives = max(judged, 0 if self._shown is None else max(1, self._shown))
         return {"logprobs": True, "top_logprobs": alternatives} if alternatives else {}
 

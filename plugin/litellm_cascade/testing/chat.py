@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from litellm_cascade.testing.dialects import chunk_logprobs, whole_logprobs
+from litellm_cascade.testing.dialects import DIALECTS, chunk_logprobs, whole_logprobs
 from litellm_cascade.testing.replies import Body, Reply, joined
-from litellm_cascade.vocabulary import ToolCall
+from litellm_cascade.vocabulary import TokenLogprob, ToolCall
 
 _NUMBERS = count(1)
 
@@ -84,14 +84,17 @@ def _parts(reply: Reply, body: Body) -> Iterator[tuple[dict[str, Any], int]]:
     for token in reply.answer_tokens:
         yield {"delta": {"content": token.token}, "logprobs": chunk_logprobs(reply, body, token)}, 1
     for place, call in enumerate(reply.tool_calls):
-        yield from _tool_parts(place, call)
+        yield from _tool_parts(reply, body, place, call)
     yield {"delta": {}, "finish_reason": reply.ending}, 0
 
 
-def _tool_parts(place: int, call: ToolCall) -> Iterator[tuple[dict[str, Any], int]]:
+def _tool_parts(reply: Reply, body: Body, place: int, call: ToolCall) -> Iterator[tuple[dict[str, Any], int]]:
     opening = _tool_call(place, replace(call, arguments="")) | {"index": place}
     yield {"delta": {"tool_calls": [opening]}}, 0
-    yield {"delta": {"tool_calls": [{"index": place, "function": {"arguments": call.arguments}}]}}, 1
+    for piece in reply.argument_pieces(call):
+        token = TokenLogprob(piece, reply.logprob)
+        scored = chunk_logprobs(reply, body, token) if DIALECTS[reply.dialect].scores_tool_calls else None
+        yield {"delta": {"tool_calls": [{"index": place, "function": {"arguments": piece}}]}, "logprobs": scored}, 1
 
 
 def _tool_call(place: int, call: ToolCall) -> dict[str, Any]:

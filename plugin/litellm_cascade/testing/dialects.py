@@ -24,11 +24,12 @@ class Dialect:
     ends_whole_with_empty_token: bool = False
     adds_the_chosen_token: bool = False  # to the alternatives, when it is not among the best
     scores_reasoning: bool = True  # reasoning tokens stand in ``content`` too
+    scores_tool_calls: bool = False  # so do, in streams, those of the arguments of tool calls
 
 
 DIALECTS = {
     "openai": Dialect(scores_reasoning=False),
-    "vllm": Dialect(adds_the_chosen_token=True),
+    "vllm": Dialect(adds_the_chosen_token=True, scores_tool_calls=True),
     "llama_cpp": Dialect(unasked_top=MOST_ALTERNATIVES, none_at_zero=True, ends_whole_with_empty_token=True),
     "none": Dialect(silent=True),
 }

@@ -23,7 +23,8 @@ class Reply:
     Give ``text`` (cut at spaces, every token with ``logprob``) or ``tokens`` (each with its own log-probability; a ``TokenLogprob``
     with ``top`` also fixes the alternatives). ``dialect`` says how the server writes log-probabilities: see ``dialects``. Times are in
     seconds. ``break_after`` drops the connection, and ``hang_after`` falls silent, when that many tokens of a stream have been sent;
-    a whole answer that breaks is cut in the middle of its body. ``hang`` never answers.
+    a whole answer that breaks is cut in the middle of its body. ``hang`` never answers. A stream sends the arguments of each tool
+    call in ``tool_pieces``.
     """
 
     text: str = ""
@@ -32,6 +33,7 @@ class Reply:
     logprob: float = -0.01
     reasoning: str | Tokens = ()
     tool_calls: Sequence[ToolCall] = ()
+    tool_pieces: int = 1
     finish_reason: str | None = None
     dialect: DialectName = "openai"
     input_tokens: int = 10
@@ -54,10 +56,15 @@ class Reply:
         """The tokens thought before the answer."""
         return _tokens(self.reasoning, self.logprob)
 
+    def argument_pieces(self, call: ToolCall) -> tuple[str, ...]:
+        """The arguments of one of its tool calls, cut."""
+        length = max(1, -(-len(call.arguments) // self.tool_pieces))
+        return tuple(call.arguments[start : start + length] for start in range(0, len(call.arguments), length))
+
     @property
     def output_tokens(self) -> int:
-        """Everything generated for one choice; a tool call counts as one token."""
-        return len(self.answer_tokens) + len(self.reasoning_tokens) + len(self.tool_calls)
+        """Everything generated for one choice; each piece of a tool call counts as one token."""
+        return len(self.answer_tokens) + len(self.reasoning_tokens) + sum(len(self.argument_pieces(call)) for call in self.tool_calls)
 
     @property
     def ending(self) -> str:

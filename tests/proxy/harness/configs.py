@@ -44,6 +44,20 @@ def cascade_config(upstream_url, **changes):
     return changed(config, changes)
 
 
+def shapes_config(upstream_url, **changes):
+    """A virtual model for each of the policies named: other shapes than a plain cascade."""
+    config = cascade_config(upstream_url, callback_settings={"cascade": {"debug_headers": True}})
+    for name in ("hedged", "drafted", "voted", "longest", "judged"):
+        config["model_list"].append(
+            {
+                "model_name": name,
+                "litellm_params": {"model": f"cascade/{name}"},
+                "model_info": {"disable_background_health_check": True, "mode": "chat"},
+            }
+        )
+    return changed(config, changes)
+
+
 def model(name, upstream_url, **parameters):
     """One deployment at the fake upstream."""
     price = PRICES.get(name, 0.0)

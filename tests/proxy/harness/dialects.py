@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import httpx
+import pytest
 
 TOOL = {"name": "weather", "description": "Weather of a city", "schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
 
@@ -159,6 +160,14 @@ class Responses(Dialect):
 
 
 DIALECTS = {"chat": Chat(), "completions": Completions(), "messages": Messages(), "responses": Responses()}
+
+ALL = tuple(DIALECTS)
+
+
+def every(*dialects, but=()):
+    """Parametrise over these endpoints, whole and streamed, except for the ids in ``but``."""
+    modes = {f"{name}-{mode}": (DIALECTS[name], mode == "stream") for name in dialects for mode in ("whole", "stream")}
+    return pytest.mark.parametrize(("dialect", "stream"), [pytest.param(*pair, id=name) for name, pair in modes.items() if name not in but])
 
 
 def until_closed(parts):

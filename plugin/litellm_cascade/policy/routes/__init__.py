@@ -1,6 +1,7 @@
 """What a route may do. One action, one file, one line here.
 
-An action is named by the key that only its routes have: ``send``, ``cascade`` or ``choose``. To add one: write its file and add it to
+An action is named by the key that only its routes have: ``send``, ``cascade``, ``ensemble`` or
+``choose``. To add one: write its file and add it to
 ``Route``.
 """
 
@@ -12,9 +13,12 @@ from pydantic import Discriminator, Tag
 
 from litellm_cascade.policy.routes.cascade import CascadeRoute
 from litellm_cascade.policy.routes.choose import ChooseRoute
+from litellm_cascade.policy.routes.ensemble import EnsembleRoute
 from litellm_cascade.policy.routes.send import SendRoute
 
-ROUTES: dict[str, type[SendRoute | CascadeRoute | ChooseRoute]] = {route.action: route for route in (SendRoute, CascadeRoute, ChooseRoute)}
+ROUTES: dict[str, type[SendRoute | CascadeRoute | EnsembleRoute | ChooseRoute]] = {
+    route.action: route for route in (SendRoute, CascadeRoute, EnsembleRoute, ChooseRoute)
+}
 ACTIONS = tuple(ROUTES)
 
 
@@ -27,6 +31,9 @@ def _action(route: Any) -> str | None:
 
 
 Route = Annotated[
-    Annotated[SendRoute, Tag("send")] | Annotated[CascadeRoute, Tag("cascade")] | Annotated[ChooseRoute, Tag("choose")],
+    Annotated[SendRoute, Tag("send")]
+    | Annotated[CascadeRoute, Tag("cascade")]
+    | Annotated[EnsembleRoute, Tag("ensemble")]
+    | Annotated[ChooseRoute, Tag("choose")],
     Discriminator(_action),
 ]
