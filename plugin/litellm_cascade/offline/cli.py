@@ -17,6 +17,8 @@ COMMANDS = {
     "docs": "Write a policy down as a document that an auditor can file.",
     "policies": "List the policies that are shipped.",
     "bench": "Measure what cascades are worth on recorded answers.",
+    "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
+    "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""

@@ -118,8 +118,13 @@ def deciding_policy(record: AuditRecord) -> Path:
 def replayed(record: AuditRecord, file: Path) -> Replayed:
     """Decide once more from the record alone: its evidence, its seed, what was known of the aliases, what the caller was not allowed."""
     policy = load_policy(file, table={alias: known_from(facts) for alias, facts in record.basis.aliases.items()})
+    return Replayed(record=record, policy=policy, decision=decided_again(record, policy))
+
+
+def decided_again(record: AuditRecord, policy: Policy) -> Decision:
+    """What the policy decides now, with the rungs left out that were left out then."""
     decision = decide(policy, record.plan.evidence, record.basis.seed)
-    return Replayed(record=record, policy=policy, decision=_reduced(decision, record.plan.decision, policy))
+    return _reduced(decision, record.plan.decision, policy)
 
 
 def _reduced(decision: Decision, recorded: Decision, policy: Policy) -> Decision:

@@ -1,0 +1,64 @@
+"""``cascade plan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litellm_cascade.classifiers import registry
+from litellm_cascade.offline.policy_files import find_policy
+from litellm_cascade.offline.traffic import planning, telling
+from litellm_cascade.offline.traffic.bounds import bounds_of
+from litellm_cascade.offline.traffic.deciding import Decider
+from litellm_cascade.offline.traffic.perceiving import perceiving
+
+CLASSIFIERS = ", ".join(sorted(registry))
+
+
+def plan(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The policy that decides today: a file, or a name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The policy that is to decide: a file, or a name.")],
+    traces: Annotated[
+        Path, typer.Option(exists=True, help="A folder or file of the decision record, LiteLLM spend logs, or requests as JSONL.")
+    ],
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="quality, cost or escalation, < or >, a number: 'quality<-0.01'. Repeatable."),
+    ] = None,
+    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = "embedded",
+    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
+    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 400,
+    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here; docs/cli.md describes it.")] = None,
+) -> None:
+    """Compare two policies on recorded traffic: who moves, and what that changes.
+
+    The change of cost is a share of the old cost, that of quality a difference of probabilities, that of escalation a difference of
+    shares; each with a 95 % interval by bootstrap, for all requests, each task type and each team.
+
+    Exit codes: 0 compared, 1 a condition of --fail-if holds, or the traffic or a policy cannot be used, 2 called wrongly.
+
+    For example:
+      cascade plan policies/balanced.yaml new.yaml --traces .cascade/record
+      cascade plan balanced new.yaml --traces spend_logs.json --fail-if 'quality<-0.01' --fail-if 'cost>0'
+    """
+    if classifier not in registry:
+        raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
+    bounds = bounds_of(fail_if or [])
+    before, after = Decider(find_policy(old)), Decider(find_policy(new))
+    with perceiving(classifier) as perceive:
+        reading = telling.Reading(traces, perceive)
+        done = planning.plan(reading, before, after, draws=draws, seed=seed)
+    changes = done.changes()
+    telling.print_plan(done, changes)
+    reading.tell()
+    if json_ is not None:
+        origin = {**reading.as_json(), "old": before.as_json, "new": after.as_json, "seed": seed, "draws": draws}
+        telling.write_json(json_, context, {**origin, **done.as_json(), "changes": telling.changes_json(changes)})
+    broken = [bound.written for bound in bounds if bound.is_broken_by(changes[0])]
+    for written in broken:
+        typer.echo(f"--fail-if {written!r} holds", err=True)
+    if broken:
+        raise typer.Exit(1)

@@ -1,0 +1,51 @@
+"""``--fail-if``: ``quality<-0.01``, ``cost>0.05``, ``escalation>0.1``. No evaluation of anything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import typer
+
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.traffic.planning import Change, Delta
+
+METRICS = ("quality", "cost", "escalation")
+_FORM = re.compile(rf"\s*({'|'.join(METRICS)})\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A change over all requests that is not to be. ``written`` as the operator wrote it."""
+
+    metric: str
+    above: bool
+    number: float
+    written: str
+
+    def is_broken_by(self, change: Change) -> bool:
+        """Whether the estimate, not its interval, lies beyond the number. Raises ConfigurationError where nothing is known of it."""
+        delta: Delta | None = getattr(change, self.metric)
+        if delta is None:
+            remedy = {"cost": "`price`", "quality": "`quality`", "escalation": "`quality`"}[self.metric]
+            raise ConfigurationError(
+                [f"--fail-if {self.written!r}: the {self.metric} of no request is known under both policies; add {remedy} to their models"]
+            )
+        return delta.value > self.number if self.above else delta.value < self.number
+
+
+def bounds_of(written: Sequence[str]) -> list[Bound]:
+    """What the operator wrote. Raises BadParameter in one sentence."""
+    return [_bound(one) for one in written]
+
+
+def _bound(written: str) -> Bound:
+    match = _FORM.fullmatch(written)
+    if match is None or not isfinite(float(match[3])):
+        raise typer.BadParameter(
+            f"{written!r} is no condition; write {', '.join(METRICS[:-1])} or {METRICS[-1]}, < or >, and a number: 'quality<-0.01'",
+            param_hint="--fail-if",
+        )
+    return Bound(metric=match[1], above=match[2] == ">", number=float(match[3]), written=written.strip())
