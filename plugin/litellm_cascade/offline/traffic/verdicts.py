@@ -50,24 +50,26 @@ def _verdict(item: Item, attempt: Attempt, gate: Gate) -> bool | str:
     streamed = item.evidence.envelope.stream
     if streamed and gate.stream.judge == "off":
         return False
-    judgement, recorded = attempt.judgement, item.record.plan.decision.gate if item.record is not None else None
+    judgement = attempt.judgement
+    recorded = item.record.plan.decision.gate if item.record is not None else None
     if judgement is None or recorded is None:
         return NO_SCORE
     if judgement.reason.value in _DEFECTS & gate.also_escalate:
         return True
-    if judgement.confidence is None or judgement.confidence.score is None:
+    confidence = judgement.confidence
+    if confidence is None or confidence.score is None:
         return NO_SCORE
-    if not _compares_the_same(recorded, gate, judgement.confidence, streamed=streamed):
-        return OTHER_SCORE
-    complete = not streamed or gate.stream.judge == "full"
-    raw = Confidence(name=gate.score, score=judgement.confidence.score, threshold=gate.accept_at, tokens=judgement.confidence.tokens)
-    confidence = calibrated(raw, gate, None, alias=attempt.alias, task=item.task, complete=complete)
-    if confidence.value is None:
-        return NO_FEATURES
-    return by_confidence(gate, confidence).verdict is Verdict.ESCALATE
+    return _by_score(item, attempt.alias, gate, confidence) if _compares_the_same(recorded, gate, confidence, streamed) else OTHER_SCORE
 
 
-def _compares_the_same(recorded: Gate, gate: Gate, confidence: Confidence, *, streamed: bool) -> bool:
+def _by_score(item: Item, alias: str, gate: Gate, recorded: Confidence) -> bool | str:
+    complete = not item.evidence.envelope.stream or gate.stream.judge == "full"
+    raw = Confidence(name=gate.score, score=recorded.score, threshold=gate.accept_at, tokens=recorded.tokens)
+    confidence = calibrated(raw, gate, None, alias=alias, task=item.task, complete=complete)
+    return NO_FEATURES if confidence.value is None else by_confidence(gate, confidence).verdict is Verdict.ESCALATE
+
+
+def _compares_the_same(recorded: Gate, gate: Gate, confidence: Confidence, streamed: bool) -> bool:
     """Whether the recorded score is the one that the gate would have taken of the same tokens."""
     if confidence.name != gate.score or recorded.of != gate.of:
         return False
