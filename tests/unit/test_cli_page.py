@@ -21,7 +21,7 @@ from litellm_cascade.vocabulary import Attempt, AuditRecord, Costs, Endpoint, En
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
-FILES = re.findall(r"```yaml title=(\S+)\n(.*?)```", TEXT, re.DOTALL)
+FILES = re.findall(r"```(?:yaml|json) title=(\S+)\n(.*?)```", TEXT, re.DOTALL)
 EXAMPLES = re.findall(r"```console\n\$ cascade (.*?)\n(.*?)```", TEXT, re.DOTALL)
 
 
@@ -76,7 +76,7 @@ def test_every_command_has_a_heading_and_an_example():
     assert {command.split()[0] for command, _ in EXAMPLES} == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", [["explain"], ["calibrate"], ["bench", "cascade"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["explain"], ["calibrate"], ["bench", "cascade"], ["replay"], ["plan"]], ids=" ".join)
 def test_every_option_is_documented(command):
     options = re.findall(r"^  (--[a-z-]+)", CliRunner().invoke(app, [*command, "--help"]).stdout, re.MULTILINE)
 
