@@ -99,7 +99,7 @@ def test_deltas_are_those_of_prices_and_pool(record):
     [
         ("cascade: [small, large], gate: sure", 120e-6 + 0.3 * 1200e-6, 0.7 * 0.7 + 0.3 * 0.9),
         ("cascade: [small, large], gate: sure, hedge: true", 1320e-6, 0.7 * 0.7 + 0.3 * 0.9),
-        ("ensemble: [large, small], pick: {by: judge, judge: large}", 2520e-6, 0.9),
+        ("ensemble: {of: [large, small], by: judge, judge: large}", 2520e-6, 0.9),
     ],
     ids=["cascade", "hedged", "ensemble"],
 )
