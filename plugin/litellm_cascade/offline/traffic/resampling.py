@@ -67,5 +67,6 @@ class Resampled:
         for group, rows in members.items():
             sums, drawn = self._sums.setdefault(group, (np.zeros(self._columns), np.zeros((self._draws, self._columns))))
             sums += values[rows].sum(axis=0)
-            drawn += weights[rows].T @ values[rows]
+            # einsum, since BLAS wakes a thread for each core for a product of this size: fifteen times the time
+            drawn += np.einsum("rd,rc->dc", weights[rows], values[rows])
         self._waiting = []
