@@ -176,8 +176,8 @@ def _calibrated_on_others(name: str, policy: Policy, models: Sequence[Mapping[st
         others = [model for model in behind if model != fitted_on]
         if fitted_on is not None and others:
             yield (
-                f"the gate {gate.name!r} of model {name!r} calibrates {alias!r} as it was fitted on {fitted_on!r}, but {others[0]!r} answers "
-                "for that name, so its probabilities are made up; fit its own answers with `cascade calibrate`, or take the gate's "
+                f"the gate {gate.name!r} of model {name!r} calibrates {alias!r} as it was fitted on {fitted_on!r}, but {others[0]!r} "
+                "answers for that name, so its probabilities are made up; fit its own answers with `cascade calibrate`, or take the gate's "
                 "`calibration` out and write `accept_at` in the score's own range"
             )
 
