@@ -173,7 +173,7 @@ def test_no_byte_that_we_write_is_of_the_conversation(proxy, client, upstream, c
     DIALECTS["chat"].ask(client, "```sql\nSELECT CANARYPROMPT FROM t\n```", model=model, stream=stream, headers=trace.headers)
     collector.wait_until(lambda spans: sum(span.name == "cascade.route" and span.trace_id == trace.trace_id for span in spans) == 2)
     until(lambda: len(recorded(proxy, trace.trace_id)) == 2)
-    written = {file.name: file.read_bytes() for file in (proxy.folder / "record").iterdir()}
+    written = {file.name: file.read_bytes() for file in (proxy.folder / "record").glob("*.jsonl")}
     written |= {"log": proxy.log().encode(), "metrics": client.get("/metrics", follow_redirects=True).content, "spans": collector.wire}
     assert [name for name, said in written.items() if b"CANARY" in said] == []
     assert b"cascade_requests_total" in written["metrics"]
