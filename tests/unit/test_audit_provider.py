@@ -8,9 +8,11 @@ from textwrap import dedent
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from litellm_cascade.audit import remote_parent
-from litellm_cascade.audit.provider import _exporter, _private_provider
+from litellm_cascade.audit import parent_of
+from litellm_cascade.audit.provider import _exporter, _private_provider, remote_parent
 from litellm_cascade.testing.telemetry import SpanCollector, TraceParent
 
 NOBODY_LISTENS = "http://127.0.0.1:9"
@@ -129,3 +131,33 @@ def test_a_client_may_name_the_span_it_asks_from():
 @pytest.mark.parametrize("headers", [{}, {"traceparent": "nonsense"}, {"traceparent": f"00-{'0' * 32}-{'0' * 16}-01"}])
 def test_headers_that_name_no_span_have_none(headers):
     assert remote_parent(headers) is None
+
+
+# --- what the route span belongs under ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tracer():
+    return TracerProvider(shutdown_on_exit=False).get_tracer("theirs")
+
+
+def test_litellms_span_comes_first_while_it_lasts(tracer):
+    theirs = tracer.start_span("server")
+    with tracer.start_as_current_span("around") as around:
+        assert parent_of(theirs, TraceParent().headers) is theirs
+        theirs.end()
+        assert parent_of(theirs, TraceParent().headers) is around
+    assert parent_of(theirs, {}) is theirs, "better an ended span than another trace"
+
+
+def test_a_span_that_was_not_sampled_is_still_the_parent():
+    unsampled = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("theirs").start_span("server")
+    assert parent_of(unsampled, TraceParent().headers) is unsampled
+
+
+def test_the_clients_span_is_the_parent_where_there_is_no_other(tracer):
+    named = TraceParent()
+    with tracer.start_as_current_span("around") as around:
+        assert parent_of(None, named.headers) is around
+    assert format(parent_of(None, named.headers).get_span_context().span_id, "016x") == named.span_id
+    assert parent_of(None, {}) is None

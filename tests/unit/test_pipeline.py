@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import REGISTRY
 
+from frozen_spans import undocumented
 from litellm_cascade.audit import Tracing, input_hash, metrics
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.audit.ledger.reading import requests_in
@@ -73,6 +74,17 @@ HANG = object()
 UNSURE = Completion(text=CANARY, tokens=(TokenLogprob(CANARY, -2.0),))
 
 
+STRANGERS = []
+"""What the spans of the test at hand said that docs/audit.md does not."""
+
+
+@pytest.fixture(autouse=True)
+def every_span_is_in_the_reference():
+    STRANGERS.clear()
+    yield
+    assert STRANGERS == []
+
+
 class InMemory(Tracing, SpanProcessor):
     """Tracing into lists: of the spans that were started, and of those that ended."""
 
@@ -86,6 +98,9 @@ class InMemory(Tracing, SpanProcessor):
 
     def on_start(self, span, parent_context=None):
         self.started.append(span.name)
+
+    def on_end(self, span):
+        STRANGERS.extend(undocumented(span.name, span.attributes, [(event.name, event.attributes) for event in span.events]))
 
     def _resolve(self):
         return self._provider.get_tracer("litellm_cascade")
@@ -259,6 +274,8 @@ async def test_the_trace_of_an_escalated_request(proxy):
         SpanKind.CLIENT,
     ]
     assert [link.context.span_id for link in large.links] == [small.context.span_id]
+    (evaluation,) = small.events
+    assert (evaluation.name, evaluation.timestamp, large.events) == ("gen_ai.evaluation.result", small.end_time, ())
     assert [len(span.links) for span in (route, classify, small)] == [0, 0, 0]
     assert {span.status.status_code for span in (route, classify, small, large)} == {StatusCode.UNSET}
     assert {span.instrumentation_scope.name for span in (route, classify, small, large)} == {"litellm_cascade"}

@@ -5,6 +5,7 @@ import gzip
 import httpx
 import pytest
 from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -27,17 +28,27 @@ def collector(server):
 
 
 def tracer(collector, compression=Compression.NoCompression):
+    return exporting(OTLPSpanExporter(f"{collector.endpoint}/v1/traces", compression=compression))
+
+
+def grpc_tracer(collector):
+    return exporting(GrpcExporter(collector.grpc_endpoint, insecure=True))
+
+
+def exporting(exporter):
     provider = TracerProvider(resource=Resource({"service.name": "shop"}))
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{collector.endpoint}/v1/traces", compression=compression)))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     return provider.get_tracer("till")
 
 
-def test_a_span_arrives_with_its_values_and_their_types(collector):
+@pytest.mark.parametrize("over", [tracer, grpc_tracer])
+def test_a_span_arrives_with_its_values_and_their_types(collector, over):
     written = {"text": "a", "count": 3, "share": 0.5, "sure": True, "names": ("a", "b"), "sizes": (1, 2)}
-    with tracer(collector).start_as_current_span("sale", kind=trace.SpanKind.SERVER, attributes=written):
+    with over(collector).start_as_current_span("sale", kind=trace.SpanKind.SERVER, attributes=written):
         pass
     span = collector.wait_for(lambda span: span.name == "sale")
     assert dict(span.attributes) == written
+    assert b"names" in collector.wire
     assert [type(value) for value in span.attributes.values()] == [str, int, float, bool, tuple, tuple]
     assert (span.kind, span.status, span.parent_id, span.scope) == ("SERVER", "UNSET", None, "till")
     assert (span.resource["service.name"], span.start_ns <= span.end_ns) == ("shop", True)

@@ -1,7 +1,7 @@
 """Every span and attribute name, in one place.
 
 ``gen_ai.*`` follow the OpenTelemetry GenAI semantic conventions (in development); everything else is ours. Beside each number stands an
-enumerated attribute, because Jaeger searches tags by equality.
+enumerated attribute, because Jaeger searches tags by equality. What each means stands in ``reference``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ ROUTE_SPAN = "cascade.route"
 CLASSIFY_SPAN = "cascade.classify"
 ATTEMPT_SPAN = "cascade.attempt"  # followed by the alias
 CONSULT_SPAN = "cascade.consult"  # followed by self_check or agreement
+EVALUATION_EVENT = "gen_ai.evaluation.result"  # on an attempt
 
 REQUEST_ID = "cascade.request_id"
 ENDPOINT = "cascade.endpoint"
@@ -90,3 +91,9 @@ GEN_AI_OPERATION = "gen_ai.operation.name"
 GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"
 GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+GEN_AI_PROVIDER = "gen_ai.provider.name"
+GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
+
+GEN_AI_EVALUATION_NAME = "gen_ai.evaluation.name"
+GEN_AI_EVALUATION_SCORE = "gen_ai.evaluation.score.value"
+GEN_AI_EVALUATION_LABEL = "gen_ai.evaluation.score.label"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -50,6 +50,16 @@ def remote_parent(headers: Mapping[str, str]) -> trace.Span | None:
     """The client's span, when its ``traceparent`` header names one (W3C Trace Context)."""
     span = trace.get_current_span(TraceContextTextMapPropagator().extract(headers, context=Context()))
     return span if span.get_span_context().is_valid else None
+
+
+def parent_of(theirs: trace.Span | None, headers: Mapping[str, str]) -> trace.Span | None:
+    """What a request's route span belongs under: LiteLLM's span of the request, while it lasts; else the span around the call; else the
+    client's. With ``LITELLM_OTEL_V2`` LiteLLM hands on a span of FastAPI's that ended before the endpoint was reached.
+    """
+    if theirs is not None and not (isinstance(theirs, ReadableSpan) and theirs.end_time is not None):
+        return theirs
+    around = trace.get_current_span()
+    return around if around.get_span_context().is_valid else theirs or remote_parent(headers)
 
 
 def _private_provider(environ: Mapping[str, str]) -> TracerProvider:

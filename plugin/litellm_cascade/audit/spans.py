@@ -12,6 +12,7 @@ from litellm_cascade.audit import attributes as name
 from litellm_cascade.vocabulary import (
     Attempt,
     Classification,
+    Confidence,
     Consultation,
     Envelope,
     Outcome,
@@ -81,12 +82,19 @@ class RequestTrace:
             span.set_status(Status(StatusCode.ERROR, "unknown"))
         span.end()
 
+    def answered_by(self, rung: int, *, model: str | None, provider: str | None) -> None:
+        """What a rung's answer says of its origin."""
+        if rung in self._attempts:
+            _set(self._attempts[rung], {name.GEN_AI_RESPONSE_MODEL: model, name.GEN_AI_PROVIDER: provider})
+
     def attempt_ended(self, attempt: Attempt, *, ended_ns: int | None = None) -> None:
         """A rung is done with: answered, abandoned or failed."""
         span = self._attempts.get(attempt.rung)
         if span is None or not span.is_recording():
             return
         _set(span, _attempt_attributes(attempt))
+        if attempt.judgement is not None and attempt.judgement.confidence is not None:
+            span.add_event(name.EVALUATION_EVENT, _known(_evaluation_attributes(attempt.judgement.confidence)), timestamp=ended_ns)
         if attempt.error is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error))
         span.end(end_time=ended_ns)
@@ -103,7 +111,11 @@ class RequestTrace:
 
 def _set(span: Span, values: Mapping[str, Value]) -> None:
     if span.is_recording():
-        span.set_attributes({key: value for key, value in values.items() if value is not None and value != ()})
+        span.set_attributes(_known(values))
+
+
+def _known(values: Mapping[str, Value]) -> dict[str, str | bool | int | float | tuple[str, ...]]:
+    return {key: value for key, value in values.items() if value is not None and value != ()}
 
 
 def _envelope_attributes(envelope: Envelope) -> dict[str, Value]:
@@ -193,6 +205,15 @@ def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
             name.CONFIDENCE_TOKENS: confidence.tokens,
         }
     return values
+
+
+def _evaluation_attributes(confidence: Confidence) -> dict[str, Value]:
+    """The label is of the score (and its calibration), not of the verdict, which may have had another reason."""
+    return {
+        name.GEN_AI_EVALUATION_NAME: confidence.name,
+        name.GEN_AI_EVALUATION_SCORE: confidence.score,
+        name.GEN_AI_EVALUATION_LABEL: confidence.band,
+    }
 
 
 def _consultation_attributes(consultation: Consultation) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from litellm.proxy import proxy_server
 
-from litellm_cascade.audit import Tracing, metrics, remote_parent
+from litellm_cascade.audit import Tracing, metrics, parent_of
 from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
@@ -266,9 +266,7 @@ def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
 
 
 def _parent_span(data: Mapping[str, Any], auth: Any) -> Any:
-    """LiteLLM's span of this request; the client's own when LiteLLM keeps none."""
-    headers = (data.get("proxy_server_request") or {}).get("headers") or {}
-    return getattr(auth, "parent_otel_span", None) or remote_parent(headers)
+    return parent_of(getattr(auth, "parent_otel_span", None), (data.get("proxy_server_request") or {}).get("headers") or {})
 
 
 def _logged_usage(logged: Mapping[str, Any]) -> Usage:

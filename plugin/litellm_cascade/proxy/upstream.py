@@ -91,12 +91,15 @@ class RouterUpstream:
         if ask.spare and self._choices == 1 and self._shown is None:  # neither choices nor log-probabilities survive the joining
             return await joined(await self.open(ask))
         response = await self._asked(ask, stream=False)
+        self._journey.trace.answered_by(ask.rung, model=response.model, provider=_provider(response))
         self._consumed[ask.rung] = _consumption(response)
         return Answer(dressed(response, alternatives=self._shown), to_completion(response))
 
     async def open(self, ask: Ask) -> RungStream:
         """A stream of the answer."""
-        stream = RungStream(await self._asked(ask, stream=True), self._messages(ask), alternatives=self._shown)
+        response = await self._asked(ask, stream=True)
+        self._journey.trace.answered_by(ask.rung, model=None, provider=_provider(response))
+        stream = RungStream(response, self._messages(ask), alternatives=self._shown)
         self._consumed[ask.rung] = stream.consumption
         self._streams[ask.rung] = stream
         return stream
@@ -194,6 +197,12 @@ class RouterUpstream:
 
 def _consumption(response: Any) -> Consumption:
     return Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=_cost(response))
+
+
+def _provider(response: Any) -> str | None:
+    """Of a whole answer or a stream, as LiteLLM names it."""
+    hidden = getattr(response, "_hidden_params", None) or {}
+    return hidden.get("custom_llm_provider") or getattr(response, "custom_llm_provider", None)
 
 
 def _streaming(*, stream: bool) -> dict[str, Any]:

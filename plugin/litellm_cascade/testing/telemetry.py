@@ -15,27 +15,35 @@ from litellm_cascade.testing.board import Board
 from litellm_cascade.testing.lifetime import Lifetime
 from litellm_cascade.testing.serving import ServerThread
 from litellm_cascade.testing.spans import Span, SpanEvent, SpanLink, TraceParent, decoded
+from litellm_cascade.testing.telemetry_grpc import GrpcDoor
 
 __all__ = ["Span", "SpanCollector", "SpanEvent", "SpanLink", "TraceParent"]
 
 
 class SpanCollector(Lifetime):
-    """Receives OTLP over HTTP (protobuf, gzip or not) on a free local port; started by ``with`` or ``start``.
+    """Receives OTLP on free local ports, over HTTP (protobuf, gzip or not) and over gRPC; started by ``with`` or ``start``.
 
-    ``endpoint`` is the base address, what ``OTEL_EXPORTER_OTLP_ENDPOINT`` wants. Metrics and logs are accepted and dropped.
+    ``endpoint`` and ``grpc_endpoint`` are what ``OTEL_EXPORTER_OTLP_ENDPOINT`` wants. Metrics and logs are accepted over HTTP, and dropped.
     """
 
     def __init__(self) -> None:
         self._spans: Board[Span] = Board()
+        self._exports: Board[bytes] = Board()
         routes = [Route("/v1/traces", self._traces, methods=["POST"])]
         routes += [Route(f"/v1/{signal}", self._dropped, methods=["POST"]) for signal in ("metrics", "logs")]
         self._server = ServerThread(Starlette(routes=routes))
-        self.endpoint = self._server.url
+        self._grpc = GrpcDoor(self._export)
+        self.endpoint, self.grpc_endpoint = self._server.url, self._grpc.endpoint
 
     @property
     def spans(self) -> list[Span]:
         """Every span, in order of arrival."""
         return self._spans.items
+
+    @property
+    def wire(self) -> bytes:
+        """Every export of spans as it came, without its compression: for what must not be in it."""
+        return b"".join(self._exports.items)
 
     def named(self, name: str) -> list[Span]:
         """The spans of that name."""
@@ -69,21 +77,28 @@ class SpanCollector(Lifetime):
     def clear(self) -> None:
         """Forget every span. Processes export late, so spans of what ran before may still come in: see ``TraceParent``."""
         self._spans.clear()
+        self._exports.clear()
 
     def start(self) -> None:
         """Begin to listen."""
         self._server.start()
+        self._grpc.start()
 
     def stop(self) -> None:
         """Stop listening."""
+        self._grpc.stop()
         self._server.stop()
 
     async def _traces(self, request: Request) -> Response:
         body = await request.body()
         if request.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        self._spans.pin(*decoded(ExportTraceServiceRequest.FromString(body)))
+        self._export(ExportTraceServiceRequest.FromString(body))
         return Response(media_type="application/x-protobuf")
+
+    def _export(self, export: ExportTraceServiceRequest) -> None:
+        self._exports.pin(export.SerializeToString())
+        self._spans.pin(*decoded(export))
 
     async def _dropped(self, request: Request) -> Response:
         del request
