@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.errors import RecordError
 from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.rated import calibration_records
 
@@ -29,14 +28,10 @@ def outcomes(
       cascade calibrate --traces outcomes.jsonl --alias small
     """
     left_out: Counter[str] = Counter()
-    try:
-        for record in calibration_records(paths):
-            if isinstance(record, str):
-                left_out[record] += 1
-            else:
-                typer.echo(json.dumps(record, sort_keys=True))
-    except RecordError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    for record in calibration_records(paths):
+        if isinstance(record, str):
+            left_out[record] += 1
+        else:
+            typer.echo(json.dumps(record, sort_keys=True))
     for reason, count in sorted(left_out.items()):
         typer.echo(f"{counted(count, 'answer')} left out: {reason}", err=True)
