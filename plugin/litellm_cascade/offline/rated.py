@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from litellm_cascade.audit.ledger.codec import read_feedback
-from litellm_cascade.audit.ledger.reading import feedback_in
+from litellm_cascade.audit.ledger.reading import feedback_in, requests_in
 from litellm_cascade.offline.calibrating.records import COLUMNS
 from litellm_cascade.offline.records import at
 from litellm_cascade.vocabulary import Answered, Feedback
@@ -40,19 +40,19 @@ def newest_feedback(paths: Iterable[Path]) -> dict[Asked, list[Rated]]:
 
 def feedback_of(line: Mapping[str, Any], said: Mapping[Asked, list[Rated]]) -> Rated | None:
     """What was said of a request's answer."""
-    plan = at(line, "record", "plan")
-    key, request = at(plan, "evidence", "caller", "key_hash"), at(plan, "evidence", "envelope", "request_id")
-    rated = said.get((key, request, at(line, "record", "trace_id")))
+    rated = said.get(_asked_in(line))
     return rated[-1] if rated else None
 
 
-def calibration_records(paths: Iterable[Path]) -> Iterator[dict[str, Any] | str]:
+def calibration_records(paths: Collection[Path]) -> Iterator[dict[str, Any] | str]:
     """A record for each answer that ``cascade calibrate`` can learn from; for each other one, why it cannot."""
-    for rated in newest_feedback(paths).values():
-        yield from (_record(one.feedback) for one in rated)
+    said = newest_feedback(paths)
+    prompts = {_asked_in(line): at(line, "record", "basis", "input_hash") for line in requests_in(paths) if _asked_in(line) in said}
+    for asked, rated in said.items():
+        yield from (_record(one.feedback, prompts.get(asked)) for one in rated)
 
 
-def _record(feedback: Feedback) -> dict[str, Any] | str:
+def _record(feedback: Feedback, prompt: str | None) -> dict[str, Any] | str:
     answer = feedback.answer
     if feedback.correct is None:
         return "neither right nor wrong"
@@ -62,7 +62,14 @@ def _record(feedback: Feedback) -> dict[str, Any] | str:
         return "judged by the beginning of a stream"
     if answer.score_name not in COLUMNS:
         return f"judged by {answer.score_name}"
-    return {"alias": answer.alias, "task": answer.task, answer.score_name: answer.score, "correct": feedback.correct}
+    record = {"alias": answer.alias, "task": answer.task, answer.score_name: answer.score, "correct": feedback.correct}
+    return record if prompt is None else record | {"group": prompt}
+
+
+def _asked_in(line: Mapping[str, Any]) -> Asked:
+    plan = at(line, "record", "plan")
+    key, request = at(plan, "evidence", "caller", "key_hash"), at(plan, "evidence", "envelope", "request_id")
+    return key, request, at(line, "record", "trace_id")
 
 
 def _asked(answer: Answered) -> Asked:

@@ -314,7 +314,7 @@ async def test_a_record_that_takes_nothing_more_is_told_and_nothing_is_counted(t
     answers, before = memory(), counts("up")
     answers.remember(answered(tracing.tracer), "small")
     expected = (503, "the decision record takes nothing more for the moment; send this again later")
-    assert await refusal(FeedbackDesk(answers, tracing, lambda said: None)) == expected
+    assert await refusal(FeedbackDesk(answers, tracing, lambda _: None)) == expected
     assert (counts("up"), exporter.get_finished_spans()) == (before, ())
 
 
