@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 4000
+# Test processes. Half of the time they wait for proxies that start.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 KEY := $(VENV)/master-key
@@ -31,7 +33,7 @@ serve: $(VENV)/.for-serve $(KEY) ## Run the proxy with simulated deployments on 
 	exec $(BIN)/litellm --config litellm_config.yaml --host 127.0.0.1 --port $(PORT)
 
 test: check ## Check the code, then run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(VENV)/.for-test ## Lint, format, types, import layers, dependencies
 	@$(BIN)/ruff check

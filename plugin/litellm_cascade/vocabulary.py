@@ -316,6 +316,7 @@ class Calibration:
 
     id: str
     alias: str
+    model: str | None = None  # whose answers it was fitted on, as LiteLLM names it
     whole: Curves = field(default=Curves(pooled=Isotonic((), ())), compare=False, repr=False, metadata=NOT_RECORDED)
     prefix: Curves | None = field(default=None, compare=False, repr=False, metadata=NOT_RECORDED)
 

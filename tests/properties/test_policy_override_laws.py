@@ -42,7 +42,9 @@ def test_the_choice_stays_within_the_pool_and_a_cascade_has_a_gate(case):
 
     assert set(decision.ladder) <= document["models"].keys()
     assert set(decision.ladder) <= set(loaded(document).aliases)
-    assert (decision.band is Band.CASCADE) == (len(decision.ladder) > 1) == (decision.gate is not None)
+    assert (decision.band is Band.CASCADE) == (decision.gate is not None)
+    assert (decision.band is Band.ENSEMBLE) == (decision.ensemble is not None)
+    assert (decision.band in {Band.CASCADE, Band.ENSEMBLE}) == (len(decision.ladder) > 1)
 
 
 @law(cases())
@@ -95,4 +97,6 @@ def test_a_decision_limited_to_some_aliases_asks_only_those_and_keeps_its_order(
 
     assert limited.ladder == tuple(alias for alias in decision.ladder if alias in kept)
     assert {*limited.ladder, *limited.alternatives} == document["models"].keys()
-    assert (limited.band is Band.CASCADE) == (len(limited.ladder) > 1) == (limited.gate is not None)
+    assert (limited.band is Band.CASCADE) == (limited.gate is not None)
+    assert (limited.band is Band.ENSEMBLE) == (limited.ensemble is not None)
+    assert (limited.band in {Band.CASCADE, Band.ENSEMBLE}) == (len(limited.ladder) > 1)

@@ -2,15 +2,16 @@
 
 import socket
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
 from litellm_cascade.audit.metrics import SHARED
 from litellm_cascade.errors import StartupError
-from litellm_cascade.policy import parse_policy
+from litellm_cascade.policy import load_policy, parse_policy
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.settings import read_settings
-from litellm_cascade.proxy.startup import _metrics, _workers, find
+from litellm_cascade.proxy.startup import _metrics, _workers, find, policy_findings
 
 CALLBACK = "litellm_cascade.proxy.hooks.cascade"
 POLICY = """
@@ -265,3 +266,17 @@ def test_several_workers_with_uvicorns_own_patience_are_warned_of(arguments, env
 )
 def test_a_sound_number_of_workers_is_not_complained_about(arguments):
     assert list(_workers(arguments, {})) == []
+
+
+SHIPPED = Path(__file__).parents[2] / "policies" / "balanced.yaml"
+
+
+@pytest.mark.parametrize("behind", ["simulated/small", "openai/gpt-4o-mini"])
+def test_a_calibration_that_was_fitted_on_another_model(config, behind):
+    config["model_list"][0]["litellm_params"] = {"model": behind}
+    warnings = policy_findings("auto", load_policy(SHIPPED), config, config["model_list"]).warnings
+    assert [warning.partition(", but")[0] for warning in warnings] == (
+        []
+        if behind == "simulated/small"
+        else ["the gate 'careful' of model 'auto' calibrates 'small' as it was fitted on 'simulated/small'"]
+    )

@@ -78,7 +78,7 @@ def calibrated(traces: Path) -> tuple[Fit, CalibrationFile]:
     """The calibration of recorded answers, for the quality above."""
     records = read_records(traces, "small", of=OF, prefix_tokens=PREFIX_TOKENS)
     fitted = fit(records, Method(score=SCORE), Wish(quality=QUALITY))
-    origin = Origin(of=OF, data=digest_of(traces), command=_COMMAND, prefix_tokens=PREFIX_TOKENS, card=_CARD)
+    origin = Origin(of=OF, data=digest_of(traces), command=_COMMAND, prefix_tokens=PREFIX_TOKENS, card=_CARD, model="simulated/small")
     return fitted, content_of(fitted, origin, None)
 
 

@@ -62,11 +62,16 @@ class CurvesEntry(Strict):
 
 
 class CalibrationContent(Strict):
-    """A calibration without its id. ``ece``, ``brier`` and ``auroc`` are of records that their curves were not fitted on."""
+    """A calibration without its id.
+
+    ``model``: whose answers these were, as LiteLLM names it; None: nobody says. ``ece``, ``brier`` and ``auroc`` are of records that their
+    curves were not fitted on.
+    """
 
     version: Literal[1]
     card: str = Field(min_length=1, max_length=4_000)
     alias: Label
+    model: str | None = None
     score: Label
     of: Label
     method: Literal["isotonic", "logistic"]
@@ -106,7 +111,11 @@ class CalibrationFile(CalibrationContent):
     def calibration(self) -> Calibration:
         """As the gate uses it."""
         return Calibration(
-            id=self.id, alias=self.alias, whole=self.whole.curves, prefix=self.prefix.curves if self.prefix is not None else None
+            id=self.id,
+            alias=self.alias,
+            model=self.model,
+            whole=self.whole.curves,
+            prefix=self.prefix.curves if self.prefix is not None else None,
         )
 
 

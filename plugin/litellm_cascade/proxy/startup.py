@@ -76,7 +76,7 @@ def policy_findings(name: str, policy: Policy, config: Mapping[str, Any], models
     in_database = bool((config.get("general_settings") or {}).get("store_model_in_db"))
     (findings.warnings if in_database else findings.problems).extend(_unknown_aliases(name, policy, config, models))
     findings.problems += _recursion(name, policy, models)
-    findings.warnings += _blind_rungs(name, policy, models)
+    findings.warnings += [*_blind_rungs(name, policy, models), *_calibrated_on_others(name, policy, models)]
     return findings
 
 
@@ -166,6 +166,19 @@ def _blind_rungs(name: str, policy: Policy, models: Sequence[Mapping[str, Any]])
                 f"the gate {gate.name!r} judges {alias!r} for model {name!r} on log-probabilities, which {provider!r} does not give, so "
                 f"every answer of it {comes_to}; write `unknown: self_check` or `unknown: agreement` in the gate, so that the model is "
                 f"asked how sure it is, {'' if served else '`unknown: accept` to serve it, '}or put a provider that gives them on this rung"
+            )
+
+
+def _calibrated_on_others(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for alias, gate in sorted(policy.judged, key=lambda pair: (pair[0], pair[1].name)):
+        fitted_on = gate.calibrations[alias].model if alias in gate.calibrations else None
+        behind = [model["litellm_params"]["model"] for model in models if model.get("model_name") == alias]
+        others = [model for model in behind if model != fitted_on]
+        if fitted_on is not None and others:
+            yield (
+                f"the gate {gate.name!r} of model {name!r} calibrates {alias!r} as it was fitted on {fitted_on!r}, but {others[0]!r} "
+                "answers for that name, so its probabilities are made up; fit its own answers with `cascade calibrate`, or take the gate's "
+                "`calibration` out and write `accept_at` in the score's own range"
             )
 
 

@@ -35,6 +35,7 @@ class Origin:
     command: str
     prefix_tokens: int | None = None
     card: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ def content_of(fitted: Fit, origin: Origin, bound: Bound | None) -> CalibrationF
             "version": 1,
             "card": origin.card or _card(fitted),
             "alias": records.alias,
+            "model": origin.model,
             "score": method.score,
             "of": origin.of,
             "method": method.kind,

@@ -41,6 +41,10 @@ def calibrate(
         Path, typer.Option(exists=True, dir_okay=False, help="Recorded answers, JSONL or parquet; docs/cli.md has the columns.")
     ],
     alias: Annotated[str, typer.Option(help="Whose answers.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model that gave them, as litellm_params.model names it: the proxy warns where another one answers."),
+    ] = None,
     score: Annotated[str | None, typer.Option(help="The gate's confidence.score. [default: the best one out of sample]")] = None,
     of: Annotated[Part, typer.Option(help="The gate's confidence.of.")] = Part.REASONING_AND_ANSWER,
     method: Annotated[Kind, typer.Option(help="isotonic on the score, or logistic on several features.")] = Kind.ISOTONIC,
@@ -80,7 +84,7 @@ def calibrate(
     bound = Bound(alpha=risk, delta=delta) if risk is not None else None
     records = read_records(traces, alias, of=of.value, prefix_tokens=prefix_tokens)
     fitted = fit(records, _method(records, score, method, features), Wish(quality=target_quality, cost_usd=target_cost, bound=bound), seed)
-    origin = Origin(of=of.value, data=digest_of(traces), command=_command(context), prefix_tokens=prefix_tokens, card=card)
+    origin = Origin(of=of.value, data=digest_of(traces), command=_command(context), prefix_tokens=prefix_tokens, card=card, model=model)
     file = content_of(fitted, origin, bound)
     if out is not None:
         _write(out, file_text(file))
