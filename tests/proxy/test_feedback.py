@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from uuid import uuid4
 
 import pytest
 from harness.configs import cascade_config
@@ -118,6 +119,22 @@ def test_what_cannot_be_understood_is_refused_without_being_repeated(client, pro
     assert (told.status_code, "CANARY" in told.text) == (400, False)
     assert client.post(PATH, headers=OWN, content=b"{CANARYCOMMENT").status_code == 400
     assert "CANARY" not in proxy.log()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_request_that_failed_cannot_be_rated(client, upstream, trace, stream):
+    for alias in ("small", "large"):
+        upstream.script(alias, Reply(status=500, error="out of memory"))
+    call = str(uuid4())
+    heard = DIALECTS["chat"].ask(client, "hello", stream=stream, headers=OWN | trace.headers | {"x-litellm-call-id": call})
+    assert heard.status >= 500 or "error" in heard.raw
+    assert client.post(PATH, headers=OWN, json={"request_id": call, "rating": -1}).status_code == 404
+
+
+def test_a_client_may_choose_the_id(client, trace):
+    call = str(uuid4())
+    DIALECTS["chat"].ask(client, "hello", headers=OWN | trace.headers | {"x-litellm-call-id": call})
+    assert client.post(PATH, headers=OWN, json={"request_id": call, "rating": 1}).status_code == 200
 
 
 def test_the_record_verifies_and_holds_no_word(client, proxy, trace):

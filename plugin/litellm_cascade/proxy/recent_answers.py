@@ -44,8 +44,8 @@ class RecentAnswers:
         self._times: Recent[int] = Recent(most=most)
 
     def remember(self, journey: Journey, alias: str | None) -> None:
-        """An answer is about to be given."""
-        if not self.most:
+        """An answer is about to be given; or an error, which is not remembered."""
+        if not self.most or journey.has_failed:
             return
         answered = answer_of(journey, alias, self._now())
         caller = journey.decided_plan.evidence.caller

@@ -333,3 +333,10 @@ def test_litellm_lets_every_key_to_the_route_and_to_no_other_of_ours(tracing):
     let_in("/cascade/feedback")
     with pytest.raises(Exception, match="Only proxy admin"):
         let_in("/cascade/policies")
+
+
+def test_a_key_that_is_limited_to_some_routes_needs_this_one_among_them():
+    RouteChecks.should_call_route("/cascade/feedback", UserAPIKeyAuth(allowed_routes=["llm_api_routes", "/cascade/feedback"]))
+    with pytest.raises(HTTPException) as refused:
+        RouteChecks.should_call_route("/cascade/feedback", UserAPIKeyAuth(allowed_routes=["llm_api_routes"]))
+    assert refused.value.status_code == 403
