@@ -8,6 +8,7 @@ CascadeError
 ├── AbstainedError       no model was confident enough of its answer, and the policy wants none served then; the client is told
 ├── ClassifierError      a classifier cannot be loaded or cannot answer
 ├── RecordError          a decision record cannot be read; the message says which and why
+├── LeftAloneError       what is asked for failed too often, and is not asked for a while
 ├── BrokenAnswerError    a rung's stream ended without anything that is an answer
 └── LateError            a rung did not answer before its gate's deadline; a TimeoutError too
 """
@@ -67,6 +68,10 @@ class ClassifierError(CascadeError):
 
 class RecordError(CascadeError):
     """A decision record that cannot be read, or cannot be found."""
+
+
+class LeftAloneError(CascadeError):
+    """Something that has failed too often lately, and is not asked."""
 
 
 class BrokenAnswerError(CascadeError):

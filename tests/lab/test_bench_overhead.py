@@ -9,7 +9,7 @@ from litellm_cascade.offline.bench.report import differences, lines, tables
 from litellm_cascade.offline.bench.setups import SETUPS
 from litellm_cascade.offline.bench_overhead import main
 
-NAMES = {"plain", "complexity_router", "direct", "confident", "escalated", "plain_otel", "confident_otel"}
+NAMES = {"plain", "complexity_router", "hand_on", "direct", "confident", "escalated", "plain_otel", "confident_otel"}
 
 
 @pytest.fixture(scope="module")

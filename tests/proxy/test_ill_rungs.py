@@ -1,22 +1,36 @@
 """A rung that keeps failing is left alone, and comes back when it has recovered."""
 
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness.configs import cascade_config
+from harness.configs import BESIDE, cascade_config
 from harness.dialects import DIALECTS
 
+from litellm_cascade.escalation import prompts
 from litellm_cascade.testing.upstream import Reply
 
 FAILURES, COOL_OFF_S, SLOW_S = 3, 1.0, 0.5
 RUNGS = {"failures": FAILURES, "cool_off_seconds": COOL_OFF_S, "over_seconds": 60, "slow_seconds": SLOW_S, "failing_share": 0.1}
+CHECKED = """
+version: 1
+name: checked
+models: {small: {tier: budget}, large: {tier: premium}}
+routes: [{name: all, cascade: [small, large], gate: careful}]
+gates: {careful: {confidence: {score: self_check}, accept_at: 0.5, unknown: accept}}
+"""
 BROKEN = Reply(status=500, error="broken")
 
 
 @pytest.fixture(scope="module")
-def proxy(start_proxy, upstream_server):
-    config = cascade_config(upstream_server.url, callback_settings={"cascade": {"debug_headers": True, "rungs": RUNGS}})
+def proxy(start_proxy, upstream_server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ill")
+    shutil.copytree(BESIDE[-1], folder, dirs_exist_ok=True)
+    (folder / "checked.yaml").write_text(CHECKED)
+    settings = {"policies": str(folder), "debug_headers": True, "rungs": RUNGS}
+    config = cascade_config(upstream_server.url, callback_settings={"cascade": settings})
+    config["model_list"].append({"model_name": "checked", "litellm_params": {"model": "cascade/checked"}})
     config["router_settings"] = {"disable_cooldowns": True}
     config["litellm_settings"]["callbacks"].append("prometheus")
     return start_proxy(config)
@@ -104,3 +118,10 @@ def test_one_request_probes_while_the_others_still_do_without(ask, client, upstr
         heard = list(threads.map(lambda _: ask(), range(4)))
     assert len(upstream.asked("small")) == 1
     assert sorted(one.text for one in heard) == ["Answer of large."] * 3 + ["still thinking"]
+
+
+def test_a_check_that_keeps_failing_is_left_alone_and_the_gate_says_what_unknown_comes_to(ask, client, upstream):
+    upstream.script("small", lambda seen: BROKEN if seen.body["messages"][-1]["content"] == prompts.SELF_CHECK else Reply("Forty-two."))
+    found = [DIALECTS["chat"].ask(client, "hello", model="checked") for _ in range(FAILURES + 1)]
+    assert [heard.text for heard in found] == ["Forty-two."] * (FAILURES + 1)
+    assert [heard.cascade("degraded") for heard in found] == ["small_self_check_failed"] * FAILURES + ["small_self_check_open"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from litellm_cascade.errors import LeftAloneError
 from litellm_cascade.vocabulary import Attempt, Completion, Consultation, Decision, Gate, Judgement, Outcome, Reason, Turn, Usage, Verdict
 
 
@@ -121,6 +122,8 @@ class Run:
 
 def how(error: Exception) -> str:
     """In a word."""
+    if isinstance(error, LeftAloneError):
+        return "open"
     return "late" if isinstance(error, TimeoutError) else "failed"
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from litellm_cascade.breaker import Breaker, Permit
+from litellm_cascade.errors import LeftAloneError
 from litellm_cascade.escalation import Consult, agreement, p_true, prompts
 from litellm_cascade.proxy.answers import first_token, to_completion
 
@@ -13,8 +18,27 @@ KEPT = frozenset({"user", "extra_headers", "extra_body"})
 """Parameters of the request that the one-word check is asked with. Tools, formats and stop words would only get in its way."""
 DRAWN_ANEW = frozenset({"n", "seed", "temperature", "max_tokens", "max_completion_tokens"})
 """Parameters of the request that a sample does not have, or has its own of."""
+ALMOST = 0.95  # of a deadline; who cancels at it has a clock of its own
 ALTERNATIVES = 5  # first words among which True and False are looked for
 TEMPERATURE = 0.7  # of the samples; Wang et al. 2022 draw theirs at this one
+
+
+@contextmanager
+def guarded(breaker: Breaker, within_ms: float) -> Iterator[None]:
+    """A consultation behind its breaker. Raises LeftAloneError instead where too many have failed, or were cancelled as late, lately."""
+    permit, began = breaker.ask(), time.monotonic()
+    if permit is Permit.REFUSED:
+        raise LeftAloneError
+    try:
+        yield
+    except asyncio.CancelledError:
+        late = (time.monotonic() - began) * 1e3 >= within_ms * ALMOST
+        (breaker.failed if late else breaker.gave_up)(permit)  # else the client is gone
+        raise
+    except Exception:
+        breaker.failed(permit)
+        raise
+    breaker.succeeded(permit)
 
 
 def requests_for(asked: Consult, messages: Sequence[Any], parameters: Parameters) -> list[dict[str, Any]]:

@@ -154,6 +154,7 @@ class Runtime:
             self.in_flight,
             underway.conversation,
             keep_logprobs=underway.wants_logprobs,
+            breakers=self.breakers,
             slow_s=self.settings.rungs.slow_seconds,
         )
 

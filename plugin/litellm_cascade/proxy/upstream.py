@@ -13,11 +13,12 @@ from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal
 from litellm.proxy import proxy_server
 from opentelemetry.trace import NonRecordingSpan, Span
 
+from litellm_cascade.breaker import Breakers
 from litellm_cascade.escalation import Answer, Ask, Consult, alternatives_needed
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
 from litellm_cascade.proxy.cached import PAST_THE_CACHE
-from litellm_cascade.proxy.consulting import requests_for, score_of
+from litellm_cascade.proxy.consulting import guarded, requests_for, score_of
 from litellm_cascade.proxy.conversations import Conversation
 from litellm_cascade.proxy.dialogue import own_turns
 from litellm_cascade.proxy.journeys import METADATA, TOKEN
@@ -65,9 +66,10 @@ class RouterUpstream:
         conversation: Conversation,
         *,
         keep_logprobs: bool,
+        breakers: Breakers,
         slow_s: float | None = None,
     ) -> None:
-        """``slow_s``: a rung that takes longer to answer, or to begin a stream, is ill."""
+        """``slow_s``: a rung that takes longer to answer, or to begin a stream, is ill. ``breakers`` are for its consultations."""
         self._journey = journey
         self._call = call
         self._in_flight = in_flight
@@ -80,6 +82,7 @@ class RouterUpstream:
         self._streams: dict[int, RungStream] = {}
         self._dropped: dict[int, tuple[str, ...]] = {}
         self._call_ended: dict[int, Callable[[], None]] = {}
+        self._breakers = breakers
         self._slow_s = slow_s
         self._ill: dict[int, bool] = {}
 
@@ -100,6 +103,10 @@ class RouterUpstream:
 
     async def consult(self, asked: Consult) -> float | None:
         """Ask a rung's model how sure it is. Its replies are judged and billed, and shown to nobody."""
+        with guarded(self._breakers[f"{asked.alias} {asked.kind}"], asked.gate.consulting.within_ms):
+            return await self._consulted_by(asked)
+
+    async def _consulted_by(self, asked: Consult) -> float | None:
         requests = requests_for(asked, self._readable_by(asked.alias), self._parameters)
         calls: list[Consumption] = []
         score: float | None = None

@@ -170,10 +170,10 @@ the same program differ by several per cent. *Times plain LiteLLM* is taken with
 and its 95 % interval (bootstrap over starts). The setups with telemetry export spans to a collector in another process, and are compared
 with plain LiteLLM that does the same.
 
-Answers have 20 tokens and come from a model server in another process; streams bring a token every 2 ms. Cascades judge a stream on its
-first 16 tokens, with the default classifier before the call. *Escalated* means two calls, the small model's and the large one's. *A call
-within a call* is LiteLLM alone: a custom provider that hands the request on to the router, asks for log-probabilities and decides nothing.
-Memory is that of the proxy with the confident cascade, after all its rounds.
+Answers have 20 tokens and come from a model server in another process; streams bring a token every 2 ms. Cascades judge by a calibrated
+gate, a stream on its first 16 tokens, with the default classifier before the call. *Escalated* means two calls, the small model's and the
+large one's. *A call within a call* is LiteLLM alone: a custom provider that hands the request on to the router, asks for log-probabilities
+and decides nothing. Memory is that of the proxy with the confident cascade, after all its rounds.
 
 Measured on {date}: {machine}, Python {python}, LiteLLM {litellm}, litellm-cascade {litellm_cascade}.
 

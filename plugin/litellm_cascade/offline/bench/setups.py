@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,18 +11,26 @@ from typing import Any
 import yaml
 
 from litellm_cascade.offline.bench.model_server import LARGE, SMALL_SURE, SMALL_UNSURE
+from litellm_cascade.policy.shipped import shipped_folder
 from litellm_cascade.testing.proxy import ProxyProcess
 
 Json = dict[str, Any]
 POLICY = "bench"
 HELD_TOKENS = 16
 """Of a stream's 20: enough to be judged, with some left to release or to abandon."""
-ACCEPT_AT = -0.35
+ACCEPT_AT = 0.75
+"""The probability that the answer is right, by the calibration that is shipped for the simulated small model: any is as dear as another."""
+CALIBRATION = "calibrations/small.json"
 
 SEND: Json = {"name": "all to small", "send": "small"}
 CLIMB: Json = {"name": "small first", "cascade": ["small", "large"], "gate": "careful"}
 GATES: Json = {
-    "careful": {"accept_at": ACCEPT_AT, "also_escalate": ["empty", "truncated"], "stream": {"judge": "prefix", "tokens": HELD_TOKENS}}
+    "careful": {
+        "accept_at": ACCEPT_AT,
+        "calibration": CALIBRATION,
+        "also_escalate": ["empty", "truncated"],
+        "stream": {"judge": "prefix", "tokens": HELD_TOKENS},
+    }
 }
 HAND_ON: Json = {"provider": "hand_on", "custom_handler": "litellm_cascade.proxy.hand_on.provider"}
 COMPLEXITY_ROUTER: Json = {"tiers": dict.fromkeys(("SIMPLE", "MEDIUM", "COMPLEX", "REASONING"), "small")}
@@ -109,7 +118,8 @@ def _with_our_plugin(config: Json) -> Json:
 def _write_policy(path: Path, route: Json) -> None:
     gates = {"gates": GATES} if "gate" in route else {}
     models = {"small": {"tier": "budget"}, "large": {"tier": "premium"}}
-    path.parent.mkdir(parents=True)
+    (path.parent / CALIBRATION).parent.mkdir(parents=True)
+    shutil.copyfile(shipped_folder() / CALIBRATION, path.parent / CALIBRATION)
     path.write_text(yaml.safe_dump({"version": 1, "name": POLICY, "models": models, "routes": [route], **gates}), encoding="utf-8")
 
 
