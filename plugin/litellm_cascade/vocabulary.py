@@ -697,3 +697,60 @@ class Receipt:
 
     hash: str
     previous: str
+
+
+# --- what the caller says of it ----------------------------------------------------------------------------------------------------
+
+
+class Opinion(StrEnum):
+    """What a caller says an answer came to."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    INCOMPLETE = "incomplete"
+    UNHELPFUL = "unhelpful"
+    HARMFUL = "harmful"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What is remembered of an answer for as long as its caller may say what it was worth. No word of it."""
+
+    request_id: str
+    trace_id: str | None = None  # 32 hexadecimal digits
+    span_id: str | None = None  # of the span cascade.route; 16 hexadecimal digits
+    key_hash: str | None = None
+    policy: str
+    digest: str
+    band: Band
+    alias: str | None = None  # that answered
+    task: str = "Unknown"
+    score_name: str | None = None  # None: the answer was not judged
+    score: float | None = None
+    probability: float | None = None
+    of_beginning: bool = False  # only the first tokens of a stream were judged
+    at: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What a caller says of one of its answers. ``rating``: -1 (useless) to 1 (just right); None: not said."""
+
+    answer: Answered
+    rating: float | None = None
+    outcome: Opinion | None = None
+    label: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The outcome; where only a rating was given ``up``, ``down`` or ``neutral``."""
+        if self.outcome is not None:
+            return self.outcome.value
+        return "neutral" if not self.rating else "up" if self.rating > 0 else "down"
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer was right, as far as that was said. An outcome says more than a rating; None: neither says it."""
+        if self.outcome is not None:
+            return self.outcome is Opinion.RIGHT
+        return self.rating > 0 if self.rating else None

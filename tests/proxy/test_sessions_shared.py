@@ -1,13 +1,12 @@
 """Two proxies with one Redis know the same conversations; a Redis that hangs costs a deadline, and one that is gone nothing."""
 
 import shutil
-import socket
-import subprocess
 import time
 
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
+from harness.redis_server import RedisServer
 
 from litellm_cascade.testing.upstream import Reply
 
@@ -21,24 +20,6 @@ gates: {sure: {accept_at: -0.35}}
 sessions: {stick: alias}
 """
 NAMED = {"x-litellm-session-id": "one-conversation-for-two-proxies"}
-
-
-class RedisServer:
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self.process = subprocess.Popen([shutil.which("redis-server"), *arguments], stdout=subprocess.DEVNULL)
-        self.wait()
-
-    def wait(self, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                return socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

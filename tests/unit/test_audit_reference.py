@@ -9,10 +9,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from frozen_spans import undocumented
-from litellm_cascade.audit import RequestTrace, attributes
+from litellm_cascade.audit import RequestTrace, attributes, feedback_given
 from litellm_cascade.audit.reference import EVENTS, SPANS, as_markdown
 from litellm_cascade.offline.document_spans import BEGIN, END, main, renewed
 from litellm_cascade.vocabulary import (
+    Answered,
     Attempt,
     Band,
     BudgetLeft,
@@ -26,6 +27,7 @@ from litellm_cascade.vocabulary import (
     Envelope,
     Estimate,
     Evidence,
+    Feedback,
     Judgement,
     Outcome,
     Plan,
@@ -84,6 +86,19 @@ OUTCOME = Outcome(
     first_token_ms=4.0,
 )
 
+ANSWERED = Answered(
+    request_id="r",
+    key_hash="k",
+    policy="p",
+    digest="sha256:d",
+    band=Band.CASCADE,
+    alias="small",
+    score_name="mean",
+    score=-0.5,
+    probability=0.7,
+    at=1.0,
+)
+
 
 @pytest.fixture
 def everything():
@@ -99,6 +114,9 @@ def everything():
     told.consult_ended(asked, Consultation(kind="self_check", score=0.5, usage=USAGE, cost_usd=0.1))
     told.attempt_ended(ATTEMPT)
     told.ended(OUTCOME, Receipt(hash="1" * 64, previous="2" * 64))
+    feedback_given(
+        Feedback(answer=ANSWERED, rating=0.5, label="fine"), provider.get_tracer("test"), Receipt(hash="3" * 64, previous="1" * 64)
+    )
     return exporter.get_finished_spans()
 
 

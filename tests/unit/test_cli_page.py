@@ -17,7 +17,23 @@ from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import COMMANDS, app
 from litellm_cascade.pipeline import decide
 from litellm_cascade.policy import load_policy
-from litellm_cascade.vocabulary import Attempt, AuditRecord, Costs, Endpoint, Envelope, Evidence, Outcome, Plan, Reason
+from litellm_cascade.vocabulary import (
+    Answered,
+    Attempt,
+    AuditRecord,
+    Band,
+    Basis,
+    Costs,
+    Decision,
+    Endpoint,
+    Envelope,
+    Evidence,
+    Feedback,
+    Opinion,
+    Outcome,
+    Plan,
+    Reason,
+)
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
@@ -33,6 +49,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).write_text(content, encoding="utf-8")
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records()), encoding="utf-8")
     write_records(tmp_path)
+    write_rated(tmp_path / "rated")
     return tmp_path
 
 
@@ -53,6 +70,22 @@ def write_records(folder):
     lines = file.read_bytes().splitlines(keepends=True)
     lines[2] = lines[2].replace(b'"alias":"small"', b'"alias":"large"', 1)
     (folder / "tampered" / file.name).write_bytes(b"".join(lines))
+
+
+def write_rated(folder):
+    """Two requests to a cascade, of which the caller has said whether the answer was right."""
+    folder.mkdir()
+    ledger = Ledger(LedgerOptions(folder=folder))
+    for number, (outcome, score) in enumerate([(Opinion.RIGHT, -0.12), (Opinion.WRONG, -0.31)]):
+        envelope = Envelope(request_id=f"r-{number}", endpoint=Endpoint.CHAT, requested_model="auto", policy="balanced")
+        decision = Decision(policy="balanced", digest="sha256:0", route="rest", band=Band.CASCADE, ladder=("small", "large"))
+        plan = Plan(evidence=Evidence(envelope=envelope), decision=decision)
+        basis = Basis(input_hash=f"{number:064x}")
+        ledger(AuditRecord(plan=plan, outcome=Outcome(alias="small", reason=Reason.CONFIDENT), basis=basis))
+        answered = {"alias": "small", "task": "Open QA", "score_name": "mean", "score": score, "at": float(number)}
+        answer = Answered(request_id=f"r-{number}", policy="balanced", digest="sha256:0", band=Band.CASCADE, **answered)
+        ledger.feedback(Feedback(answer=answer, outcome=outcome))
+    ledger.close()
 
 
 def records():

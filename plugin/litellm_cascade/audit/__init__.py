@@ -2,8 +2,9 @@
 
 from litellm_cascade.audit import metrics
 from litellm_cascade.audit.costs import costs_of
+from litellm_cascade.audit.feedback import feedback_given
 from litellm_cascade.audit.input_hash import input_hash
 from litellm_cascade.audit.provider import Tracing, parent_of
 from litellm_cascade.audit.spans import RequestTrace
 
-__all__ = ["RequestTrace", "Tracing", "costs_of", "input_hash", "metrics", "parent_of"]
+__all__ = ["RequestTrace", "Tracing", "costs_of", "feedback_given", "input_hash", "metrics", "parent_of"]

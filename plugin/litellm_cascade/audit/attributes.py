@@ -9,6 +9,7 @@ from __future__ import annotations
 ROUTE_SPAN = "cascade.route"
 CLASSIFY_SPAN = "cascade.classify"
 ATTEMPT_SPAN = "cascade.attempt"  # followed by the alias
+FEEDBACK_SPAN = "cascade.feedback"
 CONSULT_SPAN = "cascade.consult"  # followed by self_check or agreement
 EVALUATION_EVENT = "gen_ai.evaluation.result"  # on an attempt
 
@@ -83,6 +84,10 @@ BUDGET = "cascade.budget"  # within | short | over: of the limit with the least 
 BUDGET_REMAINING = "cascade.budget.remaining_ratio"
 BUDGET_LIMIT = "cascade.budget.limit"  # which limit that is
 BUDGET_SHARED = "cascade.budget.shared"
+
+FEEDBACK_RATING = "cascade.feedback.rating"  # -1 to 1
+FEEDBACK_OUTCOME = "cascade.feedback.outcome"  # an outcome, else up | down | neutral after the rating
+FEEDBACK_LABEL = "cascade.feedback.label"
 
 RECORD_HASH = "cascade.record.hash"
 RECORD_PREVIOUS_HASH = "cascade.record.previous_hash"

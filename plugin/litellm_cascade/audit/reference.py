@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.vocabulary import Band, Endpoint, Reason, Verdict
+from litellm_cascade.vocabulary import Band, Endpoint, Opinion, Reason, Verdict
 
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", tuple: "strings"}
 PROBABILITY, HASH, USD, MS = "0..1", "64 hex digits", "US dollars", "milliseconds"
@@ -132,6 +132,24 @@ ATTEMPT = (
     Attribute(name.DROPPED, tuple, "", "parameters of the request that the alias refuses"),
 )
 CONSULT = (*CALL, Attribute(name.CONSULT_CALLS, int, "calls", "how often the model was asked"))
+FEEDBACK = (
+    Attribute(
+        name.FEEDBACK_OUTCOME, str, _one_of((*Opinion, "up", "down", "neutral")), "what the caller said; else by the sign of the rating"
+    ),
+    Attribute(name.FEEDBACK_RATING, float, "-1..1", "how good"),
+    Attribute(name.FEEDBACK_LABEL, str, "", "the caller's own word for it"),
+    Attribute(name.REQUEST_ID, str, "", "of the request that was answered"),
+    Attribute(name.KEY_HASH, str, "", "LiteLLM's hash of the key that asked, and speaks"),
+    Attribute(name.POLICY, str, "", "name of the policy that decided"),
+    Attribute(name.POLICY_DIGEST, str, "`sha256:` and hex digits", "the exact version of that policy"),
+    Attribute(name.BAND, str, _one_of(Band), "how it was answered"),
+    Attribute(name.FINAL_ALIAS, str, "", "who answered"),
+    Attribute(name.TASK, str, "", "kind of task"),
+    Attribute(name.SCORE_NAME, str, "", "which score the answer was judged by"),
+    Attribute(name.SCORE, float, "", "its value"),
+    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer was right, by a calibration"),
+    Attribute(name.RECORD_HASH, str, HASH, "the feedback's line in the decision record"),
+)
 EVALUATION = (
     Attribute(name.GEN_AI_EVALUATION_NAME, str, "", "which score"),
     Attribute(name.GEN_AI_EVALUATION_SCORE, float, "", "its value; absent when there was nothing to score"),
@@ -155,6 +173,12 @@ SPANS = (
         kind="CLIENT",
         meaning="Below an attempt: its model is asked how sure it is. An error when it does not say.",
         attributes=CONSULT,
+    ),
+    Group(
+        title=name.FEEDBACK_SPAN,
+        kind="INTERNAL",
+        meaning="What a caller said of an answer. A trace of its own, linked to the request's route span.",
+        attributes=FEEDBACK,
     ),
 )
 EVENTS = (

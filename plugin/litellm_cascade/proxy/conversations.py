@@ -113,12 +113,17 @@ class Conversations:
             yield self._key("call", owner, "", call)
 
     def _key(self, kind: str, owner: Iterable[str], *parts: str) -> str:
-        hashed = hashlib.blake2b(key=self._secret(), digest_size=20)
-        for part in (kind, *owner, *parts):
-            encoded = part.encode("utf-8", "surrogatepass")
-            hashed.update(len(encoded).to_bytes(8, "big"))
-            hashed.update(encoded)
-        return f"cascade:{kind}:{hashed.hexdigest()}"
+        return keyed(self._secret(), kind, *owner, *parts)
+
+
+def keyed(secret: bytes, kind: str, *parts: str) -> str:
+    """What something is remembered under: a keyed hash. Lengths go before texts, so that no two mix."""
+    hashed = hashlib.blake2b(key=secret, digest_size=20)
+    for part in (kind, *parts):
+        encoded = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(encoded).to_bytes(8, "big"))
+        hashed.update(encoded)
+    return f"cascade:{kind}:{hashed.hexdigest()}"
 
 
 _of_this_process = secrets.token_bytes(32)

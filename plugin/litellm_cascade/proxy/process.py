@@ -17,6 +17,7 @@ from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
+from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.record import facts_of, record_options
 from litellm_cascade.proxy.runtime import Runtime
@@ -58,6 +59,9 @@ def _started() -> Runtime:
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
+    if settings.feedback.remember:
+        desk = FeedbackDesk(started.answers, started.tracing, ledger.feedback if ledger is not None else None)
+        proxy_server.app.include_router(feedback_routes(desk))
     return started
 
 

@@ -30,6 +30,7 @@ from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
+from litellm_cascade.proxy.recent_answers import RecentAnswers
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.settings import RungSettings, Settings
 from litellm_cascade.proxy.shared_cache import SharedCache
@@ -61,13 +62,19 @@ class Runtime:
         guarded = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
         self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
+        self.answers = RecentAnswers(
+            lambda most: SharedCache(Recent(most=most), within_ms=settings.feedback.within_ms),
+            most=settings.feedback.remember,
+            seconds=settings.feedback.remember_seconds,
+        )
+        self.tracing = Tracing()
         self._models = VirtualModels()
         self.breakers = Breakers(lambda: _rung_breaker(settings.rungs))
         """Of the rungs, by alias; whatever else is asked on the way to a verdict may have one under a name of its own."""
         self._budgets = Budgets(self.breakers)
         self._pipeline = Pipeline(
             self.classifier,
-            Tracing(),
+            self.tracing,
             sink,
             seed=settings.seed,
             salt=salt,
@@ -183,6 +190,7 @@ class Runtime:
             underway.journey.answered_from_cache()
         else:
             self._remember(underway, response)
+        self.answers.remember(underway.journey, _answering(underway))
         return headers_of(underway.journey, everything=self.settings.debug_headers)
 
     def _remember(self, underway: Underway, response: Any) -> None:

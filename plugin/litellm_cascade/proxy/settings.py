@@ -35,6 +35,18 @@ class MemorySettings(BaseModel):
     """How long a request waits for the shared cache (LiteLLM's Redis)."""
 
 
+class FeedbackSettings(BaseModel):
+    """Of which answers callers may say what they were worth."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    remember: int = Field(default=10_000, ge=0)
+    """Answers this process keeps in mind; the oldest go first. 0: none, and there is no feedback."""
+    remember_seconds: float = Field(default=24 * 3600.0, gt=0)
+    within_ms: float = Field(default=500.0, gt=0)
+    """How long feedback waits for the shared cache (LiteLLM's Redis) to find its answer."""
+
+
 class RungSettings(BaseModel):
     """When a rung counts as ill, so that cascades do without it for a while."""
 
@@ -81,6 +93,7 @@ class Settings(BaseModel):
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where Prometheus metrics are served on 127.0.0.1, for proxies whose own /metrics is off."""
     memory: MemorySettings = MemorySettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     rungs: RungSettings = RungSettings()
     budget_sync_seconds: float = Field(default=1.0, gt=0)
     """How often processes tell each other, through LiteLLM's Redis, what they have taken from the policies' limits."""
@@ -112,7 +125,11 @@ def policy_path(settings: Settings, config_file: str | None, policy: str) -> Pat
 def _sentence(problem: Any) -> str:
     where = ".".join(str(part) for part in ("callback_settings", "cascade", *problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        sections: Mapping[str, type[BaseModel]] = {"classifier": ClassifierSettings, "record": RecordSettings}
+        sections: Mapping[str, type[BaseModel]] = {
+            "classifier": ClassifierSettings,
+            "feedback": FeedbackSettings,
+            "record": RecordSettings,
+        }
         section = sections.get(problem["loc"][0], Settings)
         return f"{where}: there is no such setting; the settings are {', '.join(sorted(section.model_fields))}"
     return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"

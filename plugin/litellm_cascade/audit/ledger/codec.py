@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from litellm_cascade.errors import RecordError
-from litellm_cascade.vocabulary import AuditRecord, Texts
+from litellm_cascade.vocabulary import Answered, AuditRecord, Feedback, Texts
 
 FORMAT = 1
 """Raised when a line could no longer be read by an older release; the first line of a chain names it."""
@@ -40,13 +40,40 @@ def texts_text(texts: Texts) -> str:
     return canonical(_encoder(Texts)(texts))
 
 
+def feedback_text(feedback: Feedback) -> str:
+    """What a caller says of an answer, on one line."""
+    return canonical(_encoder(Feedback)(feedback))
+
+
+def answered_members(answered: Answered) -> dict[str, Any]:
+    """What is remembered of an answer, as JSON objects are written."""
+    members: dict[str, Any] = _encoder(Answered)(answered)
+    return members
+
+
+def read_answered(written: Any) -> Answered:
+    """The same, back. Raises RecordError."""
+    answered: Answered = _read(Answered, written)
+    return answered
+
+
+def read_feedback(written: Any) -> Feedback:
+    """The feedback behind parsed JSON. Raises RecordError."""
+    feedback: Feedback = _read(Feedback, written)
+    return feedback
+
+
 def read_record(written: Any) -> AuditRecord:
     """The record behind parsed JSON. Raises RecordError when it is none that this release knows."""
+    record: AuditRecord = _read(AuditRecord, written)
+    return record
+
+
+def _read(kind: type[Any], written: Any) -> Any:
     try:
-        record: AuditRecord = _decoder(AuditRecord)(written)
+        return _dataclass_decoder(kind)(written)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(f"this record cannot be read ({error}); it may come from another release of litellm-cascade") from None
-    return record
 
 
 def in_order(mapping: Mapping[Any, Any], key: Converter, value: Converter) -> dict[Any, Any]:

@@ -38,6 +38,16 @@ def lines_of(file: Path) -> Iterator[Placed]:
 
 def requests_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """The parsed lines of requests, chain by chain, in order. Whether they are what was written is for ``verifying`` to say."""
+    return of_kind("request", paths)
+
+
+def feedback_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """The parsed lines of what callers said of answers; likewise."""
+    return of_kind("feedback", paths)
+
+
+def of_kind(kind: str, paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """The parsed lines of one kind."""
     for numbered in chains_in(paths).values():
         for file in numbered.values():
-            yield from (placed.line.content for placed in lines_of(file) if placed.line.kind == "request" and placed.line.content)
+            yield from (placed.line.content for placed in lines_of(file) if placed.line.kind == kind and placed.line.content)

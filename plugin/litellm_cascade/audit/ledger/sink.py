@@ -14,10 +14,10 @@ from typing import Any
 from litellm_cascade.audit import record_metrics as metrics
 from litellm_cascade.audit.ledger.appending import Appender, Entry
 from litellm_cascade.audit.ledger.chain import Chain, Sealer
-from litellm_cascade.audit.ledger.codec import FORMAT, canonical, record_text, texts_text
+from litellm_cascade.audit.ledger.codec import FORMAT, canonical, feedback_text, record_text, texts_text
 from litellm_cascade.audit.ledger.options import LedgerOptions
 from litellm_cascade.audit.ledger.writer import Writer
-from litellm_cascade.vocabulary import AuditRecord, Receipt, Texts
+from litellm_cascade.vocabulary import AuditRecord, Feedback, Receipt, Texts
 
 Facts = Callable[[], Mapping[str, Any]]
 """What the first line of a chain says of the process: versions, the policies in use."""
@@ -41,6 +41,10 @@ class Ledger:
         if texts is not None:
             members["texts"] = texts_text(texts)
         return self._of_this_process().add(members)
+
+    def feedback(self, feedback: Feedback) -> Receipt | None:
+        """Chain what a caller says of an answer. None when too many lines wait: then it is the caller who must try again."""
+        return self._of_this_process().add({"feedback": feedback_text(feedback)}, kind="feedback")
 
     def close(self) -> None:
         """Write what is queued, within ``close_within_s``. The next record would begin another chain."""
@@ -88,16 +92,17 @@ class Scribe:
         """Lines that are not written yet."""
         return self._writer.pending
 
-    def add(self, members: Mapping[str, str]) -> Receipt | None:
-        """The next line."""
+    def add(self, members: Mapping[str, str], kind: str = "request") -> Receipt | None:
+        """The next line; None when too many wait, which is a gap where it was a request's."""
         now = _text(datetime.now(UTC))
         with self._adding:
             if self._writer.pending >= self._options.queue_records:
-                self._lose(now)
+                if kind == "request":
+                    self._lose(now)
                 return None
             self._admit_the_gap(now)
             self._rotate_when_due(now)
-            return self._seal("request", now, members)
+            return self._seal(kind, now, members)
 
     def close(self) -> None:
         """The last line says that it is the last."""

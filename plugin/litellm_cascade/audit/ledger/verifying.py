@@ -30,6 +30,7 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
     files: int = 0
     requests: int = 0
+    feedback: int = 0
     lost: int = 0
     keyed: bool = False
     ended: bool = False
@@ -172,6 +173,7 @@ class _Verification:
 
     def _count(self, line: Line) -> None:
         self._said.requests += line.kind == "request"
+        self._said.feedback += line.kind == "feedback"
         self._said.ended = self._said.ended or line.kind == "end"
         if line.kind == "gap":
             gap, at = _member(line), (line.content or {}).get("at")

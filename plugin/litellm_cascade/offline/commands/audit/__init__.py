@@ -9,6 +9,7 @@ from litellm_cascade.offline.lazy_group import lazy_group
 COMMANDS = {
     "verify": "Find every line that was edited, removed, moved, cut off or inserted.",
     "show": "List the requests of a record.",
+    "outcomes": "Write rated answers as records for cascade calibrate.",
 }
 
 audit = typer.Typer(
@@ -29,4 +30,5 @@ def about() -> None:
     For example:
       cascade audit verify .cascade/record
       cascade audit show .cascade/record --escalated
+      cascade audit outcomes .cascade/record > outcomes.jsonl
     """

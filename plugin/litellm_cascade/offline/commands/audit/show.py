@@ -14,6 +14,7 @@ from rich.table import Table
 
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.offline.plainly import shown
+from litellm_cascade.offline.rated import Rated, feedback_of, newest_feedback
 from litellm_cascade.offline.records import Wanted, summary
 
 UNBROKEN = 1000
@@ -31,9 +32,11 @@ def show(
         ),
     ] = None,
     request: Annotated[str | None, typer.Option(metavar="ID", help="Only this request: its id, or the id of its trace.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Whole lines as they lie in the record, one a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Whole lines as they lie in the record, one a line, each with its feedback behind it.")
+    ] = False,
 ) -> None:
-    """List the requests of a record, oldest first.
+    """List the requests of a record, oldest first, and what callers said of their answers where they did.
 
     What is shown is what the files say; `cascade audit verify` says whether that is what was written.
 
@@ -45,14 +48,23 @@ def show(
     """
     wanted = Wanted(alias=alias, escalated=escalated, since=since.isoformat() if since else None, request=request)
     lines = sorted(filter(wanted.holds, requests_in(paths)), key=lambda line: str(line.get("at")))
+    said = newest_feedback(paths)
     if as_json:
         for line in lines:
             typer.echo(json.dumps(line, sort_keys=True))
+            if (feedback := feedback_of(line, said)) is not None:
+                typer.echo(json.dumps(feedback.line, sort_keys=True))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     rows = [summary(line) for line in lines]
-    for column in summary(None):
+    if said:
+        rows = [row | {"feedback": _verdict(feedback_of(line, said))} for row, line in zip(rows, lines, strict=True)]
+    for column in [*summary(None), *(["feedback"] if said else [])]:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row.values()))
     Console(highlight=False, width=None if sys.stdout.isatty() else UNBROKEN).print(table)
+
+
+def _verdict(rated: Rated | None) -> str | None:
+    return rated.feedback.verdict if rated is not None else None

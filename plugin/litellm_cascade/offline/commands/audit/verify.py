@@ -65,4 +65,6 @@ def _lines(verdicts: Iterable[Verdict]) -> Iterator[str]:
 def _summary(verdicts: list[Verdict], found: int) -> str:
     requests, files, lost = (sum(getattr(verdict, name) for verdict in verdicts) for name in ("requests", "files", "lost"))
     read = f"{counted(len(verdicts), 'chain')}, {counted(files, 'file')}, {counted(requests, 'request')}"
+    feedback = sum(verdict.feedback for verdict in verdicts)
+    read += f", {counted(feedback, 'line')} of feedback" if feedback else ""
     return f"{read}: {counted(found, 'finding')}" + (f", {counted(lost, 'request')} not recorded" if lost else "")
