@@ -1,4 +1,7 @@
-"""The fixtures of the tests against a real proxy. Servers live as long as the session; what they remember lives as long as a test."""
+"""The fixtures of the tests against a real proxy.
+
+The servers around it live as long as the session, a proxy as long as its module, and what they remember as long as a test.
+"""
 
 from contextlib import ExitStack
 
@@ -75,20 +78,20 @@ def prepare_proxy(tmp_path_factory, collector_server, spend_file):
     return prepare
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_proxy(prepare_proxy):
-    """Starts a proxy for a configuration; it ends with the session."""
+    """Starts a proxy for a configuration; it ends with the module's tests, for one takes 400 MB."""
     with ExitStack() as running:
         yield lambda config, **options: running.enter_context(prepare_proxy(config, **options))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain_proxy(start_proxy, upstream_server):
     """LiteLLM without the plugin: what answers must be compared with."""
     return start_proxy(plain_config(upstream_server.url))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
     """LiteLLM with the plugin and its virtual alias ``auto``."""
     return start_proxy(cascade_config(upstream_server.url))

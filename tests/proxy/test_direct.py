@@ -77,7 +77,7 @@ def test_a_model_that_is_not_ours_is_left_alone(client, upstream):
     assert not [name for name in answer.headers if name.startswith("x-cascade")]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gemini_proxy(start_proxy, upstream_server):
     from harness.configs import cascade_config
 

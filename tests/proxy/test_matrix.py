@@ -20,14 +20,14 @@ LARGE_SAYS = "The large one knows better than that"
 numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
     """With every header, so that tests see degradations."""
     config = cascade_config(upstream_server.url, callback_settings={"cascade": {"policies": "policies", "debug_headers": True}})
     return start_proxy(config)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def special_proxy(start_proxy, upstream_server):
     """With a response cache, an output guardrail, and a plugin that can be made to break."""
     config = cascade_config(upstream_server.url, callback_settings={"cascade": {"policies": "policies", "debug_headers": True}})

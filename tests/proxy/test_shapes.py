@@ -13,7 +13,7 @@ LARGE_SAYS = "The large one knows better than that"
 SLOWLY = 0.04  # seconds for a token
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
     return start_proxy(shapes_config(upstream_server.url))
 

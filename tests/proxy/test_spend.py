@@ -10,7 +10,7 @@ from litellm_cascade.testing.upstream import Reply
 TEAM_KEY = {"Authorization": "Bearer sk-team-7"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
     """With keys that belong to a team, without a database."""
     return start_proxy(cascade_config(upstream_server.url, general_settings={"custom_auth": "custom_auth.user_api_key_auth"}))

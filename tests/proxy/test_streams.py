@@ -19,7 +19,7 @@ CHUNK, CHUNKS = 65_536, 600
 MOST_BUFFERED = CHUNKS * 2 // 3  # some 26 MB: what sockets between three processes may hold is less
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
     return start_proxy(shapes_config(upstream_server.url))
 
