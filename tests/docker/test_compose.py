@@ -32,7 +32,7 @@ def run_config(folder, files, *arguments, secrets=SECRETS):
     env_file.write_text("".join(f"{name}=sk-{name.lower()}\n" for name in secrets))
     named = chain.from_iterable(("--file", str(DOCKER / file)) for file in files)
     command = [compose_binary(), "--env-file", str(env_file), *named, *arguments, "config", "--format", "json"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env={"PATH": "", "HOME": str(folder)})
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, env={"PATH": "", "HOME": str(folder)})
 
 
 @pytest.fixture(params=[ALONE, WITH_DATABASE], ids=["alone", "with database"])
