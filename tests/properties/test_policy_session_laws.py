@@ -36,7 +36,9 @@ def test_the_choice_stays_within_what_may_be_asked_and_a_cascade_has_a_gate(case
     decision = decided(policy, replace(evidence, session=session))
 
     assert set(decision.ladder) <= set(policy.aliases)
-    assert (decision.band is Band.CASCADE) == (len(decision.ladder) > 1) == (decision.gate is not None)
+    assert (decision.band is Band.CASCADE) == (decision.gate is not None)
+    assert (decision.band is Band.ENSEMBLE) == (decision.ensemble is not None)
+    assert (decision.band in {Band.CASCADE, Band.ENSEMBLE}) == (len(decision.ladder) > 1)
 
 
 @law(cases(results=st.just(True)))
