@@ -72,8 +72,10 @@ class _Balance:
 
     def _mean(self, point: Point, spans: Sequence[tuple[float, float]]) -> float:
         """An objective in which all are equal counts fully for each."""
-        stretched = [(value - low) / (high - low) if high > low else 1.0 for value, (low, high) in zip(point, spans, strict=True)]
-        return sum(share * value for share, value in zip(self.shares, stretched, strict=True))
+        total = 0.0
+        for share, value, (low, high) in zip(self.shares, point, spans, strict=True):
+            total += share * ((value - low) / (high - low) if high > low else 1.0)
+        return total
 
 
 def _points(candidates: Sequence[Estimate]) -> list[Point]:
