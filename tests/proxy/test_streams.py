@@ -4,6 +4,7 @@ import json
 import socket
 from contextlib import closing
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from harness.configs import shapes_config
@@ -15,8 +16,17 @@ SURE, UNSURE = -0.01, -2.0
 SMALL_SAYS = "The small one says plenty of words about this matter here"
 LARGE_SAYS = "The large one knows better than that"
 ARGUMENTS = json.dumps({"city": "Bern", "unit": "celsius", "days": [1, 2, 3]})
-CHUNK, CHUNKS = 65_536, 600
-MOST_BUFFERED = CHUNKS * 2 // 3  # some 26 MB: what sockets between three processes may hold is less
+CHUNK = 65_536
+
+
+def largest(kind):
+    """Bytes that the kernel may come to buffer for one socket, by itself."""
+    setting = Path(f"/proc/sys/net/ipv4/tcp_{kind}")
+    return int(setting.read_text().split()[2]) if setting.exists() else 8 << 20
+
+
+MOST_BUFFERED = (largest("rmem") + 2 * largest("wmem")) // CHUNK + 128  # between three processes, and 8 MB for the processes themselves
+CHUNKS = MOST_BUFFERED * 4 // 3
 
 
 @pytest.fixture(scope="module")
