@@ -5,36 +5,49 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pydantic import ValidationError
+
+from litellm_cascade.classifiers.base import Surroundings
 from litellm_cascade.errors import ClassifierError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from litellm_cascade.classifiers.base import Classifier
+    from litellm_cascade.classifiers.base import Classifier, Options
 
-__all__ = ["build", "registry"]
+__all__ = ["Surroundings", "build", "registry"]
 
-
-def _in_module(module: str, name: str) -> Callable[..., Classifier]:
-    """A factory that imports its module when it is called, so that a classifier nobody chose costs nothing."""
-
-    def factory(**options: Any) -> Classifier:
-        made = getattr(import_module(f"{__name__}.{module}"), name)
-        return cast("Classifier", made(**options))
-
-    return factory
-
-
-registry: Final[Mapping[str, Callable[..., Classifier]]] = {
-    "embedded": _in_module("linear", "Linear"),  # the default
-    "linear": _in_module("linear", "Linear"),
-    "none": _in_module("base", "Silent"),
+registry: Final[Mapping[str, str]] = {
+    "embedded": "linear",  # the default
+    "linear": "linear",
+    "none": "silent",
 }
-"""Name -> factory. A factory takes the options of its class by keyword."""
+"""Name -> module here, imported when the classifier is chosen. It has ``Options`` and ``make(options, surroundings)``."""
 
 
-def build(name: str, **options: Any) -> Classifier:
-    """The classifier registered under ``name``. Raises ``ClassifierError`` when there is none."""
+def build(name: str, options: Mapping[str, Any] | None = None, around: Surroundings | None = None) -> Classifier:
+    """The classifier registered under ``name``, with what the operator wrote under ``options``.
+
+    Raises ``ClassifierError`` when there is none, or with a sentence for each option that cannot be used.
+    """
     if name not in registry:
         raise ClassifierError(f"classifier {name!r}: no such classifier; choose one of {', '.join(sorted(registry))}")
-    return registry[name](**options)
+    module = import_module(f"{__name__}.{registry[name]}")
+    made = module.make(_read(name, module.Options, options or {}), around or Surroundings())
+    return cast("Classifier", made)
+
+
+def _read(name: str, expected: type[Options], written: Mapping[str, Any]) -> Options:
+    try:
+        return expected.model_validate(dict(written))
+    except ValidationError as error:
+        raise ClassifierError("\n".join(_sentence(name, expected, problem) for problem in error.errors())) from None
+
+
+def _sentence(name: str, expected: type[Options], problem: Any) -> str:
+    where = ".".join(str(part) for part in ("options", *problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return (
+            f"classifier {name!r}: {where}: there is no such option; the options are {', '.join(sorted(expected.model_fields)) or 'none'}"
+        )
+    return f"classifier {name!r}: {where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from litellm_cascade.vocabulary import UNCLASSIFIED
+from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from litellm_cascade.vocabulary import Classification, Request
 
 TASK_TYPES: Final = (
@@ -23,6 +27,27 @@ TASK_TYPES: Final = (
     "Text Generation",
 )
 """NVIDIA's eleven task types, in the order of nvidia/prompt-task-and-complexity-classifier. Its twelfth, ``Unknown``, means no answer."""
+
+
+class Options(BaseModel):
+    """What an operator may write about a classifier; each has its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Ask(Protocol):
+    """How to ask a deployment of LiteLLM's, by its alias, in OpenAI's chat dialect."""
+
+    async def __call__(self, alias: str, messages: list[dict[str, Any]], parameters: Mapping[str, Any]) -> Any:
+        """The whole completion, as OpenAI's chat dialect has it. Raises whatever the provider's client raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What there is around a classifier: where relative paths begin, and how deployments are asked (None: not at all)."""
+
+    folder: Path = Path()
+    ask: Ask | None = None
 
 
 class Classifier(Protocol):
@@ -54,17 +79,6 @@ class ReadsAPart(Protocol):
 
     def reads(self, request: Request) -> str:
         """The text that it reads."""
-
-
-class Silent:
-    """The classifier ``none``: knows nothing, costs nothing, and is not a degradation because the operator chose it."""
-
-    name: Final = "none"
-    digest: Final = ""
-
-    async def classify(self, request: Request) -> Classification:  # noqa: ARG002 -- the protocol's signature
-        """``UNCLASSIFIED``, always."""
-        return UNCLASSIFIED
 
 
 def prompt_of(request: Request) -> str:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES, ends, prompt_of
+from litellm_cascade.classifiers.base import TASK_TYPES, Surroundings, ends, prompt_of
+from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
@@ -29,6 +30,18 @@ SHIPPED: Final = Path(__file__).parent / "weights" / "linear.npz"
 EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 _COLUMNS: Final = len(TASK_TYPES) + 1  # the task types, then complexity
 _MEND: Final = "reinstall litellm-cascade, or train one: python -m litellm_cascade.offline.train_linear --data DIR --out FILE"
+
+
+class Options(AnyOptions):
+    """Which weights."""
+
+    weights: Path | None = None
+    """An .npz file of your own, relative to LiteLLM's configuration file; without it those that are shipped."""
+
+
+def make(options: Options, around: Surroundings) -> Linear:
+    """The classifier ``linear``."""
+    return Linear(weights=around.folder / options.weights if options.weights else SHIPPED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import litellm
@@ -14,6 +15,8 @@ from litellm.proxy import proxy_server
 from litellm_cascade.audit import request_metrics
 from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
+from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
@@ -21,7 +24,7 @@ from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.record import facts_of, record_options
 from litellm_cascade.proxy.runtime import Runtime
-from litellm_cascade.proxy.settings import policy_path, read_settings
+from litellm_cascade.proxy.settings import Settings, policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
 from litellm_cascade.proxy.table import table_of
@@ -53,7 +56,7 @@ def _started() -> Runtime:
     salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
     config = proxy_server.proxy_config.config
     measured = is_measured(config, settings.metrics_port, os.environ)
-    started = Runtime(settings, shelf, ledger, salt, request_metrics if measured else None)
+    started = Runtime(settings, shelf, _classifier(settings, config_file), ledger, salt, request_metrics if measured else None)
     check_configuration(config, config_file, shelf.policy)
     _warm_up(started)
     if settings.metrics_port is not None:
@@ -63,6 +66,11 @@ def _started() -> Runtime:
         desk = FeedbackDesk(started.answers, started.tracing, ledger.feedback if ledger is not None else None)
         proxy_server.app.include_router(feedback_routes(desk))
     return started
+
+
+def _classifier(settings: Settings, config_file: str | None) -> Classifier:
+    folder = Path(config_file).resolve().parent if config_file else Path.cwd()
+    return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder))
 
 
 def _objections(policy: Policy) -> Sequence[str]:

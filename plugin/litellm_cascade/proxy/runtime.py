@@ -14,7 +14,7 @@ from litellm.proxy import proxy_server
 
 from litellm_cascade.audit import Tracing, metrics, parent_of
 from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
-from litellm_cascade.classifiers import build
+from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
 from litellm_cascade.errors import LateError
@@ -53,13 +53,19 @@ class Runtime:
     """Answers the hooks and the provider."""
 
     def __init__(
-        self, settings: Settings, shelf: Shelf, sink: Sink | None = None, salt: bytes | None = None, meter: Meter | None = None
+        self,
+        settings: Settings,
+        shelf: Shelf,
+        classifier: Classifier,
+        sink: Sink | None = None,
+        salt: bytes | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.settings = settings
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
-        guarded = Guarded(build(settings.classifier.name), within_ms=settings.classifier.within_ms)
+        guarded = Guarded(classifier, within_ms=settings.classifier.within_ms)
         self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self.answers = RecentAnswers(

@@ -18,6 +18,8 @@ class ClassifierSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = "linear"
+    options: Mapping[str, Any] = {}
+    """What this classifier has of its own, such as where its weights lie: docs/classifiers.md."""
     within_ms: float = Field(default=25.0, gt=0)
     remember: int = Field(default=4096, ge=0)
     """Of how many prompts what the classifier believes is remembered; 0: of none."""
