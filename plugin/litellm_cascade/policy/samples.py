@@ -50,6 +50,7 @@ FULL = Evidence(
         task_probabilities=dict.fromkeys(TASKS, 1.0),
         complexity=1.0,
         dimensions=dict.fromkeys(DIMENSIONS, 1.0),
+        chances={"large": 1.0},
         classifier="sample",
         truncated=True,
         degraded=("late",),

@@ -38,6 +38,7 @@ class Classification:
     """What a classifier believes about the prompt.
 
     ``complexity`` and every dimension lie in 0..1 (``number_of_few_shots``: 0..5). ``degraded`` names what went wrong on the way.
+    ``chances``: by alias, how probable a right answer of it is, 0..1, from a classifier that was fitted to outcomes.
     """
 
     known: bool = True
@@ -46,6 +47,7 @@ class Classification:
     task_probabilities: Mapping[str, float] = field(default_factory=dict)
     complexity: float = 0.5
     dimensions: Mapping[str, float] = field(default_factory=dict)
+    chances: Mapping[str, float] = field(default_factory=dict)
     classifier: str = "none"
     digest: str = ""
     device: str = "cpu"

@@ -16,10 +16,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.pages import write_text
 
 JSON_FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
+
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#b8860b", "#33a0c4", "#aa3377", "#888888", "#cc6611")
+"""Of plots: Paul Tol's bright set, the two palest darkened, so that it is told apart by colour-blind readers, on white as on black."""
 
 
 @contextmanager
@@ -86,14 +89,6 @@ def command_of(context: typer.Context) -> str:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Raises ConfigurationError where it cannot be written. What is not a number becomes null."""
     write_text(path, json.dumps(_finite(content), indent=1) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Raises ConfigurationError where it cannot be written."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError([f"{path}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
 
 
 def _finite(value: Any) -> Any:

@@ -12,16 +12,16 @@ import numpy as np
 from rich.progress import Progress
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.bench_common.page import Page
 from litellm_cascade.offline.bench_common.resampling import Numbers, multiplicities
 from litellm_cascade.offline.bench_common.resuming import Parts
-from litellm_cascade.offline.bench_common.telling import figure, interval, share, table, tell
+from litellm_cascade.offline.bench_common.telling import COLOURS, figure, interval, share, table, tell
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.methods import LENGTH, ORACLE, RANDOM, Basis, others_of, trained, untrained
 from litellm_cascade.offline.bench_routing.pairs import PairSet
 from litellm_cascade.offline.bench_routing.published import PUBLISHED, SOURCE
 from litellm_cascade.offline.bench_routing.rows import Row, row_of
 from litellm_cascade.offline.calibrating import figures
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
 CURVE_POINTS = 100
 HEAD = ("method", "APGR", "over prompt length", "CPT(50)", "CPT(80)", "AUROC", "AIQ")
@@ -127,20 +127,23 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def write_page(path: Path, results: Sequence[Measured], note: str) -> None:
     """Tables and curves, one part for each pair."""
+    blocks: list[Block] = [Paragraph(note), *(block for one in results for block in _blocks(one))]
+    write_text(path, html("Routing on recorded answers", blocks))
+
+
+def _blocks(one: Measured) -> Iterator[Block]:
+    first = one.rows[0]
+    rows = [row for row in one.rows if row.method not in {RANDOM, ORACLE}]
+    yield Heading(first.set)
+    yield Paragraph(f"{one.about}; {first.n:,} prompts. Intervals hold 95 %, drawn over groups of near-duplicates.")
+    yield Plot(_bars(rows), "APGR of each method with its interval; the table has the numbers")
+    yield Plot(_curves(one), "The share of the larger model's lead that is recovered, by the share of prompts that it gets")
+    yield Grid(HEAD, [cells(row) for row in one.rows])
+
+
+def _bars(rows: Sequence[Row]) -> Any:
     import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
 
-    page = Page(title="Routing on recorded answers", note=note)
-    for one in results:
-        first = one.rows[0]
-        page.heading(first.set, f"{one.about}; {first.n:,} prompts. Intervals hold 95 %, drawn over groups of near-duplicates.")
-        rows = [row for row in one.rows if row.method not in {RANDOM, ORACLE}]
-        page.plot(_bars(plots, rows), height=120 + 32 * len(rows))
-        page.plot(_curves(plots, one))
-        page.table(HEAD, map(cells, one.rows))
-    page.write(path)
-
-
-def _bars(plots: Any, rows: Sequence[Row]) -> Any:
     known = sorted((row for row in rows if row.apgr is not None), key=lambda row: row.apgr or 0.0)
     values = [row.apgr or 0.0 for row in known]
     up = [(row.apgr_high or value) - value for row, value in zip(known, values, strict=True)]
@@ -149,12 +152,14 @@ def _bars(plots: Any, rows: Sequence[Row]) -> Any:
     dots = plots.Scatter(x=values, y=[row.method for row in known], mode="markers", error_x=errors, marker={"size": 9}, showlegend=False)
     chart = plots.Figure(dots)
     chart.add_vline(x=0.5, line_dash="dot", line_width=1, line_color="#888888")
-    return chart.update_layout(title="APGR; 0.5 is a random order", margin={"l": 280}, xaxis={"title": "APGR"})
+    return chart.update_layout(title="APGR; 0.5 is a random order", colorway=COLOURS, height=120 + 30 * len(known), margin={"l": 280})
 
 
-def _curves(plots: Any, one: Measured) -> Any:
+def _curves(one: Measured) -> Any:
+    import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
+
     chart = plots.Figure()
     for method, curve in one.curves.items():
         chart.add_scatter(x=np.linspace(0, 1, len(curve)).tolist(), y=list(curve), mode="lines", name=method)
     axes = {"xaxis": {"title": "share of prompts that the larger model gets", "tickformat": ".0%"}, "yaxis": {"title": "share of its lead"}}
-    return chart.update_layout(title="Lead recovered by calls", **axes)
+    return chart.update_layout(title="Lead recovered by calls", colorway=COLOURS, **axes)
