@@ -17,11 +17,13 @@ from litellm_cascade.offline.bench_routing.pairs import PairSet
 from litellm_cascade.policy import Policy, load_policy
 from litellm_cascade.policy.features import FEATURES, vector_of
 from litellm_cascade.policy.shipped import shipped_folder
-from litellm_cascade.policy.strategies.neighbours import MOST_OUTCOMES
 from litellm_cascade.vocabulary import Evidence
 
 SMALL, LARGE = "small", "large"
 SHIPPED_GAIN: Final = "learned_gain.json"
+REMEMBERED: Final = 1_000
+"""Prompts whose outcomes the nearest are looked for in: about what a policy's file of 1 MiB may hold."""
+_DIGITS: Final = 4
 
 
 def by_complexity(one: PairSet, seen: Mapping[str, Evidence]) -> Numbers:
@@ -41,15 +43,19 @@ def by_shipped_gain(fitted_on: PairSet, one: PairSet, seen: Mapping[str, Evidenc
 
 
 def by_neighbours(fitted_on: PairSet, one: PairSet, seen: Mapping[str, Evidence]) -> Numbers:
-    """``neighbours`` with as many outcomes as a file may hold."""
-    kept = np.random.default_rng(0).permutation(len(fitted_on))[: MOST_OUTCOMES // 2]
+    """``neighbours``, with the outcomes of some prompts."""
+    kept = np.random.default_rng(0).permutation(len(fitted_on))[:REMEMBERED]
     outcomes = [
-        {"alias": alias, "quality": float(scores[place]), "at": vector_of(seen[fitted_on.texts[place]], tuple(FEATURES))}
+        {"alias": alias, "quality": float(scores[place]), "at": _rounded(vector_of(seen[fitted_on.texts[place]], tuple(FEATURES)))}
         for place in kept.tolist()
         for alias, scores in ((SMALL, _unit(fitted_on.score_weak)), (LARGE, _unit(fitted_on.score_strong)))
     ]
     content = {"version": 1, "features": list(FEATURES), "outcomes": outcomes}
     return _gains({"strategy": "neighbours", "outcomes": "past.json", "nearest": 50}, {"past.json": content}, fitted_on, one, seen)
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, _DIGITS) for value in values]
 
 
 def _gains(

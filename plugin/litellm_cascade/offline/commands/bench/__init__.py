@@ -9,6 +9,8 @@ from litellm_cascade.offline.lazy_group import lazy_group
 BENCHMARKS = {
     "cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.",
     "routing": "Which prompts the larger model should get: gain models, our strategies, and dull baselines.",
+    "routed-vs-large": "Policies against always asking the large model, on simulated deployments.",
+    "scenarios": "Ten scenarios with limits on cost, latency and quality: what each strategy makes of them, simulated.",
 }
 
 bench = typer.Typer(
