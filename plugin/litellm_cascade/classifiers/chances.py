@@ -78,7 +78,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _spread(values: Sequence[float]) -> float:
     centre = _mean(values)
-    return _mean([(value - centre) ** 2 for value in values]) ** 0.5
+    return float(_mean([(value - centre) ** 2 for value in values]) ** 0.5)
 
 
 def _largest(numbers: Sequence[str]) -> float:

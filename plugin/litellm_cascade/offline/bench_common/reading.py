@@ -25,7 +25,9 @@ def need_file(folder: Path, name: str, inside: Sequence[str] = FOLDERS) -> Path:
     """The file of that name. Raises ConfigurationError when the folder has none."""
     path = find_file(folder, name, inside)
     if path is None:
-        raise ConfigurationError([f"{folder}: there is no {name} here or in {' or '.join(filter(None, inside))}; name a folder with --data"])
+        raise ConfigurationError(
+            [f"{folder}: there is no {name} here or in {' or '.join(filter(None, inside))}; name a folder with --data"]
+        )
     return path
 
 

@@ -60,7 +60,7 @@ def trained(scored: PairSet, basis: Basis) -> dict[str, Callable[[], Numbers]]:
         ENSEMBLE: lambda there, here: fit_gain(there.texts, *_unit(there))(here.texts),
     }
     trainable = {name: fitter for name, fitter in own.items() if not _may_not_train(scored) or name.startswith(("utility", "learned: the"))}
-    methods = {name: partial(_out_of_sample, fitter, scored, basis) for name, fitter in trainable.items()}
+    methods: dict[str, Callable[[], Numbers]] = {name: partial(_out_of_sample, fitter, scored, basis) for name, fitter in trainable.items()}
     if basis.others:
         methods[ELSEWHERE] = partial(_elsewhere, scored, basis)
     return methods

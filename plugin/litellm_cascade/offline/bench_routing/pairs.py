@@ -39,6 +39,7 @@ class PairSet:
     strong_model: str
     source: str
     benchmark: str
+    pids: tuple[str, ...]
     texts: tuple[str, ...]
     score_weak: Numbers
     score_strong: Numbers
@@ -65,6 +66,7 @@ class PairSet:
         costs = (None if cost is None else cost[rows] for cost in (self.cost_weak, self.cost_strong))
         return replace(
             self,
+            pids=tuple(pid for pid, kept in zip(self.pids, rows, strict=True) if kept),
             texts=tuple(text for text, kept in zip(self.texts, rows, strict=True) if kept),
             score_weak=self.score_weak[rows],
             score_strong=self.score_strong[rows],
@@ -92,7 +94,9 @@ def read_pairs(folder: Path, inside: tuple[str, ...] = FOLDERS) -> list[PairSet]
     pairs_file, prompts_file = pair_files(folder, inside)
     pairs, prompts = read_table(pairs_file, _PAIR_COLUMNS), read_table(prompts_file, _PROMPT_COLUMNS)
     no_gaps(pairs_file, pairs, ("score_weak", "score_strong"))
-    prompts = prompts.with_columns(pl.lit(None, pl.String).alias(name) for name in ("question", "flag", "source") if name not in prompts.columns)
+    prompts = prompts.with_columns(
+        pl.lit(None, pl.String).alias(name) for name in ("question", "flag", "source") if name not in prompts.columns
+    )
     asked = prompts.select("pid", "group", "flag", text=pl.coalesce("question", "prompt"), from_source=pl.col("source").cast(pl.String))
     own = [name for name in pairs.columns if name in {"group", "flag", "text"}]
     rows = pairs.drop(own).join(asked, on="pid", how="inner").filter(pl.col("flag").fill_null("") != CONTAMINATED)
@@ -113,6 +117,7 @@ def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
         strong_model=str(rows["strong_model"][0]),
         source=str(rows["from_source"][0]),
         benchmark=_only(rows, "benchmark"),
+        pids=tuple(map(str, rows["pid"].to_list())),
         texts=tuple(rows["text"].to_list()),
         score_weak=_numbers(rows, "score_weak"),
         score_strong=_numbers(rows, "score_strong"),
@@ -127,7 +132,9 @@ def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
     if len(one) < FEWEST:
         raise ConfigurationError([f"{file}: {name!r} has {len(one)} prompts, and it takes at least {FEWEST}"])
     if not one.gains.sum():
-        raise ConfigurationError([f"{file}: in {name!r} {one.strong_model!r} gains nothing over {one.weak_model!r}; there is nothing to route for"])
+        raise ConfigurationError(
+            [f"{file}: in {name!r} {one.strong_model!r} gains nothing over {one.weak_model!r}; there is nothing to route for"]
+        )
     yield one
 
 

@@ -107,7 +107,10 @@ def _curve(one: PairSet, order: Numbers) -> list[float]:
 
 def published(one: PairSet, data: str) -> list[Row]:
     """What others have published on this pair."""
-    return [Row(set=one.name, method=name, n=len(one), data=data, apgr=apgr, source=SOURCE) for name, apgr in PUBLISHED.get(one.name, {}).items()]
+    return [
+        Row(set=one.name, method=name, n=len(one), data=data, apgr=apgr, source=SOURCE)
+        for name, apgr in PUBLISHED.get(one.name, {}).items()
+    ]
 
 
 def markdown(results: Sequence[Measured]) -> str:
@@ -122,7 +125,15 @@ def markdown(results: Sequence[Measured]) -> str:
 def cells(row: Row) -> tuple[str, ...]:
     """A row as text."""
     over = "" if row.method in {LENGTH, RANDOM, ORACLE} else interval(row.over_length, row.over_length_low, row.over_length_high)
-    return row.method, interval(row.apgr, row.apgr_low, row.apgr_high), over, share(row.cpt50), share(row.cpt80), figure(row.auroc), figure(row.aiq)
+    return (
+        row.method,
+        interval(row.apgr, row.apgr_low, row.apgr_high),
+        over,
+        share(row.cpt50),
+        share(row.cpt80),
+        figure(row.auroc),
+        figure(row.aiq),
+    )
 
 
 def write_page(path: Path, results: Sequence[Measured], note: str) -> None:

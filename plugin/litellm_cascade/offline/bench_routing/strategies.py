@@ -58,9 +58,7 @@ def _rounded(values: Sequence[float]) -> list[float]:
     return [round(value, _DIGITS) for value in values]
 
 
-def _gains(
-    choose: Mapping[str, Any], files: Mapping[str, Any], fitted_on: PairSet, one: PairSet, seen: Mapping[str, Evidence]
-) -> Numbers:
+def _gains(choose: Mapping[str, Any], files: Mapping[str, Any], fitted_on: PairSet, one: PairSet, seen: Mapping[str, Evidence]) -> Numbers:
     with TemporaryDirectory(prefix="bench-routing-") as folder:
         policy = _policy(Path(folder), choose, files, fitted_on)
     return np.array([_gain(policy, seen[text]) for text in one.texts])
@@ -78,7 +76,7 @@ def _policy(folder: Path, choose: Mapping[str, Any], files: Mapping[str, Any], f
 
 
 def _gain(policy: Policy, evidence: Evidence) -> float:
-    said = {one.alias: one.quality or 0.0 for one in policy.decide(evidence, Random(0)).estimates}  # noqa: S311
+    said = {one.alias: one.quality or 0.0 for one in policy.decide(evidence, Random(0)).estimates}
     return said[LARGE] - said[SMALL]
 
 

@@ -41,7 +41,9 @@ def radar(by_band: Mapping[str, Mapping[str, float]]) -> Any:
     chart = plots.Figure()
     for band, values in by_band.items():
         names = [*values]
-        chart.add_scatterpolar(r=[values[name] for name in (*names, names[0])], theta=[*names, names[0]], name=band, fill="toself", opacity=0.6)
+        chart.add_scatterpolar(
+            r=[values[name] for name in (*names, names[0])], theta=[*names, names[0]], name=band, fill="toself", opacity=0.6
+        )
     axis = {"gridcolor": GREY, "linecolor": GREY}
     polar = {"bgcolor": "rgba(0,0,0,0)", "radialaxis": {"range": [0, 1], **axis}, "angularaxis": axis}
     return _laid_out(chart, "What the classifier finds", polar=polar)
@@ -53,7 +55,12 @@ def frontier(rows: Sequence[routed.Row]) -> Any:
 
     chart = plots.Figure()
     for row in rows:
-        errors = {"type": "data", "array": [row.accuracy_high - row.accuracy], "arrayminus": [row.accuracy - row.accuracy_low], "thickness": 1}
+        errors = {
+            "type": "data",
+            "array": [row.accuracy_high - row.accuracy],
+            "arrayminus": [row.accuracy - row.accuracy_low],
+            "thickness": 1,
+        }
         chart.add_scatter(x=[row.cost_usd * 1000], y=[row.accuracy], error_y=errors, mode="markers", name=row.method, marker={"size": 11})
     axes = {"xaxis": {"title": "dollars for 1,000 requests", "type": "log"}, "yaxis": {"title": "right answers", "tickformat": ".0%"}}
     return _laid_out(chart, "Quality for money", **axes)

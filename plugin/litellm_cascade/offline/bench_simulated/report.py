@@ -70,7 +70,9 @@ def _found(served: Sequence[Served], prompts: Sequence[SqlPrompt]) -> dict[str, 
         members = [one for one, prompt in zip(served, prompts, strict=True) if prompt.band == band]
         names = dict.fromkeys(name for one in members for name in one.dimensions)
         numbers = {name: [min(one.dimensions.get(name, 0.0), 1.0) for one in members] for name in names}
-        found[band] = {name: float(np.mean(values)) for name, values in {"complexity": [one.complexity for one in members], **numbers}.items()}
+        found[band] = {
+            name: float(np.mean(values)) for name, values in {"complexity": [one.complexity for one in members], **numbers}.items()
+        }
     return found
 
 

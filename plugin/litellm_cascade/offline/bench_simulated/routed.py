@@ -41,7 +41,9 @@ class Row:
     mix: Mapping[str, float]
 
 
-def rows_of(method: str, served: Sequence[Served], large: Sequence[Served], prompts: Sequence[SqlPrompt], *, seed: int, draws: int) -> Iterator[Row]:
+def rows_of(
+    method: str, served: Sequence[Served], large: Sequence[Served], prompts: Sequence[SqlPrompt], *, seed: int, draws: int
+) -> Iterator[Row]:
     """A row for each band and one for all. ``large``: the same prompts, all asked of the large model."""
     bands = dict.fromkeys(prompt.band for prompt in prompts)
     for band in (ALL, *bands):

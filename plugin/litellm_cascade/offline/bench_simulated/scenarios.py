@@ -28,7 +28,14 @@ from litellm_cascade.vocabulary import Completion, Overrides
 _SHIPPED: Final = Path(__file__).with_name("scenarios.yaml")
 KINDS: Final = ("cost", "quality", "latency", "balanced", "code", "creative")
 TIERS: Final = ("budget", "standard", "premium")
-PRIORITY: Final = {"cost": (1, 4, 1), "quality": (4, 1, 1), "latency": (1, 1, 4), "balanced": (1, 1, 1), "code": (2, 1, 1), "creative": (2, 1, 1)}
+PRIORITY: Final = {
+    "cost": (1, 4, 1),
+    "quality": (4, 1, 1),
+    "latency": (1, 1, 4),
+    "balanced": (1, 1, 1),
+    "code": (2, 1, 1),
+    "creative": (2, 1, 1),
+}
 """How much quality, cost and latency count for ``multi_objective``, by the kind of scenario."""
 
 
@@ -145,8 +152,12 @@ def dull(scenario: Scenario, pool: Mapping[str, Any], seed: int) -> dict[str, li
         "always small": [by_price[0]] * len(texts),
         "random": [random.choice(by_price) for _ in texts],
         "prompt length": [by_price[int(place * len(by_price) / len(texts))] for place in order.tolist()],
-        "oracle": [max(by_price, key=lambda alias, text=text: _utility(scenario, answers(text, alias))) for text in texts],
+        "oracle": [_most_useful(scenario, text, by_price, answers) for text in texts],
     }
+
+
+def _most_useful(scenario: Scenario, text: str, aliases: Sequence[str], answers: Answers) -> str:
+    return max(aliases, key=lambda alias: _utility(scenario, answers(text, alias)))
 
 
 def row_of(scenario: Scenario, method: str, served: Sequence[Served], pool: Mapping[str, Any], *, seed: int, draws: int) -> Row:

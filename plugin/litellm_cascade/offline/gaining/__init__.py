@@ -1,1 +1,1 @@
-"""Which model is right about which prompt, learnt from outcomes: ``chances`` fits what ships, ``ensemble`` what the lab compares it with."""
+"""Which model is right about which prompt, learnt from outcomes: ``chances`` is what proxies run, the rest is the lab's."""

@@ -22,7 +22,7 @@ DENSE: Final = 0.2
 FEWEST: Final = 50
 """Outcomes of an alias below which nothing is fitted."""
 _INT8: Final = 127
-_SHIFT: Final = 0.5
+_HALF: Final = 0.5
 
 
 def fit_chances(texts: Sequence[str], scores: Mapping[str, Numbers], card: Mapping[str, Any] | None = None) -> Chances:
@@ -33,10 +33,13 @@ def fit_chances(texts: Sequence[str], scores: Mapping[str, Numbers], card: Mappi
     cut = [ends(text, head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)[0] for text in texts]
     dense = np.stack([read_proportions(text) for text in cut]).astype(float) if cut else np.zeros((0, 1))
     spread = np.where(dense.std(axis=0) > 1e-6, dense.std(axis=0), np.inf) if len(dense) else np.ones(1)  # noqa: PLR2004
-    hashed, standard = _hashed(cut), (dense - dense.mean(axis=0)) / spread
-    fitted = [_fitted(alias, hashed, standard, np.asarray(score, float)) for alias, score in scores.items()]
-    words = np.column_stack([weights[:BUCKETS] for weights, _ in fitted])
-    slopes = np.column_stack([weights[BUCKETS:] * DENSE / spread for weights, _ in fitted])
+    columns, inputs = _inputs(cut, DENSE * (dense - dense.mean(axis=0)) / spread)
+    fitted = [_fitted(alias, inputs, np.asarray(score, float)) for alias, score in scores.items()]
+    words, slopes = np.zeros((BUCKETS, len(scores))), np.zeros((dense.shape[1], len(scores)))
+    for number, (weights, _) in enumerate(fitted):
+        words[columns[columns >= 0], number] = weights[columns >= 0]
+        slopes[-1 - columns[columns < 0], number] = weights[columns < 0]
+    slopes *= DENSE / spread[:, None]
     scales = np.maximum(np.abs(words).max(axis=0) / _INT8, 1e-12)
     return Chances(
         tuple(scores),
@@ -48,20 +51,22 @@ def fit_chances(texts: Sequence[str], scores: Mapping[str, Numbers], card: Mappi
     )
 
 
-def _hashed(texts: Sequence[str]) -> Any:
-    """Texts by buckets, each of length 1 in the Euclidean sense."""
-    from scipy.sparse import csr_matrix  # noqa: PLC0415 - comes with the extra lab
+def _inputs(texts: Sequence[str], dense: Numbers) -> tuple[NDArray[np.int_], Any]:
+    """What each column is (a bucket, or proportion p as -1 - p), and each text's numbers; its words have length 1 in the Euclidean sense."""
+    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415 - the extra lab
 
-    found = [read_words(text) for text in texts]
-    counts = np.array([len(words) for words in found])
-    values = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
-    places = np.concatenate([np.zeros(0, np.intp), *found]), np.concatenate([[0], np.cumsum(counts)])
-    return csr_matrix((values, *places), shape=(len(texts), BUCKETS))
+    rows = []
+    for text, proportions in zip(texts, dense.tolist(), strict=True):
+        words = read_words(text).tolist()
+        counted = {-1 - place: value for place, value in enumerate(proportions)}
+        rows.append(dict.fromkeys(words, len(words) ** -0.5 if words else 0.0) | counted)
+    vectorizer = DictVectorizer(sort=False)
+    inputs = vectorizer.fit_transform(rows)
+    return np.array(vectorizer.feature_names_, int), inputs
 
 
-def _fitted(alias: str, hashed: Any, dense: Numbers, scores: Numbers) -> tuple[Numbers, float]:
-    """Weights of buckets, then of proportions; and the intercept. A score between 0 and 1 counts as that much of a right answer."""
-    from scipy.sparse import csr_matrix, hstack, vstack  # noqa: PLC0415 - comes with the extra lab
+def _fitted(alias: str, inputs: Any, scores: Numbers) -> tuple[Numbers, float]:
+    """A weight for each column, and the intercept. A score between 0 and 1 counts as that much of a right answer."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - the extra lab
 
     known = np.flatnonzero(np.isfinite(scores))
@@ -69,11 +74,10 @@ def _fitted(alias: str, hashed: Any, dense: Numbers, scores: Numbers) -> tuple[N
         raise ConfigurationError([f"{alias!r} has {len(known)} outcomes, and it takes at least {FEWEST}; record more answers of it"])
     if np.ptp(scores[known]) == 0:
         raise ConfigurationError([f"all {len(known)} outcomes of {alias!r} are {scores[known][0]:g}; it takes right and wrong answers"])
-    inputs = hstack([hashed[known], csr_matrix(dense[known] * DENSE)]).tocsr()
     right = scores[known]
     if np.isin(right, (0.0, 1.0)).all():
-        model = LogisticRegression(C=PENALTY, max_iter=300).fit(inputs, right > _SHIFT)
+        model = LogisticRegression(C=PENALTY, max_iter=300).fit(inputs[known], right > _HALF)
     else:
         truths, weights = np.repeat([True, False], len(right)), np.concatenate([right, 1 - right])
-        model = LogisticRegression(C=PENALTY, max_iter=300).fit(vstack([inputs, inputs]).tocsr(), truths, sample_weight=weights)
+        model = LogisticRegression(C=PENALTY, max_iter=300).fit(inputs[np.tile(known, 2)], truths, sample_weight=weights)
     return model.coef_[0], float(model.intercept_[0])

@@ -29,7 +29,7 @@ def fit_gain(texts: Sequence[str], weak: Numbers, strong: Numbers) -> Predict:
     spreads = [float(part(texts).std()) or 1.0 for part in parts]
 
     def predict(others: Sequence[str]) -> Numbers:
-        return np.sum([part(others) / spread for part, spread in zip(parts, spreads, strict=True)], axis=0)
+        return np.asarray(np.sum([part(others) / spread for part, spread in zip(parts, spreads, strict=True)], axis=0))
 
     return predict
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
+from dataclasses import dataclass, field
 
 from litellm_cascade.audit import Tracing
 from litellm_cascade.classifiers import build
@@ -51,7 +50,7 @@ class Asked:
 
     id: str
     text: str
-    overrides: Overrides = Overrides()
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 async def served_by(policy: Policy, prompts: Sequence[Asked], answers: Answers, *, classifier: str, seed: int) -> list[Served]:

@@ -45,7 +45,7 @@ def shipped_templates() -> Templates:
 
 
 def read_templates(path: Path) -> Templates:
-    """Templates of a YAML file: ``bands`` with simple, medium and complex, and ``lists``. Raises ConfigurationError, one sentence a fault."""
+    """Templates of a YAML file: ``bands`` with simple, medium and complex, and ``lists``. Raises ConfigurationError."""
     try:
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,8 +1,8 @@
 """``strategy: learned``: a small fitted model says how likely each candidate is right about this request; utility decides.
 
 Without a file the classifier says so: one that was fitted to outcomes (``classification.chances``), which has read the prompt. The file
-needs no such classifier. It is JSON: the features it reads (docs/policies.md lists them) and, for each alias, an intercept and a weight per feature. The
-probability that the alias is right is the logistic function of ``intercept + weights x features``.
+needs no such classifier. It is JSON: the features it reads (docs/policies.md lists them) and, for each alias, an intercept and a weight per
+feature. The probability that the alias is right is the logistic function of ``intercept + weights x features``.
 ``litellm_cascade.offline.fit_gain`` writes such files.
 """
 

@@ -9,8 +9,11 @@ from litellm_cascade.offline.lazy_group import lazy_group
 BENCHMARKS = {
     "cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.",
     "routing": "Which prompts the larger model should get: gain models, our strategies, and dull baselines.",
+    "routerarena": "RouterArena's score of accuracy and cost, on its recorded answers.",
+    "mmlu": "Accuracy, latency and who answers on a question set, routed and with single models.",
     "routed-vs-large": "Policies against always asking the large model, on simulated deployments.",
     "scenarios": "Ten scenarios with limits on cost, latency and quality: what each strategy makes of them, simulated.",
+    "overhead": "What the cascade costs the proxy per request, beside plain LiteLLM.",
 }
 
 bench = typer.Typer(
@@ -24,8 +27,9 @@ bench = typer.Typer(
 
 @bench.callback()
 def _bench() -> None:
-    """Measure what cascades are worth on recorded answers.
+    """Measure what routing and cascades are worth: on recorded answers, on simulated deployments, and in a real proxy.
 
     For example:
       cascade bench cascade --data ../shared/data
+      cascade bench routed-vs-large --html routed.html
     """
