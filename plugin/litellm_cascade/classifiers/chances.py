@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 """Of the features below and of ``features.VERSION``; raised with either."""
 MOST_BYTES: Final = 64 << 20
+_ARRAYS: Final = ("hashed", "scales", "dense", "intercepts", "bounds")
 _NUMBER: Final = re.compile(r"\d[\d,.]*")
 _OPTION: Final = re.compile(r"(?m)^\(?[A-J][.):]\s*(.*)$")
 _FIRST_OPTION: Final = re.compile(r"(?m)^\(?A[.):]")
@@ -90,7 +91,8 @@ def _largest(numbers: Sequence[str]) -> float:
 class Chances:
     """The fitted numbers. ``hashed[bucket, alias] * scales[alias]`` is a weight in log-odds, ``dense[proportion, alias]`` too.
 
-    ``intercepts`` [alias]. ``card``: what it was fitted on, for people.
+    ``intercepts`` [alias]; ``bounds`` [2, proportion]: the least and the most that was seen, beyond which nothing is known and the line
+    would run away. ``card``: what it was fitted on, for people.
     """
 
     aliases: tuple[str, ...]
@@ -98,12 +100,13 @@ class Chances:
     scales: NDArray[np.float32]
     dense: NDArray[np.float32]
     intercepts: NDArray[np.float32]
+    bounds: NDArray[np.float32]
     card: Mapping[str, Any]
     digest: str = ""
 
     def of(self, text: str) -> dict[str, float]:
         """The probability that each alias is right."""
-        total = self.intercepts + read_proportions(text) @ self.dense
+        total = self.intercepts + np.clip(read_proportions(text), *self.bounds) @ self.dense
         words = read_words(text)
         if len(words):
             total = total + self.hashed[words].sum(axis=0, dtype=np.int32) * (self.scales / np.sqrt(len(words)))
@@ -114,7 +117,7 @@ class Chances:
 def write_chances(path: Path, chances: Chances) -> None:
     """As ``read_chances`` reads it."""
     told = json.dumps({"aliases": chances.aliases, "card": dict(chances.card)})
-    arrays = {"hashed": chances.hashed, "scales": chances.scales, "dense": chances.dense, "intercepts": chances.intercepts}
+    arrays = {name: getattr(chances, name) for name in _ARRAYS}
     with path.open("wb") as file:
         np.savez_compressed(file, version=np.array(VERSION), told=np.array(told), **arrays)  # type: ignore[arg-type]
 
@@ -129,12 +132,19 @@ def read_chances(path: Path) -> Chances:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             version, told = int(arrays["version"]), json.loads(str(arrays["told"]))
-            found = {name: arrays[name] for name in ("hashed", "scales", "dense", "intercepts")}
+            found = {name: arrays[name] for name in _ARRAYS}
         aliases = tuple(map(str, told["aliases"]))
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ClassifierError(f"chances: {path} is corrupt or no file of chances: {_MEND}") from error
     count = len(aliases)
-    shapes = {"hashed": (BUCKETS, count), "scales": (count,), "dense": (len(read_proportions("")), count), "intercepts": (count,)}
+    counted = len(read_proportions(""))
+    shapes = {
+        "hashed": (BUCKETS, count),
+        "scales": (count,),
+        "dense": (counted, count),
+        "intercepts": (count,),
+        "bounds": (2, counted),
+    }
     if version != VERSION or any(found[name].shape != shape for name, shape in shapes.items()):
         raise ClassifierError(f"chances: {path} is for another version of litellm-cascade: {_MEND}")
     return Chances(aliases, **found, card=told.get("card", {}), digest=hashlib.sha256(content).hexdigest()[:16])

@@ -67,9 +67,11 @@ def trained(scored: PairSet, basis: Basis) -> dict[str, Callable[[], Numbers]]:
 
 
 def others_of(one: PairSet, pairs: Sequence[PairSet]) -> list[PairSet]:
-    """Pairs of other benchmarks whose source may be trained on, without the scored prompts and their near-duplicates."""
-    theirs = (pair for pair in pairs if pair.name != one.name and pair.benchmark != one.benchmark and not _may_not_train(pair))
-    kept = (pair.at(~np.isin(pair.groups, one.groups) & (pair.split != "test")) for pair in theirs)
+    """Prompts of other benchmarks whose source may be trained on, none of them like a scored one."""
+    theirs = (pair for pair in pairs if pair.name != one.name and not _may_not_train(pair))
+    kept = (
+        pair.at(~np.isin(pair.groups, one.groups) & ~np.isin(pair.benchmarks, one.benchmarks) & (pair.split != "test")) for pair in theirs
+    )
     return [pair for pair in kept if len(pair)]
 
 

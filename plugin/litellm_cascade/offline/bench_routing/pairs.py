@@ -46,6 +46,7 @@ class PairSet:
     cost_weak: Numbers | None
     cost_strong: Numbers | None
     groups: NDArray[np.str_]
+    benchmarks: NDArray[np.str_]
     split: NDArray[np.str_]
 
     def __len__(self) -> int:
@@ -73,6 +74,7 @@ class PairSet:
             cost_weak=next(costs),
             cost_strong=next(costs),
             groups=self.groups[rows],
+            benchmarks=self.benchmarks[rows],
             split=self.split[rows],
         )
 
@@ -111,18 +113,20 @@ def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
     name = str(rows["pair"][0])
     if rows["text"].null_count():
         raise ConfigurationError([f"{file}: {rows['text'].null_count()} prompts of {name!r} are empty; leave them out"])
+    benchmarks = np.array([str(value) for value in rows["benchmark"].to_list()] if "benchmark" in rows.columns else ["unknown"] * len(rows))
     one = PairSet(
         name=name,
         weak_model=str(rows["weak_model"][0]),
         strong_model=str(rows["strong_model"][0]),
         source=str(rows["from_source"][0]),
-        benchmark=_only(rows, "benchmark"),
+        benchmark=_only(benchmarks),
         pids=tuple(map(str, rows["pid"].to_list())),
         texts=tuple(rows["text"].to_list()),
         score_weak=_numbers(rows, "score_weak"),
         score_strong=_numbers(rows, "score_strong"),
         cost_weak=_costs(rows, "cost_usd_weak"),
         cost_strong=_costs(rows, "cost_usd_strong"),
+        benchmarks=benchmarks,
         groups=np.array([str(group) for group in rows["group"].to_list()]),
         split=np.array([str(part) for part in rows["split"].to_list()] if "split" in rows.columns else ["dev"] * len(rows)),
     )
@@ -138,11 +142,9 @@ def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
     yield one
 
 
-def _only(rows: Any, column: str) -> str:
-    """What all rows have there; ``several`` where they differ."""
-    if column not in rows.columns:
-        return "unknown"
-    found = rows[column].cast(str).unique().to_list()
+def _only(benchmarks: NDArray[np.str_]) -> str:
+    """The benchmark of all; ``several`` where they differ."""
+    found = np.unique(benchmarks)
     return str(found[0]) if len(found) == 1 else "several"
 
 

@@ -30,9 +30,11 @@ def fit_chances(texts: Sequence[str], scores: Mapping[str, Numbers], card: Mappi
 
     Raises ConfigurationError where an alias has too few outcomes, or only right or only wrong ones.
     """
+    if not texts:
+        raise ConfigurationError([f"there are no outcomes, and it takes at least {FEWEST} of an alias; record some"])
     cut = [ends(text, head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)[0] for text in texts]
-    dense = np.stack([read_proportions(text) for text in cut]).astype(float) if cut else np.zeros((0, 1))
-    spread = np.where(dense.std(axis=0) > 1e-6, dense.std(axis=0), np.inf) if len(dense) else np.ones(1)  # noqa: PLR2004
+    dense = np.stack([read_proportions(text) for text in cut]).astype(float)
+    spread = np.where(dense.std(axis=0) > 1e-6, dense.std(axis=0), np.inf)  # noqa: PLR2004
     columns, inputs = _inputs(cut, DENSE * (dense - dense.mean(axis=0)) / spread)
     fitted = [_fitted(alias, inputs, np.asarray(score, float)) for alias, score in scores.items()]
     words, slopes = np.zeros((BUCKETS, len(scores))), np.zeros((dense.shape[1], len(scores)))
@@ -47,12 +49,13 @@ def fit_chances(texts: Sequence[str], scores: Mapping[str, Numbers], card: Mappi
         scales.astype(np.float32),
         slopes.astype(np.float32),
         (np.array([intercept for _, intercept in fitted]) - dense.mean(axis=0) @ slopes).astype(np.float32),
+        np.stack([dense.min(axis=0), dense.max(axis=0)]).astype(np.float32),
         dict(card or {}),
     )
 
 
 def _inputs(texts: Sequence[str], dense: Numbers) -> tuple[NDArray[np.int_], Any]:
-    """What each column is (a bucket, or proportion p as -1 - p), and each text's numbers; its words have length 1 in the Euclidean sense."""
+    """What each column is (a bucket, or proportion p as -1 - p), and each text's numbers; its words have a Euclidean length of 1."""
     from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415 - the extra lab
 
     rows = []
