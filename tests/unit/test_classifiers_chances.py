@@ -100,11 +100,11 @@ async def test_the_classifier_linear_reads_the_file_and_the_strategy_decides_on_
 
 
 def test_an_alias_that_the_classifier_does_not_know_keeps_the_pool_s_quality():
-    believed = Classification(chances={"large": 0.9})
+    believed = Classification(chances={"large": 0.95})
     decided = parse_policy(POLICY).decide(Evidence(envelope=ENVELOPE, classification=believed), Random(0))
     qualities = {one.alias: one.quality for one in decided.estimates}
     assert decided.alias == "large"
-    assert qualities["large"] == 0.9
+    assert qualities["large"] == 0.95
     assert qualities["small"] == pytest.approx(0.8)
 
 

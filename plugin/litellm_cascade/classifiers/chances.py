@@ -119,7 +119,7 @@ def write_chances(path: Path, chances: Chances) -> None:
     told = json.dumps({"aliases": chances.aliases, "card": dict(chances.card)})
     arrays = {name: getattr(chances, name) for name in _ARRAYS}
     with path.open("wb") as file:
-        np.savez_compressed(file, version=np.array(VERSION), told=np.array(told), **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, version=np.array(VERSION), told=np.array(told), **arrays)
 
 
 def read_chances(path: Path) -> Chances:

@@ -15,7 +15,9 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
+from litellm_cascade.offline.bench_common.telling import COLOURS
 from litellm_cascade.offline.calibrating.thresholds import Bound
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
 JSON_FORMAT = 1
 BOUND = Bound(alpha=0.05, delta=0.1)
@@ -129,16 +131,20 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def write_page(path: Path, results: Results) -> None:
     """A self-contained page: APGR, or AUROC where the large model is not known, of every method of every set, with its interval."""
+    note = f"95 % intervals of {results.draws} draws over groups, seed {results.seed}. Fitted on {results.fitted}."
+    blocks: list[Block] = [Paragraph(note)]
+    for name in dict.fromkeys(row.set for row in results.rows):
+        rows = [row for row in results.rows if row.set == name]
+        blocks += [Heading(name), Plot(_dots(rows), "Each method with its interval"), Grid(_HEAD, [_cells(row) for row in rows])]
+    write_text(path, html("Cascades on recorded answers", blocks))
+
+
+def _dots(rows: Sequence[Row]) -> Any:
     import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
 
-    page = plots.Figure()
-    for method in dict.fromkeys(row.method for row in results.rows):
-        rows = [row for row in results.rows if row.method == method]
-        values = [row.auroc if row.apgr is None else row.apgr for row in rows]
-        lows = [row.auroc_low if row.apgr_low is None else row.apgr_low for row in rows]
-        highs = [row.auroc_high if row.apgr_high is None else row.apgr_high for row in rows]
-        errors = {"type": "data", "array": np.subtract(highs, values).tolist(), "arrayminus": np.subtract(values, lows).tolist()}
-        sets = [f"{row.set} ({'AUROC' if row.apgr is None else 'APGR'})" for row in rows]
-        page.add_bar(name=method, x=sets, y=values, error_y=errors)
-    page.update_layout(barmode="group", title=f"Cascades on recorded answers, 95 % intervals of {results.draws} draws, seed {results.seed}")
-    page.write_html(path, include_plotlyjs=True)
+    figure = "AUROC" if rows[0].apgr is None else "APGR"
+    spans = [(row.auroc, row.auroc_low, row.auroc_high) if row.apgr is None else (row.apgr, row.apgr_low, row.apgr_high) for row in rows]
+    values, lows, highs = (np.array(column, float) for column in zip(*spans, strict=True))
+    errors = {"type": "data", "array": (highs - values).tolist(), "arrayminus": (values - lows).tolist(), "thickness": 1}
+    dots = plots.Scatter(x=values.tolist(), y=[row.method for row in rows], mode="markers", error_x=errors, marker={"size": 9})
+    return plots.Figure(dots).update_layout(title=figure, colorway=COLOURS, height=120 + 30 * len(rows), margin={"l": 280})

@@ -23,7 +23,7 @@ from litellm_cascade.offline.bench_questions.report import tables, write_page
 from litellm_cascade.offline.bench_questions.rows import Answered, Row, row_of
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
-from litellm_cascade.offline.commands.bench.routing import HERE
+from litellm_cascade.offline.commands.bench.cascade import HERE
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.policy import Policy, load_policy, parse_policy
 

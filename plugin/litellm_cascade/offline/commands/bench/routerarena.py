@@ -17,7 +17,7 @@ from litellm_cascade.offline.bench_questions.report import arena_tables, write_a
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.methods import ELSEWHERE, Basis, others_of, trained, untrained
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
-from litellm_cascade.offline.commands.bench.routing import HERE
+from litellm_cascade.offline.commands.bench.cascade import HERE
 
 
 def routerarena(

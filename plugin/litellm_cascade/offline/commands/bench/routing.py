@@ -16,8 +16,7 @@ from litellm_cascade.offline.bench_common.telling import command_of, origin, ste
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
 from litellm_cascade.offline.bench_routing.report import markdown, measured, tasks_of, write_page
-
-HERE = Path("../shared/data")
+from litellm_cascade.offline.commands.bench.cascade import HERE
 
 
 def routing(
