@@ -21,7 +21,10 @@ from litellm_cascade.offline.pages import write_text
 JSON_FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
 
-COLOURS = ("#4477aa", "#ee6677", "#228833", "#b8860b", "#33a0c4", "#aa3377", "#888888", "#cc6611")
+COLOURS = (
+    *("#4477aa", "#ee6677", "#228833", "#b8860b", "#33a0c4", "#aa3377", "#888888", "#cc6611"),
+    *("#7a68c4", "#5c8a6a", "#d4789a", "#8a6a4a"),
+)
 """Of plots: Paul Tol's bright set, the two palest darkened, so that it is told apart by colour-blind readers, on white as on black."""
 
 

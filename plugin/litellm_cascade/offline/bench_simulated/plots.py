@@ -11,6 +11,8 @@ from litellm_cascade.offline.bench_simulated import routed, scenarios
 GREY: Final = "rgba(128, 128, 128, 0.35)"
 """Of lines that must be seen on white and on black."""
 
+FEWEST_CORNERS: Final = 3
+
 
 def bars(rows: Sequence[routed.Row]) -> Any:
     """Cost, latency and accuracy, each in per cent of always asking the large model."""
@@ -35,10 +37,14 @@ def mix(rows: Sequence[routed.Row]) -> Any:
 
 
 def radar(by_band: Mapping[str, Mapping[str, float]]) -> Any:
-    """What the classifier finds in the prompts of each band; every axis 0 to 1."""
+    """What the classifier finds in the prompts of each band; every axis 0 to 1. Bars for one that finds less than a radar has corners."""
     import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
 
-    chart = plots.Figure()
+    chart, title = plots.Figure(), "What the classifier finds"
+    if len(next(iter(by_band.values()))) < FEWEST_CORNERS:
+        for band, values in by_band.items():
+            chart.add_bar(name=band, x=[*values], y=[*values.values()])
+        return _laid_out(chart, title, yaxis={"range": [0, 1]}, barmode="group")
     for band, values in by_band.items():
         names = [*values]
         chart.add_scatterpolar(
@@ -46,7 +52,7 @@ def radar(by_band: Mapping[str, Mapping[str, float]]) -> Any:
         )
     axis = {"gridcolor": GREY, "linecolor": GREY}
     polar = {"bgcolor": "rgba(0,0,0,0)", "radialaxis": {"range": [0, 1], **axis}, "angularaxis": axis}
-    return _laid_out(chart, "What the classifier finds", polar=polar)
+    return _laid_out(chart, title, polar=polar)
 
 
 def frontier(rows: Sequence[routed.Row]) -> Any:
