@@ -103,8 +103,8 @@ def _fastest(options: Options, exact: Network, trial: Sequence[Ids], heads: Head
     if dtype is None:
         return reference
     engine = kind(exact.to(dtype=dtype))
-    if options.dtype == "auto" and _seconds(engine, trial) >= _seconds(reference, trial):
-        return reference
+    if options.dtype == "auto" and exact.device.type == "cpu" and _seconds(engine, trial) >= _seconds(reference, trial):
+        return reference  # as processors without arithmetic in bfloat16 have it
     objection = disagreement(reference, engine, trial, heads)
     if objection is None:
         return engine
