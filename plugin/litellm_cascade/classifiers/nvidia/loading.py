@@ -32,7 +32,7 @@ _ON_A_CPU: Final = 1
 class Loaded:
     """All that is needed to classify."""
 
-    engine: Engine
+    engine: CpuEngine | CudaEngine | OnnxEngine
     tokeniser: Tokeniser
     heads: HeadMap
     digest: str
@@ -54,6 +54,7 @@ def load(options: Options, folder: Path) -> Loaded:
     device = _device(options)
     engine = _on_torch(options, checkpoint, trial, device) if options.engine == "torch" else _on_onnx(options, checkpoint, trial, folder)
     _self_test(engine, trial, checkpoint)
+    _log.info("classifier 'nvidia': %s computes on %s with %s in %s", checkpoint.digest, device, options.engine, engine.precision)
     return Loaded(
         engine=engine,
         tokeniser=tokeniser,
@@ -87,7 +88,7 @@ def _device(options: Options) -> str:
     return f"cuda:{number}"
 
 
-def _on_torch(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], device: str) -> Engine:
+def _on_torch(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], device: str) -> CpuEngine | CudaEngine:
     exact = build(checkpoint).to(device=device)
     if device == "cpu":
         return _fastest(options, exact, trial, checkpoint.head_map, CpuEngine)
@@ -130,7 +131,7 @@ def _seconds(engine: Engine, trial: Sequence[Ids]) -> float:
     return time.perf_counter() - began
 
 
-def _on_onnx(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], folder: Path) -> Engine:
+def _on_onnx(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], folder: Path) -> OnnxEngine:
     if find_spec("onnx") is None:
         raise ClassifierError(missing_torch("write an ONNX graph"))
     cache = folder / options.cache if options.cache else default_cache()
@@ -141,7 +142,7 @@ def _on_onnx(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], fol
     small = quantised(path)
     objection = _kept_objection(path, small, trial, checkpoint.head_map)
     if not objection:
-        return OnnxEngine(small, threads=threads)
+        return OnnxEngine(small, threads=threads, precision="int8")
     _log.warning("classifier 'nvidia': computes in float32, because in int8 %s", objection)
     return OnnxEngine(path, threads=threads)
 

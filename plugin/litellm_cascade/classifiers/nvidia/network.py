@@ -50,6 +50,11 @@ class Network:
         return replace(moved, heads=tuple(part.to(device) for part in self.heads))
 
     @property
+    def precision(self) -> str:
+        """``float32``, ``bfloat16`` or ``float16``."""
+        return str(self.words.dtype).removeprefix("torch.")
+
+    @property
     def device(self) -> Any:
         """Where it computes."""
         return self.words.device

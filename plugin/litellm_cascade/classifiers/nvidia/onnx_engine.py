@@ -21,9 +21,10 @@ _MADE_BY: Final = "v1"  # one more whenever the graph changes: what is kept of a
 class OnnxEngine:
     """Computes where it is called. ``threads``: of one call; 0: as many as ONNX Runtime thinks best."""
 
-    def __init__(self, path: Path, *, threads: int = 0) -> None:
+    def __init__(self, path: Path, *, threads: int = 0, precision: str = "float32") -> None:
         import onnxruntime  # noqa: PLC0415 - when a classifier is loaded
 
+        self.precision = precision
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

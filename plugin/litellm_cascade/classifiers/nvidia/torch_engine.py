@@ -26,6 +26,7 @@ class CpuEngine:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self.precision = network.precision
 
     def logits(self, prompts: Sequence[Ids]) -> Logits:
         """[len(prompts), 32]."""
@@ -57,6 +58,7 @@ class CudaEngine:
 
     def __init__(self, network: Network, record: Callable[[Network, Bucket, Any], Recorded] | None = None) -> None:
         self._network = network
+        self.precision = network.precision
         self._record = record or record_graph
         self._graphs: Mapping[Bucket, Recorded] = {}
         self._cuda = network.device.type == "cuda"  # else a test of what surrounds it
