@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blockbuster import blockbuster_ctx
 
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.batching import Batcher
@@ -136,6 +137,14 @@ async def test_prompts_that_come_together_are_answered_as_they_are_alone(folder)
     crowd = await asyncio.gather(*(nvidia.classify(request_of(text)) for text in texts))
     assert [answer.task for answer in crowd] == [answer.task for answer in alone]
     assert [answer.complexity for answer in crowd] == pytest.approx([answer.complexity for answer in alone], abs=1e-3)
+
+
+async def test_nothing_blocks_the_event_loop_once_it_is_loaded(folder):
+    nvidia = classifier(folder)
+    await nvidia.warm_up()
+    with blockbuster_ctx("litellm_cascade"):
+        answer = await nvidia.classify(request_of("write a python story " * 400))
+    assert answer.known
 
 
 async def test_a_prompt_without_text_is_not_guessed_at(folder):

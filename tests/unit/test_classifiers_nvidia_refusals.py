@@ -223,3 +223,16 @@ async def test_an_install_without_the_extra(folder, module, monkeypatch):
 def test_an_option_that_is_not_known():
     with pytest.raises(ClassifierError, match=r"options\.devise: there is no such option; the options are cache, checkpoint"):
         build("nvidia", {"devise": "cpu"})
+
+
+async def test_what_the_hub_fetched_before_is_used_without_a_network(tmp_path, monkeypatch):
+    """Here because only what is asked for wrongly is refused: a pinned commit in the hub's cache is a checkpoint like any other."""
+    import huggingface_hub.constants
+
+    commit = "0123456789abcdef" * 2 + "01234567"
+    repository = tmp_path / "models--nvidia--prompt-task-and-complexity-classifier"
+    write_checkpoint(repository / "snapshots" / commit)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    written = {"checkpoint": "nvidia/prompt-task-and-complexity-classifier", "revision": commit, "device": "cpu", "dtype": "fp32"}
+    assert (await build("nvidia", written, Surroundings(folder=tmp_path)).classify(REQUEST)).known

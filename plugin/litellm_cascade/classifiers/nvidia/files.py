@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +13,7 @@ from litellm_cascade.errors import ClassifierError
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
+FILES: Final = (CONFIG, WEIGHTS, TOKENIZER)
 PUBLISHED: Final = "nvidia/prompt-task-and-complexity-classifier"
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -32,12 +35,15 @@ def locate(checkpoint: str | None, revision: str | None, folder: Path) -> Path:
 
 
 def _complete(folder: Path) -> Path:
-    missing = [name for name in (CONFIG, WEIGHTS, TOKENIZER) if not (folder / name).is_file()]
-    if missing:
+    if missing := _missing(folder):
         raise ClassifierError(
             f"classifier 'nvidia': {folder} has no {' and no '.join(missing)}; take {CONFIG}, {WEIGHTS} and {TOKENIZER} of {PUBLISHED}"
         )
     return folder
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for name in FILES if not (folder / name).is_file()]
 
 
 def _fetched(repository: str, revision: str | None, local: Path) -> Path:
@@ -50,8 +56,12 @@ def _fetched(repository: str, revision: str | None, local: Path) -> Path:
         from huggingface_hub import snapshot_download  # noqa: PLC0415 - only where something is fetched  # deptry: ignore[DEP003]
     except ImportError:
         raise ClassifierError(missing_torch("fetch weights")) from None
+    fetch = partial(snapshot_download, repository, revision=revision, allow_patterns=[*FILES])
     try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=[CONFIG, WEIGHTS, TOKENIZER]))
+        with suppress(OSError, ValueError):  # a commit never changes: the hub is not asked for what is there
+            if not _missing(kept := Path(fetch(local_files_only=True))):
+                return kept
+        return Path(fetch())
     except (OSError, ValueError) as error:  # what the hub's client raises derives from these
         raise ClassifierError(
             f"classifier 'nvidia': cannot fetch {repository} at {revision} from the hub ({type(error).__name__}); fetch it where there is "

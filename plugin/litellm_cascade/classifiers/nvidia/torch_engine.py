@@ -122,7 +122,7 @@ class CudaEngine:
 
 
 def record_graph(network: Network, bucket: Bucket, stream: Any) -> Recorded:
-    """A CUDA graph of one bucket, called on ``stream`` in inference mode. Raises ``RuntimeError`` where the driver will not."""
+    """A CUDA graph of one bucket; ``stream`` is the current one, and inference mode is on. Raises ``RuntimeError`` where the driver will not."""
     import torch  # noqa: PLC0415 - of the extra
 
     ids = torch.zeros((bucket.prompts, bucket.length), dtype=torch.int64, device=network.device)
@@ -131,8 +131,12 @@ def record_graph(network: Network, bucket: Bucket, stream: Any) -> Recorded:
         logits(network, ids, lengths)
     stream.synchronize()
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=_memory(network.device), stream=stream, capture_error_mode="thread_local"):
+    # Not `with torch.cuda.graph`, which collects garbage first: for every graph, in a process with all of a proxy in its memory.
+    graph.capture_begin(pool=_memory(network.device), capture_error_mode="thread_local")
+    try:
         found = logits(network, ids, lengths)
+    finally:
+        graph.capture_end()
     return Recorded(ids=ids, lengths=lengths, logits=found, replay=graph.replay)
 
 

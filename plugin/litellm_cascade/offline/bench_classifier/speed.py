@@ -48,7 +48,7 @@ def speed_of(
     seed: int,
     rows: int,
 ) -> Speed:
-    """``rows``: token ids are drawn below it. ``cores``: that the limit is of; 0: of a GPU. Measures for about ``seconds``, or twice that."""
+    """``rows``: token ids are drawn below it. ``cores``: that the limit is of; 0: of a GPU. Takes ``seconds``, or twice that."""
     prompts = drawn_prompts([length] * batch, rows=rows, seed=seed)
     engine.logits(prompts)  # the first sets things up
     cpu_began = time.process_time()
