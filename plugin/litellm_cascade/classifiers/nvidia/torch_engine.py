@@ -122,7 +122,7 @@ class CudaEngine:
 
 
 def record_graph(network: Network, bucket: Bucket, stream: Any) -> Recorded:
-    """A CUDA graph of one bucket; ``stream`` is the current one, and inference mode is on. Raises ``RuntimeError`` where the driver will not."""
+    """A CUDA graph of one bucket. ``stream`` is the current one, inference mode on. Raises ``RuntimeError`` where the driver will not."""
     import torch  # noqa: PLC0415 - of the extra
 
     ids = torch.zeros((bucket.prompts, bucket.length), dtype=torch.int64, device=network.device)
