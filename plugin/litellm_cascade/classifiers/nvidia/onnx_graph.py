@@ -17,6 +17,8 @@ OPSET: Final = 20  # has Gelu
 IR_VERSION: Final = 9
 HEADS_NODE: Final = "heads"
 _LENGTH: Final = "length"  # [1]: tokens of the longest prompt
+_PREPARED: Final = {"onnx.quant.pre_process": "onnxruntime.quant"}
+"""Says to ONNX Runtime's quantisation that there is nothing to fold or to simplify before; without it, it warns on the root logger."""
 _FAR: Final = -1e9  # added to the score of a key that is padding
 
 
@@ -32,6 +34,7 @@ def write_graph(network: Network, path: Path) -> None:
     logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["prompts", network.heads[1].shape[0]])
     made = onnx.helper.make_graph(graph.nodes, "nvidia", [ids, mask], [logits], graph.constants)
     model = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.helper.set_model_props(model, _PREPARED)
     onnx.save(model, str(path))
 
 
