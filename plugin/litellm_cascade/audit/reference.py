@@ -98,6 +98,8 @@ CLASSIFY = (
     Attribute(name.TASK, str, "", "kind of task"),
     Attribute(name.TASK_PROBABILITY, float, PROBABILITY, "how sure it was of that"),
     Attribute(name.COMPLEXITY, float, PROBABILITY, "how hard"),
+    Attribute(name.DOMAIN, str, "", "what it is about; empty where the classifier tells none"),
+    Attribute(name.LABEL, str, "", "the likeliest of the classifier's own labels; empty where it has none"),
     Attribute(name.TRUNCATED, bool, "", "it read only a part of the prompt"),
     Attribute(name.CLASSIFICATION_CACHED, bool, "", "remembered from an equal prompt"),
     Attribute(name.DEGRADED, tuple, "", "what went wrong"),

@@ -19,8 +19,11 @@ __all__ = ["Surroundings", "build", "registry"]
 
 registry: Final[Mapping[str, str]] = {
     "embedded": "linear",  # the default
+    "hierarchical": "hierarchical",
     "linear": "linear",
+    "llm": "llm",
     "none": "silent",
+    "sequence": "sequence",
 }
 """Name -> module here, imported when the classifier is chosen. It has ``Options`` and ``make(options, surroundings)``."""
 
