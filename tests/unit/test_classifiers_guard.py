@@ -4,11 +4,13 @@ import threading
 from dataclasses import replace
 
 import pytest
+from blockbuster import blockbuster_ctx
 
+from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.threads import BusyError, Threads
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Endpoint, Envelope, Request
+from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Endpoint, Envelope, Request, Turn
 
 REQUEST = Request(envelope=Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="default"))
 ANSWER = Classification(task="Rewrite", classifier="scripted")
@@ -221,6 +223,14 @@ async def test_warming_up_is_loud():
     with pytest.raises(ClassifierError, match="no weights"):
         await guarded(Cold(ANSWER)).warm_up()
     await guarded(Scripted(ANSWER)).warm_up()  # nothing to warm up is fine
+
+
+@pytest.mark.parametrize("name", ["embedded", "linear", "none"])
+async def test_what_is_shipped_does_not_block_the_event_loop(name):
+    guard = Guarded(build(name), within_ms=60_000)
+    with blockbuster_ctx("litellm_cascade"):
+        await guard.warm_up()
+        assert (await guard.classify(replace(REQUEST, turns=(Turn(role="user", text="word " * 128),)))).degraded == ()
 
 
 async def test_jobs_nobody_waits_for_still_count_until_they_are_done():

@@ -11,6 +11,7 @@ from litellm_cascade.classifiers.base import AsksAliases, Classifier
 from litellm_cascade.errors import StartupError
 from litellm_cascade.proxy.models import policy_of
 
+ROUTERS = "auto_router/"
 WITHIN = "callback_settings.cascade.classifier.within_ms"
 
 
@@ -27,13 +28,18 @@ def check_classifier(classifier: Classifier, within_ms: float, models: Sequence[
 
 def _unfit(name: str, alias: str, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     named = [model for model in models if model.get("model_name") == alias]
-    if any(map(policy_of, named)):
+    if any(policy_of(model) or _is_router(model) for model in named):
         yield (
             f"the classifier {name!r} asks {alias!r}, which is virtual, so that each classification would need another one; "
             "name a real deployment"
         )
     elif not named:
         yield f"the classifier {name!r} asks {alias!r}, which is no model_name in model_list; add a deployment of that name"
+
+
+def _is_router(model: Mapping[str, Any]) -> bool:
+    """One of LiteLLM's own routers, which may ask this very classifier."""
+    return str((model.get("litellm_params") or {}).get("model")).startswith(ROUTERS)
 
 
 def _too_soon(classifier: AsksAliases, within_ms: float) -> str:

@@ -27,7 +27,7 @@ from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.record import facts_of, record_options
-from litellm_cascade.proxy.runtime import Runtime
+from litellm_cascade.proxy.runtime import Runtime, behind_its_guard
 from litellm_cascade.proxy.settings import Settings, policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
@@ -37,6 +37,8 @@ from litellm_cascade.signals import read_signals
 
 Loaded = TypeVar("Loaded")
 _runtime: Runtime | None = None
+_classifier: Remembering | None = None
+"""Where LiteLLM's own router asks our classifier, and nothing else of ours runs in this process."""
 
 
 def start(loaded: type[Loaded]) -> Loaded:
@@ -53,8 +55,32 @@ def runtime() -> Runtime:
     return _runtime
 
 
+def shared_classifier() -> Remembering:
+    """The runtime's classifier where there is one; else one by itself, loaded by the first call, which raises what start-up raises."""
+    global _classifier  # noqa: PLW0603 - one per process
+    if _runtime is not None:
+        return _runtime.classifier
+    if _classifier is None:
+        settings = _settings()
+        classifier = classifier_for(settings, proxy_server.user_config_file_path)
+        check_classifier(classifier, settings.classifier.within_ms, _deployments())
+        alone = behind_its_guard(classifier, settings.classifier)
+        warm_up(alone)
+        _classifier = alone
+    return _classifier
+
+
+def tiers() -> Mapping[str, float]:
+    """The least complexity of each tier of LiteLLM's own router."""
+    return _settings().tiers
+
+
+def _settings() -> Settings:
+    return read_settings((litellm.callback_settings or {}).get(PROVIDER))
+
+
 def _started() -> Runtime:
-    settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
+    settings = _settings()
     config_file = proxy_server.user_config_file_path
     shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
     record = record_options(settings.record, config_file)

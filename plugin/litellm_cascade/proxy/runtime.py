@@ -33,7 +33,7 @@ from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.recent_answers import RecentAnswers
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.settings import RungSettings, Settings
+from litellm_cascade.proxy.settings import ClassifierSettings, RungSettings, Settings
 from litellm_cascade.proxy.shared_cache import SharedCache
 from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
@@ -66,8 +66,7 @@ class Runtime:
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
-        guarded = Guarded(classifier, within_ms=settings.classifier.within_ms)
-        self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
+        self.classifier = behind_its_guard(classifier, settings.classifier)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self.answers = RecentAnswers(
             lambda most: SharedCache(Recent(most=most), within_ms=settings.feedback.within_ms),
@@ -235,6 +234,11 @@ class Runtime:
             underway.call_ended()
             gone = isinstance(error, asyncio.CancelledError)
             underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
+
+
+def behind_its_guard(classifier: Classifier, settings: ClassifierSettings) -> Remembering:
+    """A classifier that is late or fails without harm, and is not asked twice."""
+    return Remembering(Guarded(classifier, within_ms=settings.within_ms), most=settings.remember, seconds=settings.remember_seconds)
 
 
 def _answering(underway: Underway) -> str | None:
