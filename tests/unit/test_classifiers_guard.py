@@ -248,6 +248,25 @@ async def test_jobs_nobody_waits_for_still_count_until_they_are_done():
     threads.close()
 
 
+async def test_a_thread_that_hangs_turns_a_crowd_away_and_recovers():
+    threads, release = Threads("test", workers=1, outstanding=8), threading.Event()
+
+    class Blocking(Scripted):
+        async def classify(self, request):
+            return await threads.run(lambda: ANSWER if release.wait(10) else None)
+
+    guard = Guarded(Blocking(), within_ms=50, failures_to_open=99)
+    with blockbuster_ctx("litellm_cascade"):
+        crowd = await asyncio.gather(*(guard.classify(REQUEST) for _ in range(64)))
+    degraded = [belief.degraded for belief in crowd]
+    assert sorted(set(degraded)) == [("classifier_busy",), ("classifier_late",)]
+    assert degraded.count(("classifier_late",)) == 8
+    release.set()
+    await asyncio.wait_for(_until(lambda: not threads.outstanding), 5)
+    assert await guarded(Blocking(), within_ms=5_000).classify(REQUEST) is ANSWER
+    threads.close()
+
+
 async def _until(claim):
     while not claim():  # noqa: ASYNC110 -- a thread tells, not an event
         await asyncio.sleep(0)

@@ -255,6 +255,15 @@ async def test_a_pickle_is_never_opened(checkpoint):
     assert not proof.exists()
 
 
+async def test_code_that_a_checkpoint_brings_is_never_run(checkpoint):
+    """Its network is one of transformers' own, so it is loaded as that; the code beside it would write a file."""
+    proof = checkpoint / "run"
+    (checkpoint / "mine.py").write_text(f"open({str(proof)!r}, 'w')\n")
+    edit(checkpoint, auto_map={"AutoConfig": "mine.Config", "AutoModelForSequenceClassification": "mine.Network"})
+    assert (await (await loaded(checkpoint)).classify(asking("hello"))).known
+    assert not proof.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
