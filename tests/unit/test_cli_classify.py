@@ -217,7 +217,7 @@ def test_a_bad_line_gets_one_sentence_and_nothing_is_lost(folder):
 
 def test_names_of_the_input_that_we_would_overwrite_are_kept_beside_ours(folder):
     gold = {"prompt": PROMPTS[0], "task_type": "mine", "error": "mine too", "line": "seven"}
-    run("--input", write(folder / "in.jsonl", [gold]), "--output", "out.jsonl")
+    run("--input", write(folder / "in.jsonl", [gold]), "--output", "out.jsonl", "--classifier", "linear")
     (row,) = read(folder / "out.jsonl")
     assert (row["input.task_type"], row["input.error"], row["input.line"], row["line"]) == ("mine", "mine too", "seven", 1)
     assert row["task_type"] == linear(PROMPTS[0]).task
