@@ -78,7 +78,7 @@ def test_a_setting_that_is_none_is_refused(written):
 def test_an_unknown_setting_is_told_with_those_there_are():
     with pytest.raises(StartupError) as caught:
         read_settings({"record": {"dir": "x"}})
-    known = "folder, fsync_ms, hmac_key, queue_records, rotate_hours, rotate_mb"
+    known = "folder, fsync_ms, hmac_key, postgres, queue_records, rotate_hours, rotate_mb"
     assert caught.value.problems == (f"callback_settings.cascade.record.dir: there is no such setting; the settings are {known}",)
 
 
