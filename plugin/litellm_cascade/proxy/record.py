@@ -18,6 +18,7 @@ from litellm_cascade.errors import StartupError
 from litellm_cascade.proxy.settings import RecordSettings
 
 FROM_ENVIRONMENT = "os.environ/"
+SCHEMES = ("postgresql://", "postgres://")
 LITELLMS_DATABASE = "DATABASE_URL"
 """Also where the configuration names the database: LiteLLM writes it there when it starts, and renews its password there."""
 SHORTEST_KEY = 32
@@ -33,6 +34,7 @@ def record_options(
 
     Raises StartupError where it could not be kept like that.
     """
+    _refuse_what_is_not_set(settings)
     if settings.folder is None and not settings.postgres:
         return None
     if settings.folder is not None and settings.postgres:
@@ -76,20 +78,27 @@ def _writable(folder: Path) -> Path:
         raise StartupError([f"cascade: {SETTING}.folder: {problem}"]) from None
 
 
+def _refuse_what_is_not_set(settings: RecordSettings) -> None:
+    """A variable that is not set comes from LiteLLM as nothing at all, and a record that was to have a key must not be kept without one."""
+    for name in ("postgres", "hmac_key"):
+        if name in settings.model_fields_set and getattr(settings, name) is None:
+            remedy = "set that variable, or take the setting out"
+            raise StartupError([f"cascade: {SETTING}.{name}: there is nothing in it, or in the environment variable it names; {remedy}"])
+
+
 def _database(written: bool | str, environ: Mapping[str, str], general: Mapping[str, Any]) -> Url:
-    """What gives the URL, each time anew. What was written is not repeated: it may hold a password."""
+    """What gives the URL, for each connection anew. What was written is not repeated: it holds a password."""
     if find_spec("psycopg") is None:
         raise StartupError([f'cascade: {SETTING}.postgres: this needs psycopg; pip install "litellm-cascade[postgres]"'])
-    if isinstance(written, str) and not written.startswith(FROM_ENVIRONMENT):
-        raise StartupError([f"cascade: {SETTING}.postgres: write `true` for LiteLLM's database, or os.environ/NAME for another's URL"])
-    name = LITELLMS_DATABASE if written is True else str(written).removeprefix(FROM_ENVIRONMENT)
-    configured = str(general.get("database_url") or "") if written is True else ""
-    if configured.startswith(FROM_ENVIRONMENT):
-        name, configured = configured.removeprefix(FROM_ENVIRONMENT), ""
-    if not environ.get(name) and not configured:
-        remedy = "set it, or general_settings.database_url" if written is True else "set it"
-        raise StartupError([f"cascade: {SETTING}.postgres: the environment variable {name} is not set; {remedy}"])
-    return lambda: environ.get(name) or configured
+    configured = str(general.get("database_url") or "") if written is True else str(written)
+    if written is True and environ.get(LITELLMS_DATABASE):
+        return lambda: environ.get(LITELLMS_DATABASE, "")
+    if not configured:
+        remedy = "set general_settings.database_url or DATABASE_URL, or name another database's URL by os.environ/NAME"
+        raise StartupError([f"cascade: {SETTING}.postgres: LiteLLM has no database; {remedy}"])
+    if not configured.startswith(SCHEMES):
+        raise StartupError([f"cascade: {SETTING}.postgres: what is there does not begin with {SCHEMES[0]}; give the URL of a database"])
+    return lambda: configured
 
 
 def _key(written: str | None, environ: Mapping[str, str]) -> bytes | None:
