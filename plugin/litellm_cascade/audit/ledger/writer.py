@@ -18,6 +18,8 @@ FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 5.0
 AT_ONCE = 256
 """Lines of one write."""
+GATHER_S = 0.02
+"""How long the first line waits for others before it is written: waking this thread for every line costs more than the line does."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +78,8 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(self._seconds_to_sync())
+            if self._wake.wait(self._seconds_to_sync()) and self._fsync_s != 0:
+                self._closing.wait(GATHER_S)
             self._wake.clear()
             closing = self._closing.is_set()  # before the work: what is put while it closes is not waited for
             done = self._work(closing=closing)
