@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import litellm
+from litellm._logging import verbose_proxy_logger
 from litellm.proxy import proxy_server
 
 from litellm_cascade.audit import request_metrics
@@ -28,7 +29,7 @@ from litellm_cascade.proxy.classifier_checks import check_classifier
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
-from litellm_cascade.proxy.record import facts_of, record_options
+from litellm_cascade.proxy.record import facts_of, prepare_database, record_options
 from litellm_cascade.proxy.runtime import Runtime, behind_its_guard
 from litellm_cascade.proxy.settings import Settings, policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
@@ -85,16 +86,18 @@ def _started() -> Runtime:
     settings = _settings()
     config_file = proxy_server.user_config_file_path
     shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
-    record = record_options(settings.record, config_file)
+    config = proxy_server.proxy_config.config
+    record = record_options(settings.record, config_file, general=config.get("general_settings"))
     ledger = Ledger(record, facts_of(shelf.digests)) if record is not None else None
     salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
-    config = proxy_server.proxy_config.config
     measured = is_measured(config, settings.metrics_port, os.environ)
     classifier = classifier_for(settings, config_file)
     started = Runtime(settings, shelf, classifier, ledger, salt, request_metrics if measured else None)
     check_configuration(config, config_file, shelf.policy)
     check_classifier(classifier, settings.classifier.within_ms, _deployments())
     warm_up(started.classifier)
+    if record is not None:
+        prepare_database(record, verbose_proxy_logger.warning)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
