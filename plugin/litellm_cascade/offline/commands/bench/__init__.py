@@ -14,6 +14,7 @@ BENCHMARKS = {
     "routed-vs-large": "Policies against always asking the large model, on simulated deployments.",
     "scenarios": "Ten scenarios with limits on cost, latency and quality: what each strategy makes of them, simulated.",
     "overhead": "What the cascade costs the proxy per request, beside plain LiteLLM.",
+    "classifier": "How fast the classifier nvidia is here, against the hardware's limit and plain transformers.",
 }
 
 bench = typer.Typer(
@@ -27,7 +28,7 @@ bench = typer.Typer(
 
 @bench.callback()
 def _bench() -> None:
-    """Measure what routing and cascades are worth: on recorded answers, on simulated deployments, and in a real proxy.
+    """Measure routing and cascades: recorded, simulated, or in a real proxy.
 
     For example:
       cascade bench cascade --data ../shared/data
