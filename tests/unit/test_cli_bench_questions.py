@@ -1,13 +1,16 @@
 """`cascade bench mmlu` and `routerarena`, on made-up records in the form of the real ones."""
 
+import asyncio
 import json
 
+import httpx
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_questions.arena import arena_score
-from litellm_cascade.offline.bench_questions.live import is_right, read_questions
+from litellm_cascade.offline.bench_questions.live import Question, answered_by, is_right, read_questions
 from litellm_cascade.offline.cli import app
 from routing_records import write_pairs
 
@@ -110,3 +113,39 @@ def test_questions_are_read_or_told(folder):
         result = run("mmlu", "--questions", f"{name}.jsonl", "--data", ".")
         assert result.exit_code == 1
         assert sentence in result.stderr or "LITELLM_MASTER_KEY is empty" in result.stderr
+
+
+def proxy(request):
+    """As much of a proxy as is asked: two models, the second of which is told to have been answered by the first."""
+    if request.url.path == "/v1/models":
+        return httpx.Response(200, json={"data": [{"id": "small"}, {"id": "auto"}]})
+    body = json.loads(request.content)
+    if "fail" in body["messages"][0]["content"]:
+        return httpx.Response(500, json={"error": {"message": "no"}})
+    headers = {"x-cascade-model": "small", "x-litellm-response-cost": "0.25"} if body["model"] == "auto" else {}
+    return httpx.Response(200, headers=headers, json={"choices": [{"message": {"content": "The answer: 4"}}]})
+
+
+def asked(model, *prompts):
+    questions = [Question(text=prompt, answer="4", group="g") for prompt in prompts]
+
+    async def ask():
+        async with httpx.AsyncClient(base_url="http://proxy", transport=httpx.MockTransport(proxy)) as client:
+            return await answered_by(client, model, questions, max_tokens=8, advance=lambda: None)
+
+    return asyncio.run(ask())
+
+
+def test_a_proxy_is_asked_and_says_who_answered():
+    (routed, _) = asked("auto", "2+2?", "3+1?")
+    (alone,) = asked("small", "2+2?")
+    assert (routed.alias, routed.correct, routed.cost_usd) == ("small", 1.0, 0.25)
+    assert (alone.alias, alone.cost_usd) == ("small", None)
+    assert routed.latency_ms > 0
+
+
+def test_a_model_that_is_not_there_or_does_not_answer_is_told():
+    with pytest.raises(ConfigurationError, match="has no model 'large'"):
+        asked("large", "2+2?")
+    with pytest.raises(ConfigurationError, match=r"'auto' did not answer a question \(HTTP 500\)"):
+        asked("auto", "fail")
