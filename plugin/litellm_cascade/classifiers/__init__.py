@@ -23,6 +23,7 @@ registry: Final[Mapping[str, str]] = {
     "linear": "linear",
     "llm": "llm",
     "none": "silent",
+    "nvidia": "nvidia",
     "sequence": "sequence",
 }
 """Name -> module here, imported when the classifier is chosen. It has ``Options`` and ``make(options, surroundings)``."""

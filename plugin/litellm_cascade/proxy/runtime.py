@@ -12,7 +12,7 @@ from typing import Any
 
 from litellm.proxy import proxy_server
 
-from litellm_cascade.audit import Tracing, metrics, parent_of
+from litellm_cascade.audit import EscalationWatch, Tracing, metrics, parent_of
 from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.guard import Guarded
@@ -87,6 +87,7 @@ class Runtime:
             count_tokens=COUNTERS[settings.tokens],
             budgets=self._budgets,
             meter=meter,
+            watch=EscalationWatch(),
         )
         self._at_work: list[asyncio.Task[None]] = []
 

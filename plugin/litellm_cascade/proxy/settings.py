@@ -66,12 +66,17 @@ class RungSettings(BaseModel):
 
 
 class RecordSettings(BaseModel):
-    """The decision record. Off unless a folder is named."""
+    """The decision record. Off unless a folder is named, or a database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str | None = None
     """Where its files go, relative to LiteLLM's configuration file."""
+    postgres: bool | str | None = False
+    """Keep it in PostgreSQL instead: ``true``: in LiteLLM's database; ``os.environ/NAME``: in the one whose URL that variable has.
+
+    LiteLLM has replaced such names by their values, None where there is none, before they come here.
+    """
     fsync_ms: Annotated[float, Field(ge=0)] | Literal["never"] = 1000.0
     """At most so long after it was written a line is forced to the disk; 0: at once."""
     rotate_mb: float = Field(default=64.0, gt=0)
