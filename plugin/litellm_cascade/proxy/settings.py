@@ -97,6 +97,13 @@ class Settings(BaseModel):
     reload_seconds: float = Field(default=2.0, ge=0)
     """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
+    tiers: Annotated[Mapping[str, Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)] = {
+        "SIMPLE": 0.0,
+        "MEDIUM": 0.25,
+        "COMPLEX": 0.5,
+        "REASONING": 0.75,
+    }
+    """For LiteLLM's own complexity router: from which complexity on a request belongs to a tier."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where Prometheus metrics are served on 127.0.0.1, for proxies whose own /metrics is off."""
     memory: MemorySettings = MemorySettings()

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from types import SimpleNamespace
+from types import ModuleType
 
 from litellm.integrations.custom_logger import CustomLogger
 
@@ -24,8 +24,14 @@ class Dead:
         raise RuntimeError("no such device")
 
 
-for kind in (Hanging, Dead):
-    made = SimpleNamespace(Options=Options, make=lambda _options, _around, kind=kind: kind())
-    sys.modules[f"litellm_cascade.classifiers.{kind.name}"] = made  # where a classifier's module is looked for
+def register(kind):
+    """A module of its own for each, as the registry wants it."""
+    module = ModuleType(f"litellm_cascade.classifiers.{kind.name}")
+    module.Options, module.make = Options, lambda *_: kind()
+    sys.modules[module.__name__] = module
     registry[kind.name] = kind.name
+
+
+register(Hanging)
+register(Dead)
 loaded = CustomLogger()
