@@ -1,9 +1,9 @@
 """Fits curves from scores to the probability of a right answer.
 
 Isotonic regression (Zadrozny & Elkan 2002) gives steps, in which answers of different scores would be equal. So each step leans a little
-towards its neighbours, and lines join their ends; and the whole is drawn towards a smooth curve of three numbers, as if that had been seen
-in SMOOTHING records. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards the pooled one as if that had
-been seen in SHRINKAGE records of the task.
+towards its neighbours, and lines join their ends; and the whole is mixed with a smooth curve of three numbers, as much as helps on answers
+that neither was fitted on. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards the pooled one as if
+that had been seen in SHRINKAGE records of the task.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ FEWEST_OF_A_TASK = 50
 """As for a calibration as a whole: below, a curve of its own says next to nothing."""
 SHRINKAGE = 50
 """Records that the pooled curve counts for against a task type's own: with 50 of its own, a task's curve is half its own."""
-SMOOTHING = 500
-"""Records that the smooth curve counts for: steps of a hundred answers are mostly noise, those of thousands are not."""
+STACKING_FOLDS = 5
 SMOOTH_POINTS = 65
 """Points in which a file holds the smooth curve, at quantiles of the scores, beside the ends of the steps."""
 PENALTY = 0.3
@@ -110,9 +109,22 @@ def _isotonic(scores: Numbers, correct: Numbers) -> Isotonic:
     stepped, smooth = _stepped(scores, correct), smooth_curve(scores, correct)
     quantiles = np.quantile(scores, np.linspace(0, 1, SMOOTH_POINTS), method="nearest")
     places = np.unique([*stepped.scores, *quantiles])
-    share = len(scores) / (len(scores) + SMOOTHING)
+    share = _share_of_steps(scores, correct)
     mixed = share * np.interp(places, stepped.scores, stepped.probabilities) + (1 - share) * smooth(places)
     return _bounded(places.tolist(), np.maximum.accumulate(mixed).tolist())
+
+
+def _share_of_steps(scores: Numbers, correct: Numbers) -> float:
+    """The mixture of steps and smooth curve with the least squared error on answers that neither was fitted on (stacking, Breiman 1996)."""
+    folds = np.random.default_rng(0).permutation(len(scores)) % STACKING_FOLDS
+    stepped, smooth = np.empty(len(scores)), np.empty(len(scores))
+    for fold in range(STACKING_FOLDS):
+        here, others = folds == fold, folds != fold
+        steps = _stepped(scores[others], correct[others])
+        stepped[here] = np.interp(scores[here], steps.scores, steps.probabilities)
+        smooth[here] = smooth_curve(scores[others], correct[others])(scores[here])
+    apart = float(((stepped - smooth) ** 2).sum())
+    return float(np.clip(((correct - smooth) * (stepped - smooth)).sum() / apart, 0.0, 1.0)) if apart else 1.0
 
 
 def _stepped(scores: Numbers, correct: Numbers) -> Isotonic:
