@@ -74,19 +74,15 @@ def test_a_smooth_curve_never_falls_and_is_never_certain(given_records, in_share
     assert 0 < one <= other < 1
 
 
-def test_few_records_give_a_slope_and_many_give_its_bends():
-    """The truth has a single step, which no curve of three numbers can follow."""
+def test_thousands_of_records_show_a_bend_that_the_smooth_curve_cannot_have():
     random = np.random.default_rng(1)
-
-    def jump(n):
-        scores = -random.exponential(size=n)
-        correct = (random.random(n) < np.where(scores > -1, 0.9, 0.3)).astype(float)
-        curve = fit_curves(stepwise(scores, correct), ISOTONIC)[0].pooled
-        below, above = np.interp([-1.1, -0.9], curve.scores, curve.probabilities)
-        return above - below
-
-    assert jump(5_000) > 0.45
-    assert jump(60) < 0.35
+    scores = -random.exponential(size=5_000)
+    correct = (random.random(5_000) < np.where(scores > -1, 0.9, 0.3)).astype(float)
+    curve = fit_curves(stepwise(scores, correct), ISOTONIC)[0].pooled
+    below, above = np.interp([-1.1, -0.9], curve.scores, curve.probabilities)
+    smooth_below, smooth_above = smooth_curve(scores, correct)(np.array([-1.1, -0.9]))
+    assert above - below > 0.45
+    assert smooth_above - smooth_below < 0.2
 
 
 def stepwise(scores, correct):
