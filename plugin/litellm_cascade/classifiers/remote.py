@@ -247,7 +247,7 @@ def _encoder(path: Path, most_tokens: int) -> Callable[[str], Ids]:
 
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # noqa: BLE001 - it raises plain Exception
+    except Exception as error:  # it raises plain Exception
         raise ClassifierError(
             f"classifier 'remote': options.tokenizer: cannot read {path}; it is the tokenizer.json beside the weights"
         ) from error

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from litellm_cascade.classifiers.batching import Batcher
 from litellm_cascade.classifiers.servable import Servable
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
@@ -57,7 +58,7 @@ class State:
     metrics: Metrics = field(default_factory=Metrics)
     served: Servable | None = None
     compute: Compute | None = None
-    outstanding: Callable[[], int] = field(default=lambda: 0)
+    batcher: Batcher | None = None  # whose queue is told in the metrics; Ray Serve has its own
     draining: bool = False
 
     @property
@@ -65,10 +66,14 @@ class State:
         """Whether requests should be sent here."""
         return self.compute is not None and not self.draining
 
+    def waiting(self) -> int:
+        """Prompts that wait or are computed."""
+        return self.batcher.outstanding if self.batcher is not None else 0
+
 
 def application(state: State, **options: Any) -> Starlette:
     """The route. ``options`` are Starlette's, such as ``lifespan``."""
-    state.metrics.outstanding.set_function(lambda: state.outstanding())
+    state.metrics.outstanding.set_function(state.waiting)
     route = _Route(state)
     routes = [
         Route("/v2", route.server),
@@ -129,7 +134,7 @@ class _Route:
         except BusyError:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, "too many prompts wait; ask again later", {"Retry-After": RETRY_AFTER_S})
         except ClassifierError as error:
-            _log.error("%s", error)  # noqa: TRY400 - our own sentence; a traceback would repeat it for every prompt of the batch
+            _log.error("%s", error)  # our own sentence: a traceback would be repeated for every prompt of the batch
             return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "the logits could not be computed; the service's log says why")
         return Response(json.dumps(answer(self._state.model, logits, question.request_id)), media_type="application/json")
 
@@ -163,7 +168,7 @@ async def _ids(question: Question, served: Servable) -> Sequence[Ids]:
 
 
 async def _computed(prompts: Sequence[Ids], compute: Compute) -> NDArray[np.float32]:
-    """[prompts, 32]. Nothing is computed for a request that cannot be answered whole."""
+    """[prompts, 32]. One prompt that is refused refuses the request."""
     if len(prompts) == 1:
         return np.asarray(await compute(prompts[0]), np.float32)[None]
     async with asyncio.TaskGroup() as group:

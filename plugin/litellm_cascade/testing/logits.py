@@ -49,13 +49,16 @@ class FakeEngine:
 def logits_of(ids: Ids) -> NDArray[np.float32]:
     """32 numbers between -4 and 4 that are the same for the same ids on every machine."""
     digest = hashlib.blake2b(np.asarray(ids, "<i8").tobytes(), digest_size=LOGITS).digest()
-    return (np.frombuffer(digest, np.uint8).astype(np.float32) - 127.5) / 32
+    return np.asarray((np.frombuffer(digest, np.uint8) - 127.5) / 32, np.float32)
 
 
 def encode(text: str) -> Encoded:
     """A token a word, between 1 and 2, which stand at the ends."""
     words = text[:CHARACTERS].split()
-    ids = [3 + int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).digest()) % (VOCABULARY - 3) for word in words]
+    ids = [
+        3 + int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=4).digest()) % (VOCABULARY - 3)
+        for word in words
+    ]
     return Encoded(ids=[1, *ids[: LONGEST - 2], 2], truncated=len(ids) > LONGEST - 2 or len(text) > CHARACTERS)
 
 
