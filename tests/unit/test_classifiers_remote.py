@@ -116,7 +116,7 @@ async def test_the_services_logits_are_read_like_anyone_elses(serve, remote_to):
         ([TEXT, *TOKENS], [("text", [1], ["hello"])]),  # ours: the text where both are taken
         (TOKENS, [("input_ids", [1, 16], IDS + [0] * 12), ("attention_mask", [1, 16], [1] * 4 + [0] * 12)]),
         (
-            [*TOKENS, {"name": "token_type_ids", "datatype": "INT64", "shape": [-1, -1]}],  # an export of BERT
+            [*TOKENS, {"name": "token_type_ids", "datatype": "INT64", "shape": [-1, -1]}],  # of BERT
             [
                 ("input_ids", [1, 16], IDS + [0] * 12),
                 ("attention_mask", [1, 16], [1] * 4 + [0] * 12),
