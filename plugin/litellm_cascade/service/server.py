@@ -18,6 +18,7 @@ from litellm_cascade.classifiers.batching import Batcher
 from litellm_cascade.classifiers.servable import Servable
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.service.app import State, application
+from litellm_cascade.service.metrics import Metrics
 
 KEEP_ALIVE_S: Final = 75
 """Longer than our client keeps an idle connection."""
@@ -34,6 +35,18 @@ class Bounds:
     most_prompts: int = 256
     outstanding: int = 1_024
     drain_s: float = 2.0
+
+
+def batcher_of(served: Servable, bounds: Bounds, metrics: Metrics) -> Batcher:
+    """What puts the service's prompts together, and tells its metrics."""
+    return Batcher(
+        served.name,
+        served.engine,
+        most_tokens=bounds.most_tokens,
+        most_prompts=bounds.most_prompts,
+        outstanding=bounds.outstanding,
+        on_batch=metrics.computed,
+    )
 
 
 class ClassifierServer(uvicorn.Server):
@@ -72,15 +85,7 @@ class ClassifierServer(uvicorn.Server):
         state = self._state
         try:
             served = await asyncio.wrap_future(_in_daemon(self._load))
-            bounds = self._bounds
-            batcher = Batcher(
-                served.name,
-                served.engine,
-                most_tokens=bounds.most_tokens,
-                most_prompts=bounds.most_prompts,
-                outstanding=bounds.outstanding,
-                on_batch=state.metrics.computed,
-            )
+            batcher = batcher_of(served, self._bounds, state.metrics)
             await batcher.logits(served.encode(WARM_UP).ids)
         except Exception as error:  # noqa: BLE001 - told by whoever runs the server
             self.failure, self.should_exit = error, True

@@ -7,19 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
+import yaml
 
 from litellm_cascade.testing.lifetime import Lifetime
 from litellm_cascade.testing.proxy import LOOK_EVERY_S, STOP_WITHIN_S, TAIL_CHARACTERS, free_port
 
+OBJECT_STORE_BYTES = 100_000_000
+"""Nothing is put there; without a bound Ray takes a third of the memory."""
 FAKE = "litellm_cascade.testing.logits:fake"
 
 
 class ServiceProcess(Lifetime):
     """``cascade serve-classifier`` on a local port, a free one unless it is given; ready when ``start`` returns."""
+
+    stop_within_s = STOP_WITHIN_S
 
     def __init__(
         self, folder: Path, *, classifier: str = FAKE, arguments: Sequence[str] = (), port: int | None = None, ready_within_s: float = 60.0
@@ -32,6 +38,7 @@ class ServiceProcess(Lifetime):
             *("--classifier", classifier, "--port", str(self.port)),
             *arguments,
         ]
+        self._env: dict[str, str] = {"PYTHONUNBUFFERED": "1"}
         self._log = folder / f"service-{self.port}.log"
         self._ready_within_s = ready_within_s
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,9 +54,8 @@ class ServiceProcess(Lifetime):
 
     def launch(self) -> None:
         """Start without waiting."""
-        env = os.environ | {"PYTHONUNBUFFERED": "1"}
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+            self._process = subprocess.Popen(self._command, env=os.environ | self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
 
     def start(self) -> None:
         """Start, and wait until the model is ready; an ``AssertionError`` shows the end of the log when it is not."""
@@ -79,7 +85,7 @@ class ServiceProcess(Lifetime):
     def kill(self) -> None:
         """End it as a crash would."""
         self._running.kill()
-        self._running.wait(STOP_WITHIN_S)
+        self._running.wait(self.stop_within_s)
 
     def stop(self) -> None:
         """End it, by force when it takes long."""
@@ -87,7 +93,7 @@ class ServiceProcess(Lifetime):
             return
         self.terminate()
         try:
-            self._process.wait(STOP_WITHIN_S)
+            self._process.wait(self.stop_within_s)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -96,3 +102,24 @@ class ServiceProcess(Lifetime):
         if self._process is None:
             raise RuntimeError("the service has not been started")
         return self._process
+
+
+class RayServiceProcess(ServiceProcess):
+    """The same route run by Ray Serve: ``serve run`` with ``arguments`` for ``ray_app.build``, in a Ray of its own."""
+
+    stop_within_s = 40.0
+
+    def __init__(self, folder: Path, *, arguments: Mapping[str, Any], classifier: str = FAKE, ready_within_s: float = 120.0) -> None:
+        super().__init__(folder, ready_within_s=ready_within_s)
+        file = folder / "serve.yaml"
+        application = {"name": "classifier", "import_path": "litellm_cascade.service.ray_app:build"}
+        given = {"classifier": classifier, **arguments}
+        file.write_text(
+            yaml.safe_dump({"http_options": {"host": "127.0.0.1", "port": self.port}, "applications": [application | {"args": given}]})
+        )
+        self._command = [str(Path(sys.executable).parent / "serve"), "run", str(file)]
+        self._env |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(OBJECT_STORE_BYTES)}
+
+    def terminate(self) -> None:
+        """Ask it to end: ``serve run`` listens to the interrupt alone."""
+        self._running.send_signal(signal.SIGINT)
