@@ -37,7 +37,7 @@ def serve_classifier(
 
     For example:
       cascade serve-classifier --classifier embedded
-      cascade serve-classifier --classifier nvidia --option path=/models/prompt-task --host 0.0.0.0
+      cascade serve-classifier --classifier nvidia --option checkpoint=/models/prompt-task --host 0.0.0.0
     """
     options = read_pairs(option or ())
     taken = listening(host, port)

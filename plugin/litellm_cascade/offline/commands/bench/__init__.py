@@ -6,7 +6,10 @@ import typer
 
 from litellm_cascade.offline.lazy_group import lazy_group
 
-BENCHMARKS = {"cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines."}
+BENCHMARKS = {
+    "cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.",
+    "service": "Requests a second of the classifier service on a device stand-in.",
+}
 
 bench = typer.Typer(
     cls=lazy_group("litellm_cascade.offline.commands.bench", BENCHMARKS),
@@ -23,4 +26,5 @@ def _bench() -> None:
 
     For example:
       cascade bench cascade --data ../shared/data
+      cascade bench service
     """
