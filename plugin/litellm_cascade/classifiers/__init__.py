@@ -21,6 +21,7 @@ registry: Final[Mapping[str, str]] = {
     "embedded": "linear",  # the default
     "linear": "linear",
     "none": "silent",
+    "nvidia": "nvidia",
     "remote": "remote",
 }
 """Name -> module here, imported when the classifier is chosen. It has ``Options`` and ``make(options, surroundings)``."""

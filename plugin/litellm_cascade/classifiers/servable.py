@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from litellm_cascade.classifiers import Surroundings, read_options, registry
+from litellm_cascade import classifiers
+from litellm_cascade.classifiers.base import Surroundings
 from litellm_cascade.classifiers.eight_heads import NVIDIA, SIZES, HeadMap
 from litellm_cascade.errors import ClassifierError
 
@@ -39,6 +40,7 @@ class Servable:
     longest: int  # ids of one prompt, at most
     heads: HeadMap = NVIDIA
     device: str = "cpu"
+    most_prompts: int = 256  # in a batch; on a CPU batches of unlike lengths may take longer than their prompts one by one
     onnx: Path | None = None  # the same engine as a file with the inputs input_ids and attention_mask, where there is one
 
 
@@ -49,13 +51,13 @@ def load(name: str, options: Mapping[str, Any], around: Surroundings) -> Servabl
     """
     if ":" in name:
         return cast("Servable", _own(name)(options, around))
-    if name not in registry:
-        raise ClassifierError(f"classifier {name!r}: no such classifier; choose one of {', '.join(sorted(registry))}")
-    module = import_module(f"litellm_cascade.classifiers.{registry[name]}")
+    if name not in classifiers.registry:
+        raise ClassifierError(f"classifier {name!r}: no such classifier; choose one of {', '.join(sorted(classifiers.registry))}")
+    module = import_module(f"litellm_cascade.classifiers.{classifiers.registry[name]}")
     factory = getattr(module, FACTORY, None)
     if factory is None:
         raise ClassifierError(f"classifier {name!r}: it has no eight heads, so there is nothing to serve; run it in the proxy itself")
-    return cast("Servable", factory(read_options(name, module.Options, options), around))
+    return cast("Servable", factory(classifiers.read_options(name, module.Options, options), around))
 
 
 def config_of(heads: HeadMap) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.base import Classifier
+from litellm_cascade.errors import ClassifierError, StartupError
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
@@ -70,7 +72,17 @@ def _started() -> Runtime:
 
 def _classifier(settings: Settings, config_file: str | None) -> Classifier:
     folder = Path(config_file).resolve().parent if config_file else Path.cwd()
-    return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder))
+    with _as_startup_problems():
+        return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder))
+
+
+@contextmanager
+def _as_startup_problems() -> Iterator[None]:
+    """A classifier that cannot be had is a problem of the configuration, said like all others."""
+    try:
+        yield
+    except ClassifierError as error:
+        raise StartupError([f"cascade: callback_settings.cascade.{sentence}" for sentence in str(error).splitlines()]) from None
 
 
 def _objections(policy: Policy) -> Sequence[str]:
@@ -87,5 +99,5 @@ def _deployments() -> Sequence[Mapping[str, Any]]:
 
 def _warm_up(started: Runtime) -> None:
     """Load the classifier before the proxy says that it is ready. In a thread, because LiteLLM's loop is running around us."""
-    with ThreadPoolExecutor(1) as thread:
+    with _as_startup_problems(), ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, started.classifier.warm_up()).result()

@@ -33,7 +33,7 @@ class Deployed(BaseModel):
     cpus: float = Field(default=1.0, ge=0)
     gpus: float = Field(default=0.0, ge=0)
     most_tokens: int = Field(default=16_384, ge=1)
-    most_prompts: int = Field(default=256, ge=1)
+    most_prompts: int | None = Field(default=None, ge=1)
     outstanding: int = Field(default=1_024, ge=1)
     most_bytes: int = Field(default=1 << 20, ge=1_024)
 

@@ -32,7 +32,7 @@ class Bounds:
     """What the batcher may put together and keep waiting, and how long the service goes on answering after it was told to end."""
 
     most_tokens: int = 16_384
-    most_prompts: int = 256
+    most_prompts: int | None = None  # None: what is best for the classifier
     outstanding: int = 1_024
     drain_s: float = 2.0
 
@@ -43,7 +43,7 @@ def batcher_of(served: Servable, bounds: Bounds, metrics: Metrics) -> Batcher:
         served.name,
         served.engine,
         most_tokens=bounds.most_tokens,
-        most_prompts=bounds.most_prompts,
+        most_prompts=bounds.most_prompts or served.most_prompts,
         outstanding=bounds.outstanding,
         on_batch=metrics.computed,
     )

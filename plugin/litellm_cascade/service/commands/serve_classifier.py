@@ -23,7 +23,7 @@ def serve_classifier(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8600,
     most_tokens: Annotated[int, typer.Option(min=1, help="Prompts x longest prompt of one batch.")] = 16_384,
-    most_prompts: Annotated[int, typer.Option(min=1, help="Prompts of one batch.")] = 256,
+    most_prompts: Annotated[int | None, typer.Option(min=1, help="Prompts of one batch. [default: what suits the classifier]")] = None,
     outstanding: Annotated[int, typer.Option(min=1, help="Prompts that may wait or be computed; more are answered with 503.")] = 1_024,
     most_bytes: Annotated[int, typer.Option(min=1_024, help="Of one request.")] = 1 << 20,
     drain_seconds: Annotated[float, typer.Option(min=0, help="How long to go on answering after SIGTERM, not ready any more.")] = 2.0,
