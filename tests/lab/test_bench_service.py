@@ -11,8 +11,8 @@ from starlette.routing import Route
 from litellm_cascade.offline.bench_service.callers import Load, load
 from litellm_cascade.offline.bench_service.measuring import Extent, Reading, setups
 from litellm_cascade.offline.bench_service.report import as_json, markdown
-from litellm_cascade.testing.serving import ServerThread
 from litellm_cascade.testing.service import ServiceProcess
+from litellm_cascade.testing.serving import ServerThread
 
 
 def reading(setup, rate, round_=0):
