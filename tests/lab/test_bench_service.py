@@ -1,4 +1,4 @@
-"""The benchmark of the classifier service on its smallest scale: does it run, and does it say what it should? Its numbers mean nothing here."""
+"""The benchmark of the classifier service on its smallest scale: does it run, and does it say what it should? Its numbers mean nothing."""
 
 import asyncio
 import json

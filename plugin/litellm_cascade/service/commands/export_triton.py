@@ -26,9 +26,9 @@ def export_triton(
     instances: Annotated[int, typer.Option(min=1, help="Copies of the model on each device.")] = 1,
     device: Annotated[str, typer.Option(help="gpu or cpu.")] = "gpu",
 ) -> None:
-    """Write a model repository for the Triton inference server: the ONNX file, and config.pbtxt with dynamic batching.
+    """Write a model repository for the Triton inference server.
 
-    The model takes token ids: give the proxies' classifier `remote` the tokenizer.json of the same weights.
+    It has the ONNX file, and a config.pbtxt with dynamic batching and a warm-up for each length that clients pad to. The model takes token ids: give the proxies' classifier `remote` the tokenizer.json of the same weights.
 
     Exit codes: 0 written, 1 the model does not fit, 2 called wrongly.
 
