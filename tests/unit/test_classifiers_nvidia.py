@@ -219,3 +219,8 @@ def test_the_batcher_of_a_cpu_computes_prompts_one_by_one_unless_told_otherwise(
     alone, together = asyncio.run(batchers())
     assert isinstance(alone, Batcher)
     assert (alone._most_prompts, together._most_prompts) == (1, 4)
+
+
+async def test_without_being_told_it_computes_on_a_gpu_where_there_is_one_and_else_on_the_cpu(folder):
+    answer = await classifier(folder, device="auto", dtype="auto").classify(request_of("write a story"))
+    assert answer.device == ("cuda:0" if torch.cuda.is_available() else "cpu")

@@ -1,6 +1,7 @@
 """The ways to compute the same network: torch on a CPU, what surrounds CUDA graphs, ONNX Runtime; and whether they decide alike."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from litellm_cascade.classifiers.eight_heads import NVIDIA
 from litellm_cascade.classifiers.nvidia.buckets import LENGTHS, MOST_TOKENS, PROMPTS, Bucket, bucket_of, recorded, unrecorded
 from litellm_cascade.classifiers.nvidia.checkpoint import read_checkpoint
-from litellm_cascade.classifiers.nvidia.loading import load
+from litellm_cascade.classifiers.nvidia.loading import load, on_cpu, on_cuda
 from litellm_cascade.classifiers.nvidia.network import build, logits
 from litellm_cascade.classifiers.nvidia.onnx_engine import OnnxEngine, exported, kept, quantised
 from litellm_cascade.classifiers.nvidia.options import Options
@@ -123,6 +124,32 @@ def test_a_driver_that_records_nothing_costs_speed_and_not_the_answer(network, c
     prompts = prompts_of(12)
     np.testing.assert_allclose(engine.logits(prompts), alone(CpuEngine(network), prompts), atol=1e-4)
     assert "no CUDA graphs (RuntimeError)" in caplog.text
+
+
+TRIAL = [[1, 5, 9, 2], [1, 7, 7, 7, 30, 2]]
+
+
+def test_graphs_that_compute_something_else_are_not_used(network, caplog):
+    def record_garbage(network, bucket, stream):
+        made = record_nothing_but_the_calls(network, bucket, stream)
+        return replace(made, replay=lambda: made.logits.copy_(torch.arange(32.0)))
+
+    found = on_cuda(network, network, TRIAL, NVIDIA, CudaEngine(network, record_garbage))
+    np.testing.assert_allclose(found.logits(TRIAL), CpuEngine(network).logits(TRIAL), atol=1e-4)
+    assert "computes in float32, because in float32" in caplog.text
+
+
+def test_graphs_that_compute_the_same_are_used(network):
+    engine = CudaEngine(network, record_nothing_but_the_calls)
+    assert on_cuda(network, network, TRIAL, NVIDIA, engine) is engine
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_dtype_that_decides_otherwise_is_not_used(network, caplog, chosen):
+    other = replace(network.to(dtype=torch.bfloat16), heads=tuple(-part for part in network.heads))
+    found = on_cpu(network, other, TRIAL, NVIDIA, chosen=chosen)
+    assert found.precision == "float32"
+    assert ("computes in float32, because in bfloat16" in caplog.text) or not chosen  # unchosen, it may also have been slower
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

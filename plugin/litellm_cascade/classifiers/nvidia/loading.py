@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from litellm_cascade.classifiers.batching import Engine, Ids
 from litellm_cascade.classifiers.eight_heads import HeadMap, read
@@ -22,7 +22,6 @@ from litellm_cascade.classifiers.nvidia.tokenising import Tokeniser
 from litellm_cascade.classifiers.nvidia.torch_engine import CpuEngine, CudaEngine
 from litellm_cascade.errors import ClassifierError
 
-Computes = TypeVar("Computes", CpuEngine, CudaEngine)
 _log = logging.getLogger(__name__)
 _ON_A_GPU: Final = 256  # prompts in a batch
 _ON_A_CPU: Final = 1
@@ -91,36 +90,40 @@ def _device(options: Options) -> str:
 
 def _on_torch(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], device: str) -> CpuEngine | CudaEngine:
     exact = build(checkpoint).to(device=device)
+    fast = exact.to(dtype=_dtype(options, exact.device))
     if device == "cpu":
-        return _fastest(options, exact, trial, checkpoint.head_map, CpuEngine)
-    engine = _fastest(options, exact, trial, checkpoint.head_map, CudaEngine)
-    engine.warm_up()
-    return engine
+        return on_cpu(exact, fast, trial, checkpoint.head_map, chosen=options.dtype != "auto")
+    return on_cuda(exact, fast, trial, checkpoint.head_map)
 
 
-def _fastest(options: Options, exact: Network, trial: Sequence[Ids], heads: HeadMap, kind: Callable[[Network], Computes]) -> Computes:
-    """The engine in the dtype that was asked for, or in the one that is fast here; in float32 where that one decides otherwise."""
-    reference = kind(exact)
-    dtype = _dtype(options, exact.device)
-    if dtype is None:
+def on_cpu(exact: Network, fast: Network, trial: Sequence[Ids], heads: HeadMap, *, chosen: bool) -> CpuEngine:
+    """The fast one where it decides like the exact one; and unless it was ``chosen``, only where it is faster on this processor."""
+    reference, engine = CpuEngine(exact), CpuEngine(fast)
+    if fast.precision == exact.precision or (not chosen and _seconds(engine, trial) >= _seconds(reference, trial)):
         return reference
-    engine = kind(exact.to(dtype=dtype))
-    if options.dtype == "auto" and exact.device.type == "cpu" and _seconds(engine, trial) >= _seconds(reference, trial):
-        return reference  # as processors without arithmetic in bfloat16 have it
-    objection = disagreement(reference, engine, trial, heads)
-    if objection is None:
-        return engine
-    _log.warning("classifier 'nvidia': computes in float32, because in %s %s", dtype, objection)
-    return reference
+    return reference if _objected(reference, engine, trial, heads) else engine
+
+
+def on_cuda(exact: Network, fast: Network, trial: Sequence[Ids], heads: HeadMap, engine: CudaEngine | None = None) -> CudaEngine:
+    """The fast one with its graphs where it decides like the exact one without; else the exact one, without."""
+    reference, engine = CudaEngine(exact), engine or CudaEngine(fast)
+    engine.warm_up()
+    return reference if _objected(reference, engine, trial, heads) else engine
+
+
+def _objected(exact: CpuEngine | CudaEngine, fast: CpuEngine | CudaEngine, trial: Sequence[Ids], heads: HeadMap) -> bool:
+    objection = disagreement(exact, fast, trial, heads)
+    if objection is not None:
+        _log.warning("classifier 'nvidia': computes in %s, because in %s %s", exact.precision, fast.precision, objection)
+    return objection is not None
 
 
 def _dtype(options: Options, device: Any) -> Any:
-    """None: float32."""
     import torch  # noqa: PLC0415 - of the extra
 
     if options.dtype == "auto":
         return torch.float16 if device.type == "cuda" and not torch.cuda.is_bf16_supported() else torch.bfloat16
-    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[options.dtype]
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[options.dtype]
 
 
 def _seconds(engine: Engine, trial: Sequence[Ids]) -> float:

@@ -21,6 +21,8 @@ from litellm_cascade.offline.bench_classifier.plain import PlainEngine
 from litellm_cascade.offline.bench_classifier.speed import Speed, speed_of
 
 PLAIN: Final = "transformers"
+_FEWEST: Final = 100
+"""Prompts of an open loop: a 99th percentile of fewer is one prompt's."""
 WAYS: Final = (PLAIN, "torch", "onnx", "onnx-int8")
 
 
@@ -135,7 +137,7 @@ def _waits(way: str, engine: Engine, checkpoint: Checkpoint, most_prompts: int, 
             precision=engine.precision,  # type: ignore[attr-defined]
             length=wanted.rate_length,
             asked_per_s=rate,
-            seconds=max(wanted.seconds, 5 / rate),
+            seconds=max(wanted.seconds, _FEWEST / rate),
             most_prompts=most_prompts,
             seed=wanted.seed,
             rows=checkpoint.dimensions.vocabulary,
