@@ -147,6 +147,17 @@ async def test_an_answer_may_be_flat_or_nested(serve, remote_to, outputs):
     assert (believed.task, believed.degraded) == (read(LOGITS).task, ())
 
 
+@pytest.mark.parametrize(("logit", "complexity"), [(0.0, 0.5), (-1_000.0, 0.0), (1_000.0, 1.0)])
+async def test_a_fitted_complexity_behind_the_heads_goes_before_their_score(serve, remote_to, logit, complexity):
+    data = [*LOGITS.tolist(), 3.0, logit]
+    metadata = {"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"outcomes": "small,complexity"}}
+    service = serve(metadata, lambda: JSONResponse({"outputs": [{"name": "logits", "data": data}]}))
+    believed = await remote_to(service.server.url).classify(request_of("hello"))
+    assert (believed.task, believed.complexity) == (read(LOGITS).task, complexity)
+    service.metadata = {"inputs": [TEXT], "outputs": OUTPUTS}
+    assert (await remote_to(service.server.url).classify(request_of("hello"))).degraded == ("remote_failed",)  # two too many
+
+
 async def test_an_output_of_another_name_is_taken_when_it_is_the_only_one(serve, remote_to):
     data = [{"name": "output_0", "data": LOGITS.tolist()}]
     service = serve(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import numpy as np
@@ -77,6 +78,14 @@ async def test_the_metadata_say_whose_weights_these_are_and_how_they_are_read(en
     assert all(heads.weights[head] == tuple(NVIDIA.weights[head]) for head in NVIDIA.weights)
     assert all(heads.divisors[head] == NVIDIA.divisors.get(head, 1) for head in heads.divisors)
     assert server["name"] == "litellm-cascade"
+
+
+async def test_logits_behind_those_of_the_heads_are_named_in_the_metadata(engine):
+    state = state_of(engine)
+    state.served = replace(state.served, outcomes=("complexity", "small"))
+    async with asked(state) as client:
+        told = (await client.get("/v2/models/m")).json()
+    assert (told["outputs"][0]["shape"], told["parameters"]["outcomes"]) == ([-1, 34], "complexity,small")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ class Model:
     digest: str = ""
     device: str = "unknown"
     heads: HeadMap | None = None  # None: the service does not say
+    outcomes: tuple[str, ...] = ()  # what the logits behind those of the eight heads are
 
 
 def read_model(described: Any, where: str) -> Model:
@@ -82,15 +83,16 @@ def ask_ids(model: Model, ids: Ids) -> bytes:
 
 
 def read_logits(body: bytes, model: Model, where: str) -> NDArray[np.float64]:
-    """The 32 logits in the answer. Raises ``ClassifierError`` when they are not there."""
+    """The logits in the answer, 32 and one for each of the model's outcomes. Raises ``ClassifierError`` when they are not there."""
     try:
         outputs = json.loads(body)["outputs"]
         data = next(output["data"] for output in outputs if output["name"] == model.output)
         logits = np.asarray(data, np.float64).reshape(-1)
     except (ValueError, KeyError, TypeError, StopIteration):
         raise ClassifierError(f"{where}: its answer has no output {model.output!r} with numbers in it") from None
-    if logits.shape != (LOGITS,):
-        raise ClassifierError(f"{where}: {logits.size} logits came for one prompt instead of {LOGITS}; it serves another model")
+    expected = LOGITS + len(model.outcomes)
+    if logits.shape != (expected,):
+        raise ClassifierError(f"{where}: {logits.size} logits came for one prompt instead of {expected}; it serves another model")
     return logits
 
 
@@ -118,7 +120,8 @@ def _told(told: Mapping[str, Any], where: str) -> dict[str, Any]:
         mapped = read_heads(json.loads(heads), where) if isinstance(heads, str) else None
     except ValueError:
         raise ClassifierError(f"{where}: the parameter 'heads' of its metadata is no JSON") from None
-    return {"digest": str(told.get("digest", "")), "device": str(told.get("device", "unknown")), "heads": mapped}
+    outcomes = tuple(filter(None, str(told.get("outcomes", "")).split(",")))
+    return {"digest": str(told.get("digest", "")), "device": str(told.get("device", "unknown")), "heads": mapped, "outcomes": outcomes}
 
 
 def _asking(model: Model, inputs: Sequence[Mapping[str, Any]]) -> bytes:

@@ -13,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from pydantic import Field, SecretStr, field_validator
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, prompt_of
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.eight_heads import HeadMap, read, read_heads
+from litellm_cascade.classifiers.eight_heads import LOGITS, HeadMap, read, read_heads
 from litellm_cascade.classifiers.open_inference import Model, heads_of
 from litellm_cascade.classifiers.remote_client import RemoteClient, UnreachableError
 from litellm_cascade.classifiers.threads import BusyError
@@ -27,7 +28,6 @@ from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from litellm_cascade.classifiers.batching import Ids
@@ -38,6 +38,8 @@ LATE: Final = "remote_late"
 BUSY: Final = "remote_busy"
 FAILED: Final = "remote_failed"
 EMPTY: Final = "prompt_empty"
+COMPLEXITY: Final = "complexity"
+"""The outcome that goes before the heads' own score, where the model was fitted to one."""
 HEAD_CHARACTERS: Final = 16_000
 TAIL_CHARACTERS: Final = 4_000
 """More than any model of the family reads; the service cuts what it gets to its own length."""
@@ -200,19 +202,26 @@ class Remote:
 
 def _believed(model: Model, logits: NDArray[np.float64], heads: HeadMap) -> Classification:
     try:
-        reading = read(logits, heads)
+        reading = read(logits[:LOGITS], heads)
     except ClassifierError:
         raise ShedError(FAILED) from None
+    if not np.isfinite(logits).all():
+        raise ShedError(FAILED)
     return Classification(
         task=reading.task,
         task_probability=reading.task_probability,
         task_probabilities=reading.task_probabilities,
-        complexity=reading.complexity,
+        complexity=_probabilities(model, logits).get(COMPLEXITY, reading.complexity),
         dimensions=reading.dimensions,
         classifier=Remote.name,
         digest=model.digest,
         device=model.device,
     )
+
+
+def _probabilities(model: Model, logits: NDArray[np.float64]) -> dict[str, float]:
+    """What the logits behind the eight heads say, by outcome."""
+    return dict(zip(model.outcomes, ((1 + np.tanh(logits[LOGITS:] / 2)) / 2).tolist(), strict=True))
 
 
 def _token(written: SecretStr | None, environ: Mapping[str, str]) -> str | None:

@@ -39,6 +39,7 @@ class Servable:
     vocabulary: int  # ids are smaller
     longest: int  # ids of one prompt, at most
     heads: HeadMap = NVIDIA
+    outcomes: tuple[str, ...] = ()  # what the logits behind those of the eight heads are, log-odds each
     device: str = "cpu"
     most_prompts: int = 256  # in a batch; on a CPU batches of unlike lengths may take longer than their prompts one by one
     onnx: Path | None = None  # the same engine as a file with the inputs input_ids and attention_mask, where there is one

@@ -61,8 +61,13 @@ def metadata(served: Servable, model: str) -> dict[str, Any]:
             {"name": IDS, "datatype": "INT64", "shape": [-1, -1]},
             {"name": MASK, "datatype": "INT64", "shape": [-1, -1]},
         ],
-        "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, LOGITS]}],
-        "parameters": {"digest": served.digest, "device": served.device, "heads": json.dumps(config_of(served.heads))},
+        "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, LOGITS + len(served.outcomes)]}],
+        "parameters": {
+            "digest": served.digest,
+            "device": served.device,
+            "heads": json.dumps(config_of(served.heads)),
+            "outcomes": ",".join(served.outcomes),
+        },
     }
 
 
@@ -85,7 +90,7 @@ def read_question(body: bytes, *, most_prompts: int, longest: int, vocabulary: i
 
 
 def answer(model: str, logits: NDArray[np.float32], request_id: str | None) -> dict[str, Any]:
-    """The logits, [prompts, 32], as the protocol has them: flat, row after row."""
+    """The logits, [prompts, 32 or more], as the protocol has them: flat, row after row."""
     output = {"name": OUTPUT, "datatype": "FP32", "shape": list(logits.shape), "data": logits.ravel().tolist()}
     named = {"model_name": model, "model_version": "1"} | ({"id": request_id} if request_id is not None else {})
     return named | {"outputs": [output]}

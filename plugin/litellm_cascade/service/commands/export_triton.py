@@ -28,7 +28,9 @@ def export_triton(
 ) -> None:
     """Write a model repository for the Triton inference server.
 
-    It has the ONNX file, and a config.pbtxt with dynamic batching and a warm-up for each length that clients pad to. The model takes token ids: give the proxies' classifier `remote` the tokenizer.json of the same weights.
+    It has the ONNX file, and a config.pbtxt with dynamic batching and a warm-up for each length that clients pad to.
+
+    The model takes token ids: give the proxies' classifier `remote` the tokenizer.json of the same weights.
 
     Exit codes: 0 written, 1 the model does not fit, 2 called wrongly.
 
