@@ -18,6 +18,7 @@ from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.base import Classifier
+from litellm_cascade.classifiers.memory import Remembering
 from litellm_cascade.errors import ClassifierError, StartupError
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
@@ -25,7 +26,7 @@ from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.record import facts_of, record_options
-from litellm_cascade.proxy.runtime import Runtime
+from litellm_cascade.proxy.runtime import Runtime, remembered
 from litellm_cascade.proxy.settings import Settings, policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
@@ -60,7 +61,7 @@ def _started() -> Runtime:
     measured = is_measured(config, settings.metrics_port, os.environ)
     started = Runtime(settings, shelf, _classifier(settings, config_file), ledger, salt, request_metrics if measured else None)
     check_configuration(config, config_file, shelf.policy)
-    _warm_up(started)
+    _warm_up(started.classifier)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
@@ -97,7 +98,15 @@ def _deployments() -> Sequence[Mapping[str, Any]]:
     return list(models or ())
 
 
-def _warm_up(started: Runtime) -> None:
+def classifier_alone() -> tuple[Remembering, Settings]:
+    """The classifier of the settings, guarded and warm, for a proxy that routes without us. Raises StartupError."""
+    settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
+    made = remembered(_classifier(settings, proxy_server.user_config_file_path), settings.classifier)
+    _warm_up(made)
+    return made, settings
+
+
+def _warm_up(classifier: Remembering) -> None:
     """Load the classifier before the proxy says that it is ready. In a thread, because LiteLLM's loop is running around us."""
     with _as_startup_problems(), ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, started.classifier.warm_up()).result()
+        thread.submit(asyncio.run, classifier.warm_up()).result()

@@ -32,7 +32,7 @@ from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.recent_answers import RecentAnswers
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.settings import RungSettings, Settings
+from litellm_cascade.proxy.settings import ClassifierSettings, RungSettings, Settings
 from litellm_cascade.proxy.shared_cache import SharedCache
 from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
@@ -47,6 +47,11 @@ PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_
 NANOSECONDS = 1e9
 SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
 """What there is to say of an answer that nobody judged because the policy sent the request straight to its alias."""
+
+
+def remembered(classifier: Classifier, settings: ClassifierSettings) -> Remembering:
+    """With its deadline and its memory, as the settings want it."""
+    return Remembering(Guarded(classifier, within_ms=settings.within_ms), most=settings.remember, seconds=settings.remember_seconds)
 
 
 class Runtime:
@@ -65,8 +70,7 @@ class Runtime:
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
-        guarded = Guarded(classifier, within_ms=settings.classifier.within_ms)
-        self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
+        self.classifier = remembered(classifier, settings.classifier)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self.answers = RecentAnswers(
             lambda most: SharedCache(Recent(most=most), within_ms=settings.feedback.within_ms),

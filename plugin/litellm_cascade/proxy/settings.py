@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from litellm_cascade.errors import StartupError
 from litellm_cascade.policy.shipped import shipped_folder
+
+TIERS: Final = {"SIMPLE": 0.25, "MEDIUM": 0.5, "COMPLEX": 0.75, "REASONING": 1.0}
+"""LiteLLM's four tiers by quarters: a beginning. Complexity is not comparable across classifiers."""
 
 
 class ClassifierSettings(BaseModel):
@@ -105,6 +108,8 @@ class Settings(BaseModel):
     seed: int = 0
     tokens: Literal["estimate", "tiktoken"] = "estimate"
     """How the tokens of a request are counted: by script class, or with the tokenizer that LiteLLM counts with."""
+    tiers: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = Field(default=TIERS, min_length=1)
+    """For LiteLLM's own complexity router: the tiers, each with the highest complexity that is still its own."""
     access: Literal["alias", "strict"] = "alias"
     """Whether a key needs access to the virtual model alone, or also to the aliases that answer for it."""
 
