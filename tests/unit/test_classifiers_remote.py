@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from blockbuster import blockbuster_ctx
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -188,6 +189,16 @@ async def test_an_output_of_another_name_is_taken_when_it_is_the_only_one(serve,
 async def test_whatever_goes_wrong_is_answered_here_and_named(serve, remote_to, answer, word):
     believed = await remote_to(serve(answer=answer).server.url).classify(request_of("hello"))
     assert (believed.task, believed.classifier, believed.degraded) == ("Rewrite", "fake", (word,))
+
+
+async def test_neither_an_answer_nor_its_absence_blocks_the_event_loop(serve, remote_to):
+    service = serve()
+    remote = remote_to(service.server.url)
+    with blockbuster_ctx("litellm_cascade"):
+        answered = await remote.classify(request_of("hello " * 4_000))
+        service.answer = lambda: JSONResponse({}, 500)
+        shed = await remote.classify(request_of("hello"))
+    assert (answered.degraded, shed.degraded) == ((), ("remote_unavailable",))
 
 
 async def test_a_late_service_is_not_waited_for(serve, remote_to):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import httpx
 import numpy as np
 import pytest
+from blockbuster import blockbuster_ctx
 
 from litellm_cascade.classifiers.batching import Batcher
 from litellm_cascade.classifiers.eight_heads import NVIDIA, read_heads
@@ -55,7 +56,8 @@ async def test_several_texts_in_one_request_are_answered_in_their_order(engine):
     texts = ["one", "two three", "four " * 900]  # the last is long enough for a thread
     body = {"inputs": [TEXT | {"shape": [3, 1], "data": [[text] for text in texts]}]}
     async with asked(state_of(engine)) as client:
-        (output,) = (await client.post(INFER, json=body)).json()["outputs"]
+        with blockbuster_ctx("litellm_cascade.service"):
+            (output,) = (await client.post(INFER, json=body)).json()["outputs"]
     rows = np.reshape(output["data"], output["shape"])
     assert (rows == np.stack([logits_of(encode(text).ids) for text in texts])).all()
 

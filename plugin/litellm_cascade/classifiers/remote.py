@@ -59,7 +59,7 @@ class Options(AnyOptions):
     fallback: str = "embedded"
     """The classifier of this process that answers when the service does not."""
     fallback_options: Mapping[str, Any] = {}
-    timeout_ms: float = Field(default=18.0, gt=0)
+    timeout_ms: float = Field(default=12.0, gt=0)
     """How long the service is waited for. What is left of ``within_ms`` is the fallback's."""
     at_once: int = Field(default=64, ge=1)
     """Questions under way from this process, and connections; what comes on top goes to the fallback at once."""
