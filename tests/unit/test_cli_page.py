@@ -132,7 +132,17 @@ def test_every_command_has_a_heading_and_an_example():
 
 @pytest.mark.parametrize(
     "command",
-    [["explain"], ["calibrate"], ["bench", "cascade"], ["bench", "service"], ["serve-classifier"], ["export-triton"], ["replay"], ["plan"]],
+    [
+        ["explain"],
+        ["classify"],
+        ["calibrate"],
+        ["bench", "cascade"],
+        ["bench", "service"],
+        ["serve-classifier"],
+        ["export-triton"],
+        ["replay"],
+        ["plan"],
+    ],
     ids=" ".join,
 )
 def test_every_option_is_documented(command):
