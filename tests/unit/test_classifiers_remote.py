@@ -364,13 +364,7 @@ def test_options_that_cannot_be_used_are_told_in_a_sentence(tmp_path, options, s
 
 
 async def test_a_checkpoints_own_files_are_read(serve, tmp_path):
-    from tokenizers import Tokenizer
-    from tokenizers.models import WordLevel
-    from tokenizers.pre_tokenizers import Whitespace
-
-    tokenizer = Tokenizer(WordLevel({"hello": 5, "there": 6, "[UNK]": 0}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    write_tokenizer(tmp_path / "tokenizer.json")
     config = config_of(NVIDIA)
     config["task_type_map"] = {index: f"task {index}" for index in config["task_type_map"]}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -389,3 +383,27 @@ async def test_a_checkpoints_own_files_are_read(serve, tmp_path):
     await remote._client.close()
     assert service.asked[0]["inputs"][0]["data"][:4] == [5, 6, 5, 0]
     assert believed.task.startswith("task ")
+
+
+async def test_both_ends_of_a_text_are_read_where_the_model_does_and_its_outcomes_are_named(serve, tmp_path):
+    write_tokenizer(tmp_path / "tokenizer.json")
+    data = [{"name": "logits", "data": [*LOGITS.tolist(), 0.0]}]
+    service = serve({"inputs": TOKENS, "outputs": OUTPUTS}, lambda: JSONResponse({"outputs": data}))
+    told = {"tokenizer": "tokenizer.json", "most_tokens": 4, "tail_tokens": 2, "outcomes": ["complexity"]}
+    remote = build(
+        "remote", {"url": service.server.url, "model": "m", "timeout_ms": 5000, "fallback": "linear", **told}, Surroundings(folder=tmp_path)
+    )
+    believed = await remote.classify(request_of("there there " + "hello " * 50 + "hello there"))
+    await remote._client.close()
+    assert service.asked[0]["inputs"][0]["data"][:5] == [6, 6, 5, 6, 0]
+    assert (believed.complexity, believed.degraded) == (0.5, ())
+
+
+def write_tokenizer(path):
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    tokenizer = Tokenizer(WordLevel({"hello": 5, "there": 6, "[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(path))

@@ -74,6 +74,10 @@ class Options(AnyOptions):
     tokenizer: Path | None = None
     """The checkpoint's tokenizer.json, for a service that takes token ids."""
     most_tokens: int = Field(default=512, ge=2)
+    tail_tokens: int = Field(default=0, ge=0)
+    """Of these how many are the text's last; ``embedded`` reads 128, 32 of them the last."""
+    outcomes: tuple[str, ...] = ()
+    """What the logits behind those of the eight heads are, for a service that does not say: ``embedded`` has complexity, small, strong."""
     config: Path | None = None
     """The checkpoint's config.json, for a service that does not say how its logits are read and whose map is not NVIDIA's."""
 
@@ -93,7 +97,8 @@ def make(options: Options, around: Surroundings) -> Remote:
         connections=options.at_once,
         token=_token(options.token, os.environ),
         trust=_trust(around.folder / options.ca) if options.ca else None,
-        encode=_encoder(around.folder / options.tokenizer, options.most_tokens) if options.tokenizer else None,
+        encode=_encoder(around.folder / options.tokenizer, options) if options.tokenizer else None,
+        outcomes=options.outcomes,
     )
     breaker = Breaker(InARow(options.failures), cool_off_s=options.cool_off_seconds, clock=time.monotonic)
     return Remote(
@@ -251,7 +256,7 @@ def _heads(path: Path) -> HeadMap:
         raise ClassifierError(f"classifier 'remote': options.config: cannot read {path} ({error})") from error
 
 
-def _encoder(path: Path, most_tokens: int) -> Callable[[str], Ids]:
+def _encoder(path: Path, options: Options) -> Callable[[str], Ids]:
     from tokenizers import Tokenizer  # noqa: PLC0415 - only for services that take ids
 
     try:
@@ -260,6 +265,15 @@ def _encoder(path: Path, most_tokens: int) -> Callable[[str], Ids]:
         raise ClassifierError(
             f"classifier 'remote': options.tokenizer: cannot read {path}; it is the tokenizer.json beside the weights"
         ) from error
+    most, tail = options.most_tokens, min(options.tail_tokens, options.most_tokens - 1)
     tokenizer.no_padding()
-    tokenizer.enable_truncation(most_tokens)
-    return lambda text: tokenizer.encode(text[: most_tokens * CHARACTERS_PER_TOKEN]).ids
+    tokenizer.no_truncation()
+    if not tail:
+        tokenizer.enable_truncation(most)
+
+    def encode(text: str) -> Ids:
+        near, _ = ends(text, head=(most - tail) * CHARACTERS_PER_TOKEN, tail=tail * CHARACTERS_PER_TOKEN)
+        ids: list[int] = tokenizer.encode(near.encode("utf-8", "replace").decode()).ids  # half a surrogate pair is no text
+        return ids if len(ids) <= most else ids[: most - tail] + ids[-tail:]
+
+    return encode

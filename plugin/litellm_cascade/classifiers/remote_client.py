@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +49,7 @@ class RemoteClient:
         token: str | None = None,
         trust: ssl.SSLContext | None = None,
         encode: Callable[[str], Ids] | None = None,
+        outcomes: tuple[str, ...] = (),
     ) -> None:
         self.where = f"classifier 'remote': {url}, model {model!r}"
         self.described: Model | None = None
@@ -56,6 +58,7 @@ class RemoteClient:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._trust = trust
         self._encode = encode
+        self._outcomes = outcomes
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -89,11 +92,12 @@ class RemoteClient:
         async with self._reached(session.get(self._url)) as answer:
             body = await answer.read()
         try:
-            self.described = read_model(json.loads(body), self.where)
+            model = read_model(json.loads(body), self.where)
         except ValueError:
             raise ClassifierError(f"{self.where}: its metadata is no JSON; give the url of an inference service") from None
-        if self.described.text is None and self._encode is None:
+        if model.text is None and self._encode is None:
             await self._ids("")  # says what is missing
+        self.described = replace(model, outcomes=model.outcomes or self._outcomes)
         return self.described
 
     async def _posted(self, session: aiohttp.ClientSession, body: bytes) -> bytes:

@@ -35,12 +35,12 @@ class Batching:
 
 def write_repository(onnx: Path, out: Path, name: str, batching: Batching) -> Sequence[Path]:
     """The files written. Raises ``ClassifierError`` when the ONNX file is no model of the eight heads, or cannot be read or written."""
-    inputs, output = _signature(onnx)
+    inputs, output, columns = _signature(onnx)
     folder = out / name
     try:
         (folder / "1").mkdir(parents=True, exist_ok=True)
         written = [folder / "config.pbtxt", folder / "1" / "model.onnx"]
-        written[0].write_text(config(name, inputs, output, batching), encoding="utf-8")
+        written[0].write_text(config(name, inputs, output, columns, batching), encoding="utf-8")
         shutil.copyfile(onnx, written[1])
         beside = onnx.with_name(onnx.name + DATA_SUFFIX)  # the ONNX file refers to it by its name
         return [*written, Path(shutil.copy(beside, folder / "1"))] if beside.exists() else written
@@ -48,7 +48,7 @@ def write_repository(onnx: Path, out: Path, name: str, batching: Batching) -> Se
         raise ClassifierError(f"{folder}: cannot be written ({error.strerror}); name a folder that may be written") from error
 
 
-def config(name: str, inputs: Mapping[str, str], output: str, batching: Batching) -> str:
+def config(name: str, inputs: Mapping[str, str], output: str, columns: int, batching: Batching) -> str:
     """The text of config.pbtxt. ``inputs``: Triton's type by name."""
     tensors = ",\n".join(f'  {{ name: "{one}" data_type: {kind} dims: [ -1 ] }}' for one, kind in inputs.items())
     warm_up = "\n".join(_warm_up(length, inputs) for length in LENGTHS)
@@ -59,7 +59,7 @@ input [
 {tensors}
 ]
 output [
-  {{ name: "{output}" data_type: TYPE_FP32 dims: [ {LOGITS} ] }}
+  {{ name: "{output}" data_type: TYPE_FP32 dims: [ {columns} ] }}
 ]
 dynamic_batching {{
   max_queue_delay_microseconds: {batching.queue_delay_us}
@@ -81,8 +81,8 @@ def _warm_up(length: int, inputs: Mapping[str, str]) -> str:
     return f'model_warmup {{ name: "{length} tokens" batch_size: 1 {tensors} }}'
 
 
-def _signature(onnx: Path) -> tuple[dict[str, str], str]:
-    """Triton's type of each input, and the name of the output."""
+def _signature(onnx: Path) -> tuple[dict[str, str], str, int]:
+    """Triton's type of each input, the name of the output, and how many logits it has."""
     import onnxruntime  # noqa: PLC0415
 
     try:
@@ -93,7 +93,8 @@ def _signature(onnx: Path) -> tuple[dict[str, str], str]:
     if not {IDS, MASK} <= set(inputs) <= {IDS, MASK, SEGMENTS} or not set(inputs.values()) <= set(TYPES.values()):
         found = ", ".join(f"{name} {kind}" for name, kind in inputs.items())
         raise ClassifierError(f"{onnx}: its inputs must be {IDS} and {MASK} (int64), and are: {found}")
-    logits = [one.name for one in session.get_outputs() if one.type == FLOAT and one.shape[-1:] == [LOGITS]]
+    floats = [(one.name, one.shape[-1]) for one in session.get_outputs() if one.type == FLOAT and one.shape]
+    logits = [(output, columns) for output, columns in floats if isinstance(columns, int) and columns >= LOGITS]
     if len(logits) != 1:
-        raise ClassifierError(f"{onnx}: one output must be float [prompts, {LOGITS}], and {len(logits)} are")
-    return inputs, logits[0]
+        raise ClassifierError(f"{onnx}: one output must be float [prompts, {LOGITS} or more], and {len(logits)} are")
+    return inputs, *logits[0]
