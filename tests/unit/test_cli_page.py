@@ -10,7 +10,9 @@ from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from random import Random
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
@@ -50,7 +52,26 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records()), encoding="utf-8")
     write_records(tmp_path)
     write_rated(tmp_path / "rated")
+    write_tiny_onnx(tmp_path / "tiny.onnx")
     return tmp_path
+
+
+def write_tiny_onnx(path):
+    """The tokens that count, times 0: as many logits as eight heads have."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["prompts", "tokens"]) for name in ("input_ids", "attention_mask")]
+    constants = [
+        helper.make_tensor("zeros", TensorProto.FLOAT, [1, 32], [0.0] * 32),
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["attention_mask"], ["counted"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["counted", "axes"], ["total"], keepdims=1),
+        helper.make_node("MatMul", ["total", "zeros"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "tiny", inputs, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["prompts", 32])], constants
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
 def write_records(folder):
@@ -109,7 +130,21 @@ def test_every_command_has_a_heading_and_an_example():
     assert {command.split()[0] for command, _ in EXAMPLES} == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", [["explain"], ["classify"], ["calibrate"], ["bench", "cascade"], ["replay"], ["plan"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["explain"],
+        ["classify"],
+        ["calibrate"],
+        ["bench", "cascade"],
+        ["bench", "service"],
+        ["serve-classifier"],
+        ["export-triton"],
+        ["replay"],
+        ["plan"],
+    ],
+    ids=" ".join,
+)
 def test_every_option_is_documented(command):
     options = re.findall(r"^  (--[a-z-]+)", CliRunner().invoke(app, [*command, "--help"]).stdout, re.MULTILINE)
 

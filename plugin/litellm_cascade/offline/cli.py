@@ -21,11 +21,14 @@ COMMANDS = {
     "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
+    "serve-classifier": "Run one classifier as a service that many proxies share.",
+    "export-triton": "Write a model repository for the Triton inference server.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""
+ELSEWHERE = dict.fromkeys(("serve-classifier", "export-triton"), "litellm_cascade.service.commands")
 
 app = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands", COMMANDS),
+    cls=lazy_group("litellm_cascade.offline.commands", COMMANDS, ELSEWHERE),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

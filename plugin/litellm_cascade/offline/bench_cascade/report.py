@@ -15,7 +15,7 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
-from litellm_cascade.offline.bench_common.telling import COLOURS
+from litellm_cascade.offline.bench_common.telling import COLOURS, interval, share, table
 from litellm_cascade.offline.calibrating.thresholds import Bound
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
@@ -87,46 +87,47 @@ def markdown(results: Results) -> str:
     parts: list[str] = []
     for name in dict.fromkeys(row.set for row in results.rows):
         rows = [row for row in results.rows if row.set == name]
-        parts += [f"**{name}** ({rows[0].n} answers, data {rows[0].data})", _table(_HEAD, [_cells(row) for row in rows])]
+        parts += [f"**{name}** ({rows[0].n} answers, data {rows[0].data})", table(_HEAD, [_cells(row) for row in rows])]
     if results.risks:
         head = ("set", "risk of accepting all", "bound", "kept", "nothing proven", "accepted")
-        parts += ["**The risk bound**", _table(head, [_risk_cells(risk) for risk in results.risks])]
+        parts += ["**The risk bound**", table(head, [_risk_cells(risk) for risk in results.risks])]
     return "\n\n".join(parts)
 
 
-_HEAD = ("method", "APGR", "AUROC", "AUROC over mean", "cost of 80 %", "cost of 95 %", "right at half the cost", "ECE before, after")
+_HEAD = (
+    "method",
+    "APGR",
+    "APGR over mean",
+    "AUROC",
+    "AUROC over mean",
+    "cost of 80 %",
+    "cost of 95 %",
+    "right at half the cost",
+    "ECE before",
+    "after",
+    "by chance",
+    "debiased",
+)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    before_after = "" if row.ece_after is None or row.ece_before is None else f"{row.ece_before:.3f}, {row.ece_after:.3f}"
     return (
         row.method,
-        _interval(row.apgr, row.apgr_low, row.apgr_high),
-        _interval(row.auroc, row.auroc_low, row.auroc_high),
-        _interval(row.over_mean, row.over_mean_low, row.over_mean_high) if row.over_mean_low != row.over_mean_high else "",
-        _share(row.cost_share_80),
-        _share(row.cost_share_95),
-        _share(row.accuracy_at_half_cost),
-        before_after,
+        interval(row.apgr, row.apgr_low, row.apgr_high),
+        interval(row.apgr_over_mean, row.apgr_over_mean_low, row.apgr_over_mean_high) if row.apgr_over_mean else "",
+        interval(row.auroc, row.auroc_low, row.auroc_high),
+        interval(row.over_mean, row.over_mean_low, row.over_mean_high) if row.over_mean_low != row.over_mean_high else "",
+        share(row.cost_share_80),
+        share(row.cost_share_95),
+        share(row.accuracy_at_half_cost),
+        *("" if error is None else f"{error:.3f}" for error in (row.ece_before, row.ece_after, row.ece_noise, row.debiased_error)),
     )
 
 
 def _risk_cells(risk: RiskRow) -> tuple[str, ...]:
     bound = f"{risk.alpha:g}, with {1 - risk.delta:g}"
     kept = f"{risk.held} of {risk.resamplings}"
-    return risk.set, f"{risk.base_risk:.3f}", bound, kept, str(risk.none), _share(risk.accepted)
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    return "" if value is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None or not np.isfinite(value) else f"{value:.1%}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
+    return risk.set, f"{risk.base_risk:.3f}", bound, kept, str(risk.none), share(risk.accepted)
 
 
 def write_page(path: Path, results: Results) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import features
+from litellm_cascade.offline.bench_cascade.llama_tokens import texts_of
 from litellm_cascade.offline.bench_common.reading import digest_of, find_file, read_table
 from litellm_cascade.offline.calibrating.records import Numbers, Records
 from litellm_cascade.vocabulary import TokenLogprob
@@ -35,7 +36,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         *("conf_gpt_4o_mini", "conf_llama3_1_8b"),
     ),
     "cascade_llama8b_math.parquet": ("method", "benchmark", "group", "split", "weak_correct", "gpt4_correct"),
-    "cascade_llama8b_tokens.parquet": ("logprobs", "weak_correct", "benchmark", "group", "split"),
+    "cascade_llama8b_tokens.parquet": ("token_ids", "logprobs", "weak_correct", "benchmark", "group", "split"),
     "cascade_calibration_mcq.parquet": ("p_ans_gpt-4o", "correct_gpt-4o", "correct_deepseek_r1", "benchmark", "pid", "split"),
 }
 """The columns that each file is read for."""
@@ -139,7 +140,8 @@ def _with_parts(svamp: BenchSet, math: Any) -> BenchSet:
 
 def _svamp(table: Any, data: str) -> Iterator[BenchSet]:
     """All tokens of the answers, scored as a gate scores them; how a larger model does is not known."""
-    seen = [features([TokenLogprob("x", logprob) for logprob in row], "all") for row in table["logprobs"].to_list()]
+    answers = zip(map(texts_of, table["token_ids"].to_list()), table["logprobs"].to_list(), strict=True)
+    seen = [features([TokenLogprob(*token) for token in zip(*answer, strict=True)], "all") for answer in answers]
     records = Records(
         alias="llama-3.1-8b",
         scores=_columns(seen),
@@ -147,7 +149,7 @@ def _svamp(table: Any, data: str) -> Iterator[BenchSet]:
         tasks=_texts(table, "benchmark"),
         groups=_texts(table, "group"),
     )
-    yield _set(SVAMP, records, table, ("mean", "min", "sum"), data)
+    yield _set(SVAMP, records, table, ("mean", "min", "sum", "numbers_sum"), data)
 
 
 def _choices(table: Any, data: str) -> Iterator[BenchSet]:

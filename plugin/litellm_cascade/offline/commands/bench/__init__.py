@@ -15,6 +15,7 @@ BENCHMARKS = {
     "scenarios": "Ten scenarios with limits on cost, latency and quality: what each strategy makes of them, simulated.",
     "overhead": "What the cascade costs the proxy per request, beside plain LiteLLM.",
     "classifier": "How fast the classifier nvidia is here, against the hardware's limit and plain transformers.",
+    "service": "Requests a second of the classifier service on a device stand-in.",
 }
 
 bench = typer.Typer(
@@ -33,4 +34,5 @@ def _bench() -> None:
     For example:
       cascade bench cascade --data ../shared/data
       cascade bench routed-vs-large --html routed.html
+      cascade bench service
     """
