@@ -160,3 +160,13 @@ def test_a_pair_that_is_not_there_is_told(folder):
     assert (unknown.exit_code, unknown.stderr) == (1, "there is no pair 'third'; there are first\n")
     assert elsewhere.exit_code == 1
     assert "'first' is not in the folder that --fit names" in elsewhere.stderr
+
+
+def test_a_method_that_cannot_be_fitted_to_a_small_set_is_left_out_and_told(folder):
+    write_pairs(folder / "data", pairs=("first",), n=48)
+    result = run("--data", "data", "--draws", "5", "--json", "out.json")
+    assert result.exit_code == 0, result.output
+    methods = {method for _, method in rows_in(folder / "out.json")}
+    assert {"random", "prompt length", "TF-IDF gain", "oracle"} <= methods
+    assert "learned: chances" not in methods
+    assert "'learned: chances' is left out: 'weak' has" in result.stderr

@@ -90,7 +90,10 @@ def _measured_rows(task: Task, seen: Seen, progress: Progress) -> list[dict[str,
     orders = untrained(one, basis.seen)
     for method, said in trained(one, basis).items():
         tell(progress, f"{one.name}: {method}")
-        orders[method] = said()
+        try:
+            orders[method] = said()
+        except ConfigurationError as error:  # too few outcomes, or of one kind: of a fold, where the set as a whole can be measured
+            progress.console.print(f"{one.name}: {method!r} is left out: {error}", markup=False, highlight=False, soft_wrap=True)
     return [asdict(row_of(one, method, order, times, task.data)) | {"curve": _curve(one, order)} for method, order in _sorted(orders)]
 
 
