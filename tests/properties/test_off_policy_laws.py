@@ -85,7 +85,7 @@ def test_the_effective_sample_size_lies_between_one_and_n(weights):
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
-    held = {name: 0 for name in ("inverse_propensity", "self_normalised", "doubly_robust")}
+    held = dict.fromkeys(("inverse_propensity", "self_normalised", "doubly_robust"), 0)
     for seed in range(200):
         estimate = bandit(seed, 300, 0.4, (0.3, 0.75), 0.7)
         for name in held:

@@ -19,6 +19,7 @@ COMMANDS = {
     "bench": "Measure what cascades are worth on recorded answers.",
     "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
+    "tune": "Find thresholds that save the most at a quality, or give the most quality for a budget.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
     "train": "Train a classifier on data of your own, or again on ours.",
 }

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.traffic.rows import Row
@@ -22,6 +22,8 @@ ROWS_AT_ONCE = 2000
 """Rows that the cursor brings together; a spend log with its messages has some KiB."""
 WITHIN_S = 10
 """Seconds for the database to answer the door."""
+_PRISMAS = frozenset({"schema", "connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "statement_cache_size"})
+"""Parameters of a URL that only Prisma, LiteLLM's way to its database, understands."""
 _COLUMNS = (
     *("request_id", "call_type", "api_key", "spend", "prompt_tokens", "completion_tokens", "startTime", "model", "model_group", "user"),
     *("metadata", "request_tags", "team_id", "end_user", "messages", "proxy_server_request"),
@@ -54,8 +56,7 @@ class SpendLogs:
         if find_spec("psycopg") is None:
             raise ConfigurationError(["spend logs from PostgreSQL need psycopg: pip install 'litellm-cascade[postgres]'"])
         self.advance = advance
-        # What Prisma adds for itself, `?schema=public` for one, is nothing to PostgreSQL.
-        self._url = url.partition("?")[0]
+        self._url = _without_prismas(url)
         self._hash = hashlib.sha256()
 
     @property
@@ -97,6 +98,13 @@ class SpendLogs:
         import psycopg  # noqa: PLC0415 - the extra postgres
 
         return psycopg.connect(self._url, connect_timeout=WITHIN_S, options="-c default_transaction_read_only=on")
+
+
+def _without_prismas(url: str) -> str:
+    """A URL as LiteLLM has it, without what PostgreSQL's own library would refuse."""
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in _PRISMAS]
+    return urlunsplit(parts._replace(query=urlencode(kept)))
 
 
 @contextmanager

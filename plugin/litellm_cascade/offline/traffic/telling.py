@@ -19,8 +19,8 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.traffic.off_policy import OffPolicy, Value
 from litellm_cascade.offline.traffic.planning import Change, Delta, PlanOf
-from litellm_cascade.offline.traffic.replaying import Beside, Replay
 from litellm_cascade.offline.traffic.postgres import SCHEMES
+from litellm_cascade.offline.traffic.replaying import Beside, Replay
 
 FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
