@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
     "tune": "Find thresholds that save the most at a quality, or give the most quality for a budget.",
+    "drift": "Say whether traffic has moved: task types, complexity, and how sure the models are.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
     "train": "Train a classifier on data of your own, or again on ours.",
 }
