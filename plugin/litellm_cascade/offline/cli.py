@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
     "tune": "Find thresholds that save the most at a quality, or give the most quality for a budget.",
     "drift": "Say whether traffic has moved: task types, complexity, and how sure the models are.",
+    "report": "Say what the cascade saved, how good its answers were, and what changed since the last report.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
     "train": "Train a classifier on data of your own, or again on ours.",
 }

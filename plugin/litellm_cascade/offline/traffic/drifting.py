@@ -1,9 +1,9 @@
 """Has traffic moved? The population stability index of two profiles, part by part.
 
 PSI = sum over bins of (p - q) ln(p / q), p and q the shares then and now (Siddiqi 2006, Credit Risk Scorecards: below 0.1 no change to
-speak of, above 0.2 a change to act on). Half a request is added to each bin, so that an empty one is not infinitely far. Numbers are cut where
-each bin has about a tenth of the reference. Between two samples of the same traffic PSI is about chi-squared with B - 1 degrees of freedom
-times 1/n + 1/m (Yurdakul 2018), which says how much chance alone gives.
+speak of, above 0.2 a change to act on). Half a request is added to each bin, so that an empty one is not infinitely far. Numbers are cut
+where each bin has about a tenth of the reference. Between two samples of the same traffic PSI is about chi-squared with B - 1 degrees of
+freedom times 1/n + 1/m (Yurdakul 2018), which says how much chance alone gives.
 """
 
 from __future__ import annotations
