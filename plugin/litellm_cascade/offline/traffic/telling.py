@@ -26,8 +26,8 @@ FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
 UNBROKEN = 1000
 """Columns of a table that goes into a pipe or a file, where no line is to be broken."""
-PLACES = frozenset({"policy", "old", "new", "traces", "against", "reference"})
-"""Parameters that name a file, a policy or a database."""
+PLACES = frozenset({"policy", "old", "new", "traces", "against", "model"})
+"""Parameters that name a file, a policy, a database or a model's folder."""
 MOST_SHOWN = 20
 """Lines of one table; the JSON has all."""
 
@@ -153,15 +153,23 @@ def _tell_rest(kinds: int) -> None:
         typer.echo(f"and {kinds - MOST_SHOWN} more; --json writes all")
 
 
+def _names(context: typer.Context) -> list[str]:
+    """Of the command, and of the groups it is in."""
+    above = context.parent
+    return [*(_names(above) if above is not None else []), *([str(context.info_name)] if above is not None else [])]  # type: ignore[arg-type]
+
+
 def without_place(value: object) -> str:
-    """A path without its folders, a database without its address."""
+    """A path without its folders, a database without its address. What is neither, such as a hub's id of a model, as it is."""
     text = str(value)
-    return f"{SCHEMES[0]}..." if text.startswith(SCHEMES) else Path(text).name
+    if text.startswith(SCHEMES):
+        return f"{SCHEMES[0]}..."
+    return Path(text).name if isinstance(value, Path) or Path(text).exists() else text
 
 
 def command_of(context: typer.Context) -> str:
     """As it was called; file names alone, as folders are nobody's business."""
-    words = ["cascade", str(context.info_name)]
+    words = ["cascade", *_names(context)]
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if parameter.name == "json_" or value in (None, parameter.default, []):
