@@ -58,6 +58,9 @@ def label(
         )
     waiting = list(prompts_in(prompts))
     labels = labels_in(out, Terms(aliases=names, judge=judge, all=every))
+    if all(prompt.id in labels.done for prompt in waiting):
+        _tell(Tally(spent_usd=labels.spent_usd), labels, len(waiting), max_usd)
+        return
     facts = load_policy(find_policy(prices)).facts if prices is not None else {}
     limits = Limits(max_usd=max_usd, max_tokens=max_tokens, concurrency=concurrency, logprobs=logprobs)
     login = {"Authorization": f"Bearer {_key(key_env)}"}

@@ -45,8 +45,8 @@ def replay(
     rows, before = progress.read()
     with perceiving(classifier) as perceive:
         reading = Reading(source, perceive, skip=rows)
-        with progress.kept(reading) as note:
-            done = replaying.replay(reading, decider, before, note)
+        done = replaying.replay(reading, decider, before, progress.noting(reading))
+    progress.end()
     telling.print_replay(done)
     reading.tell()
     if json_ is not None:

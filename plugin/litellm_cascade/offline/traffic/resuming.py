@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ class Progress:
 
     file: Path | None
     what: dict[str, str]
+    every_s: float = EVERY_S
     _noted: float = field(default_factory=time.monotonic)
 
     def read(self) -> tuple[int, Replay | None]:
@@ -38,33 +38,26 @@ class Progress:
             raise ConfigurationError([f"{self.file}: is no replay that was interrupted; name another file with --resume"]) from None
         raise ConfigurationError([f"{self.file}: is of other traffic, another policy or another classifier; remove it to begin anew"])
 
-    @contextmanager
-    def kept(self, reading: Reading) -> Iterator[Any]:
-        """Gives what is to be called after each request. The file is gone when all is done, and there when it was interrupted."""
-        last: list[Replay] = []
+    def noting(self, reading: Reading) -> Callable[[Replay], None]:
+        """What is to be called after each request, when all of it is counted. An interrupt loses what came after the last writing."""
 
         def note(done: Replay) -> None:
-            last[:] = [done]
-            if self.file is not None and time.monotonic() - self._noted > EVERY_S:
-                self._write(reading, done)
+            if self.file is not None and time.monotonic() - self._noted > self.every_s:
+                self._write(self.file, reading, done)
 
-        try:
-            yield note
-        except BaseException:
-            if last and self.file is not None:
-                self._write(reading, last[0])
-            raise
+        return note
+
+    def end(self) -> None:
+        """All is done: the file goes."""
         if self.file is not None:
             self.file.unlink(missing_ok=True)
 
-    def _write(self, reading: Reading, done: Replay) -> None:
-        if self.file is None:
-            return
-        beside = self.file.with_suffix(f"{self.file.suffix}.part")
+    def _write(self, file: Path, reading: Reading, done: Replay) -> None:
+        beside = file.with_suffix(f"{file.suffix}.part")
         content: dict[str, Any] = {"format": FORMAT, "what": self.what, "rows": reading.rows, "done": done.state()}
         try:
             beside.write_text(json.dumps(content), encoding="utf-8")
-            beside.replace(self.file)
+            beside.replace(file)
         except OSError as error:
-            raise ConfigurationError([f"{self.file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+            raise ConfigurationError([f"{file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
         self._noted = time.monotonic()
