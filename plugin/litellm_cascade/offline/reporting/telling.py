@@ -79,7 +79,7 @@ def _savings(gathered: Gathered, origin: Origin) -> Iterator[Block]:
         yield Grid(("model", "USD per million input tokens", "USD per million output tokens", "in the record since"), rows)
     for at, versions in origin.started[-1:]:
         yield Paragraph(
-            f"Price table: as the proxy read it when it started on {_moment(at)} ({versions}); prices of a policy count before it."
+            f"Price table: as the proxy read it when it started on {_moment(at)} ({versions}); where the policy has a price of its own, that counts."
         )
 
 

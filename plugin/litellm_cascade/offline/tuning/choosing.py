@@ -72,9 +72,9 @@ class Tuned:
 def tune(trials: Trials, wish: Wish, *, draws: int, seed: int) -> Tuned:
     """The front of the first half and, for a wish, the setting that it takes. Raises ConfigurationError where none fulfils it."""
     halves = fold_of(trials.groups, 2, seed)
-    fitting, checking = (_Half(trials.at(halves == half), draws=draws, seed=seed + half) for half in (0, 1))
-    if min(len(fitting.trials), len(checking.trials)) < 2:  # noqa: PLR2004 - a half of its own for each
+    if len(np.unique(halves)) < 2:  # noqa: PLR2004 - one to choose by and one to check on
         raise ConfigurationError(["the traffic asks nearly the same in every request: no part of it is left to check the setting on"])
+    fitting, checking = (_Half(trials.at(halves == half), draws=draws, seed=seed + half) for half in (0, 1))
 
     def point(row: int) -> Point:
         return Point(setting=trials.settings[row], fitted=fitting.of(row), held_out=checking.of(row))
