@@ -97,6 +97,8 @@ CLASSIFY = (
     Attribute(name.CLASSIFIER_MS, float, MS, "how long it computed"),
     Attribute(name.TASK, str, "", "kind of task"),
     Attribute(name.TASK_PROBABILITY, float, PROBABILITY, "how sure it was of that"),
+    Attribute(name.DOMAIN, str, "", "what it is about; absent where the classifier does not tell"),
+    Attribute(name.LABEL, str, "", "the likeliest of the classifier's own labels; absent where it has none"),
     Attribute(name.COMPLEXITY, float, PROBABILITY, "how hard"),
     Attribute(name.TRUNCATED, bool, "", "it read only a part of the prompt"),
     Attribute(name.CLASSIFICATION_CACHED, bool, "", "remembered from an equal prompt"),
