@@ -27,9 +27,7 @@ SHARE = 0.01
 def drift(
     context: typer.Context,
     traces: Traces,
-    against: Annotated[
-        str, typer.Option(metavar="PATH|URL", help="The traffic of then; or with --calibration the records it was fitted on.")
-    ],
+    against: Annotated[str, typer.Option(metavar="PATH", help="The traffic of then; or with --calibration the records it was fitted on.")],
     calibration: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A file of cascade calibrate, whose records --against holds.")
     ] = None,
@@ -53,12 +51,12 @@ def drift(
       cascade drift --traces .cascade/record --against last_month --fail-if 'psi>0.2'
       cascade drift --traces .cascade/record --against answers.jsonl --calibration policies/calibrations/small.json
     """
-    bounds, source = bounds_of(fail_if or [], METRICS), source_of(traces)
+    bounds, source = bounds_of(fail_if or [], METRICS), source_of(context, traces)
     known_classifier(classifier)
     if calibration is not None:
         reference, digest = profile_of_calibration(calibration, Path(against))
     else:
-        reference, digest = _profile(against, classifier)
+        reference, digest = _profile(context, against, classifier)
     with perceiving(classifier) as perceive:
         reading = Reading(source, perceive)
         now = profile_of(reading)
@@ -75,9 +73,9 @@ def drift(
     _fail_if(bounds, found)
 
 
-def _profile(traces: str, classifier: str) -> tuple[Profile, str]:
+def _profile(context: typer.Context, traces: str, classifier: str) -> tuple[Profile, str]:
     with perceiving(classifier) as perceive:
-        reading = Reading(source_of(traces, "--against"), perceive)
+        reading = Reading(source_of(context, traces, "--against"), perceive)
         return profile_of(reading), reading.source.digest
 
 

@@ -40,7 +40,7 @@ def plan(
       cascade plan policies/balanced.yaml new.yaml --traces .cascade/record
       cascade plan balanced new.yaml --traces spend_logs.json --fail-if 'quality<-0.01' --fail-if 'cost>0'
     """
-    bounds, source = bounds_of(fail_if or []), source_of(traces)
+    bounds, source = bounds_of(fail_if or []), source_of(context, traces)
     before, after = Decider(find_policy(old)), Decider(find_policy(new))
     with perceiving(known_classifier(classifier)) as perceive:
         reading = Reading(source, perceive)

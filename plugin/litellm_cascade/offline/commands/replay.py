@@ -37,9 +37,9 @@ def replay(
     For example:
       cascade replay --traces .cascade/record --policy policies/balanced.yaml
       cascade replay --traces spend_logs.json --policy balanced --json replay.json
-      cascade replay --traces env:DATABASE_URL --policy balanced --resume replay.part
+      cascade replay --traces spend-logs:DATABASE_URL --policy balanced --resume replay.part
     """
-    source, decider = source_of(traces), Decider(find_policy(policy))
+    source, decider = source_of(context, traces), Decider(find_policy(policy))
     what = {"traffic": source.state, "policy": decider.policy.digest, "classifier": known_classifier(classifier)}
     progress = Progress(file=resume, what=what)
     rows, before = progress.read()

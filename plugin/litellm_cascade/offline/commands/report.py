@@ -18,7 +18,7 @@ from litellm_cascade.offline.reporting.changes import kept_of, read_kept, state_
 from litellm_cascade.offline.reporting.figures import Gathered
 from litellm_cascade.offline.reporting.telling import Origin, blocks_of
 from litellm_cascade.offline.traffic.items import Item
-from litellm_cascade.offline.traffic.options import Draws, Html, Seed
+from litellm_cascade.offline.traffic.options import Draws, Html, Seed, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.rows import Rows, files_in
@@ -27,7 +27,9 @@ from litellm_cascade.offline.traffic.telling import command_of
 
 def report(
     context: typer.Context,
-    traces: Annotated[Path, typer.Option(exists=True, help="A folder or file of the decision record.")],
+    traces: Annotated[
+        str, typer.Option(metavar="PATH", help="A folder or file of the decision record, or record:NAME for one in PostgreSQL.")
+    ],
     since: Annotated[str | None, typer.Option(help="Only later requests: 2026-01-31, or with T12:00:00, in UTC.")] = None,
     until: Annotated[str | None, typer.Option(help="Only earlier requests, likewise.")] = None,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write it here as Markdown. [default: on standard output]")] = None,
@@ -50,22 +52,23 @@ def report(
     """
     if html is not None and find_spec("plotly") is None:
         raise ConfigurationError(["--html needs plotly: pip install 'litellm-cascade[lab]'"])
+    source = source_of(context, traces)
     page = html or out
     state = state_beside(page) if page is not None else None
     before = read_kept(state) if state is not None else None
     gathered = Gathered(draws=draws, seed=seed)
     with perceiving("none") as perceive:
-        reading = Reading(Rows(traces), perceive)
+        reading = Reading(source, perceive)
         for item in _within(reading, since, until):
             gathered.add(item)
     if not gathered.n:
-        raise ConfigurationError([f"{traces}: holds no request of the decision record{' in that time' if since or until else ''}"])
+        raise ConfigurationError([f"{source.name}: holds no request of the decision record{' in that time' if since or until else ''}"])
     origin = Origin(
-        traces=traces.name,
-        data=reading.source.digest,
+        traces=source.name,
+        data=source.digest,
         command=command_of(context),
         version=version("litellm-cascade"),
-        started=_started(traces),
+        started=_started(source.path) if isinstance(source, Rows) else [],
         seed=seed,
         draws=draws,
     )

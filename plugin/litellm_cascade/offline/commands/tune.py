@@ -63,7 +63,7 @@ def tune(
         raise typer.BadParameter("--out needs a wish to choose by: --quality-floor or --budget-usd")
     if html is not None and find_spec("plotly") is None:
         raise ConfigurationError(["--html needs plotly: pip install 'litellm-cascade[lab]'"])
-    file, source = find_policy(policy), source_of(traces)
+    file, source = find_policy(policy), source_of(context, traces)
     decider = Decider(file)
     with perceiving(known_classifier(classifier)) as perceive:
         reading = Reading(source, perceive)

@@ -8,17 +8,20 @@ from typing import Annotated
 import typer
 
 from litellm_cascade.classifiers import registry
-from litellm_cascade.offline.traffic.postgres import SpendLogs, is_database, url_of
+from litellm_cascade.offline.record_places import places
+from litellm_cascade.offline.traffic.postgres import SpendLogs
 from litellm_cascade.offline.traffic.rows import Rows, Source
 
+SPEND_LOGS, RECORD = "spend-logs", "record"
+"""What a database is named with, before the colon and the variable that holds its URL."""
 CLASSIFIERS = ", ".join(sorted(registry))
 
 Traces = Annotated[
     str,
     typer.Option(
-        metavar="PATH|URL",
-        help="A folder or file of the decision record, LiteLLM spend logs (JSON, parquet, or postgresql://... or env:NAME), or requests "
-        "as JSONL.",
+        metavar="PATH",
+        help="A folder or file of the decision record, LiteLLM spend logs (JSON or parquet), or requests as JSONL; record:NAME or "
+        "spend-logs:NAME for a PostgreSQL whose URL the environment variable NAME holds.",
     ),
 ]
 Reader = Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")]
@@ -35,10 +38,14 @@ def known_classifier(name: str) -> str:
     return name
 
 
-def source_of(traces: str, hint: str = "--traces") -> Source:
-    """What was named. Ends the command where it does not exist."""
-    if is_database(traces):
-        return SpendLogs(url_of(traces))
+def source_of(context: typer.Context, traces: str, hint: str = "--traces") -> Source:
+    """What was named; what it takes is gone when the command ends. Ends the command where it does not exist."""
+    kind, _, variable = traces.partition(":")
+    if kind == SPEND_LOGS and variable:
+        return SpendLogs(variable)
+    if kind == RECORD and variable:
+        (folder,) = context.with_resource(places(None, variable))
+        return Rows(folder, name="decision record")
     if not Path(traces).exists():
         raise typer.BadParameter(f"there is no file and no folder {traces!r}", param_hint=hint)
     return Rows(Path(traces))

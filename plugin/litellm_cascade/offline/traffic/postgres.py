@@ -10,20 +10,17 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+from litellm_cascade.audit.ledger.database import libpq_url
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.traffic.rows import Row
 
-SCHEMES = ("postgresql://", "postgres://")
-VARIABLE = "env:"
 TABLE = "LiteLLM_SpendLogs"
 ROWS_AT_ONCE = 2000
 """Rows that the cursor brings together; a spend log with its messages has some KiB."""
 WITHIN_S = 10
 """Seconds for the database to answer the door."""
-_PRISMAS = frozenset({"schema", "connection_limit", "pool_timeout", "pgbouncer", "socket_timeout", "statement_cache_size"})
-"""Parameters of a URL that only Prisma, LiteLLM's way to its database, understands."""
 _COLUMNS = (
     *("request_id", "call_type", "api_key", "spend", "prompt_tokens", "completion_tokens", "startTime", "model", "model_group", "user"),
     *("metadata", "request_tags", "team_id", "end_user", "messages", "proxy_server_request"),
@@ -33,30 +30,17 @@ _QUERY = f"""SELECT row_to_json(one)::text FROM (
 ) AS one"""  # noqa: S608 - of constants
 
 
-def is_database(traces: str) -> bool:
-    """Whether the traffic is named by a PostgreSQL URL, or by the environment variable that holds one."""
-    return traces.startswith((*SCHEMES, VARIABLE))
-
-
-def url_of(traces: str) -> str:
-    """The URL, from the environment where it is there. Raises ConfigurationError."""
-    if not traces.startswith(VARIABLE):
-        return traces
-    name = traces.removeprefix(VARIABLE)
-    url = os.environ.get(name, "")
-    if not url.startswith(SCHEMES):
-        raise ConfigurationError([f"the environment variable {name} holds no PostgreSQL URL; put postgresql://user:password@host/db there"])
-    return url
-
-
 class SpendLogs:
-    """The rows of ``LiteLLM_SpendLogs``, oldest first. Sizes are in rows. Nothing is written, and the URL is never shown."""
+    """The rows of ``LiteLLM_SpendLogs``, oldest first. Sizes are in rows. Nothing is written, and the URL is never shown.
 
-    def __init__(self, url: str, advance: Callable[[int], object] = lambda _: None) -> None:
+    ``variable``: of the environment, with the URL: on a command line the shell and the list of processes would keep it.
+    """
+
+    def __init__(self, variable: str, advance: Callable[[int], object] = lambda _: None) -> None:
         if find_spec("psycopg") is None:
             raise ConfigurationError(["spend logs from PostgreSQL need psycopg: pip install 'litellm-cascade[postgres]'"])
         self.advance = advance
-        self._url = _without_prismas(url)
+        self._url = _url_in(variable)
         self._hash = hashlib.sha256()
 
     @property
@@ -100,11 +84,12 @@ class SpendLogs:
         return psycopg.connect(self._url, connect_timeout=WITHIN_S, options="-c default_transaction_read_only=on")
 
 
-def _without_prismas(url: str) -> str:
-    """A URL as LiteLLM has it, without what PostgreSQL's own library would refuse."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query) if name not in _PRISMAS]
-    return urlunsplit(parts._replace(query=urlencode(kept)))
+def _url_in(variable: str) -> str:
+    try:
+        return libpq_url(os.environ.get(variable, ""))
+    except OSError:
+        told = f"the environment variable {variable} holds no PostgreSQL URL; put postgresql://user:password@host/db there"
+        raise ConfigurationError([told]) from None
 
 
 @contextmanager

@@ -64,15 +64,16 @@ class Source(Protocol):
 class Rows:
     """The objects of a file, or of the files of a decision record in a folder, in order. Sizes are in bytes."""
 
-    def __init__(self, path: Path, advance: Callable[[int], object] = lambda _: None) -> None:
+    def __init__(self, path: Path, advance: Callable[[int], object] = lambda _: None, name: str | None = None) -> None:
         self.path = path
         self.advance = advance
+        self._name = name
         self._hash = hashlib.sha256()
 
     @property
     def name(self) -> str:
         """Without its folder, which is nobody's business."""
-        return self.path.name
+        return self._name or self.path.name
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,6 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.traffic.off_policy import OffPolicy, Value
 from litellm_cascade.offline.traffic.planning import Change, Delta, PlanOf
-from litellm_cascade.offline.traffic.postgres import SCHEMES
 from litellm_cascade.offline.traffic.replaying import Beside, Replay
 
 FORMAT = 1
@@ -160,10 +159,8 @@ def _names(context: typer.Context) -> list[str]:
 
 
 def without_place(value: object) -> str:
-    """A path without its folders, a database without its address. What is neither, such as a hub's id of a model, as it is."""
+    """A path without its folders. What is none, such as a hub's id of a model, as it is."""
     text = str(value)
-    if text.startswith(SCHEMES):
-        return f"{SCHEMES[0]}..."
     return Path(text).name if isinstance(value, Path) or Path(text).exists() else text
 
 

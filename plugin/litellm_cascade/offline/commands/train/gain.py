@@ -41,7 +41,7 @@ def gain(
     names = tuple(dict.fromkeys(name.strip() for name in aliases.split(",") if name.strip()))
     if len(names) < 2:  # noqa: PLR2004 - to choose from
         raise typer.BadParameter(f"{aliases!r} are not two models; write them with commas, cheapest first", param_hint="--aliases")
-    source = source_of(traces)
+    source = source_of(context, traces)
     with perceiving(known_classifier(classifier)) as perceive:
         reading = Reading(source, perceive)
         recorded = recorded_of(reading, names, source.name, seed)
