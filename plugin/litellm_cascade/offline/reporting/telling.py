@@ -78,9 +78,8 @@ def _savings(gathered: Gathered, origin: Origin) -> Iterator[Block]:
     if rows:
         yield Grid(("model", "USD per million input tokens", "USD per million output tokens", "in the record since"), rows)
     for at, versions in origin.started[-1:]:
-        yield Paragraph(
-            f"Price table: as the proxy read it when it started on {_moment(at)} ({versions}); where the policy has a price of its own, that counts."
-        )
+        read = f"Price table: as the proxy read it when it started on {_moment(at)} ({versions})"
+        yield Paragraph(f"{read}; where the policy has a price of its own, that counts.")
 
 
 def _quality(gathered: Gathered) -> Iterator[Block]:
