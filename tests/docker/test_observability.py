@@ -162,8 +162,9 @@ def test_the_volume_of_jaeger_belongs_to_its_user():
     assert SERVICES["jaeger"]["depends_on"]["jaeger-volume"]["condition"] == "service_completed_successfully"
 
 
-def test_the_search_that_the_documentation_gives_is_one_for_our_spans():
-    url = re.search(r"http://127\.0\.0\.1:16686/api/v3/traces\?\S+?(?=[\"'\s])", OPERATIONS)
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_the_search_that_the_documentation_gives_is_one_for_our_spans(page):
+    url = re.search(r"http://127\.0\.0\.1:16686/api/v3/traces\?\S+?(?=[\"'\s])", (ROOT / page).read_text())
     assert url is not None
     asked = {name: value for name, (value,) in parse_qs(urlsplit(url[0]).query, strict_parsing=True).items()}
     assert asked["query.operationName"] == attributes.ROUTE_SPAN
