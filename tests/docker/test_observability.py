@@ -75,7 +75,8 @@ def test_every_alert_is_complete_tested_and_has_its_paragraph():
 
 def test_prometheus_asks_the_proxy_where_it_answers():
     config = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yaml").read_text())
-    (job,) = config["scrape_configs"]
+    job, classifier = config["scrape_configs"]
+    assert classifier["dns_sd_configs"][0]["names"][0] in SERVICES
     ((host, port),) = (target.split(":") for target in job["static_configs"][0]["targets"])
     command = SERVICES[host]["command"]
     assert command[command.index("--prometheus_metrics_port") + 1] == port

@@ -11,7 +11,9 @@ from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
 from random import Random
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
@@ -58,6 +60,7 @@ def folder(tmp_path, monkeypatch):
     write_lines(tmp_path / "labelled.jsonl", labels(tmp_path / "requests.jsonl"))
     write_records(tmp_path)
     write_rated(tmp_path / "rated")
+    write_tiny_onnx(tmp_path / "tiny.onnx")
     return tmp_path
 
 
@@ -80,6 +83,24 @@ def labels(requests):
         (prompt,) = [hashlib.sha256(json.dumps(row["messages"], sort_keys=True).encode()).hexdigest()[:16]]
         how = {"id": prompt, "judge": "large", "aliases": ["small", "large"], "all": False, "cost_usd": 0.0021}
         yield row | {"label": "small", "correct": {"small": True}, "labelled": how}
+
+
+def write_tiny_onnx(path):
+    """The tokens that count, times 0: as many logits as eight heads have."""
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["prompts", "tokens"]) for name in ("input_ids", "attention_mask")]
+    constants = [
+        helper.make_tensor("zeros", TensorProto.FLOAT, [1, 32], [0.0] * 32),
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["attention_mask"], ["counted"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["counted", "axes"], ["total"], keepdims=1),
+        helper.make_node("MatMul", ["total", "zeros"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "tiny", inputs, [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["prompts", 32])], constants
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
 def write_records(folder):
@@ -138,7 +159,7 @@ def test_every_command_has_a_heading_and_an_example():
     assert {command.split()[0] for command, _ in EXAMPLES} == set(COMMANDS)
 
 
-DESCRIBED = ("explain", "classify", "calibrate", "bench cascade", "replay", "plan")
+DESCRIBED = ("explain", "classify", "calibrate", "bench cascade", "bench service", "serve-classifier", "export-triton", "replay", "plan")
 OF_TRAFFIC = ("tune", "drift", "report", "label", "train gain", "train sequence")
 
 
