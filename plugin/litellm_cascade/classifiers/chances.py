@@ -1,6 +1,6 @@
 """How likely each alias is right about a prompt: a linear model of outcomes, on hashed words and proportions of the text. numpy alone.
 
-``cascade train gain`` fits one to recorded outcomes; the classifier ``linear`` reads it beside its own weights (option ``chances``), and
+``offline/gaining/chances.py`` fits one to recorded outcomes; the classifier ``linear`` reads it beside its own weights (option ``chances``), and
 the strategy ``learned`` decides on what it says.
 """
 
@@ -35,7 +35,7 @@ _FIRST_OPTION: Final = re.compile(r"(?m)^\(?A[.):]")
 _NEGATION: Final = re.compile(r"(?i)\b(?:not|except|false|incorrect)\b")
 _STEP: Final = re.compile(r"(?i)\b(?:each|every|per|twice|half|times|total|more|less|fewer|remaining|left)\b")
 _BLANK: Final = re.compile(r"_{2,}")
-_MEND: Final = "fit it again: cascade train gain"
+_MEND: Final = "fit it again with litellm_cascade.offline.gaining.chances"
 
 
 def read_proportions(text: str) -> NDArray[np.float32]:

@@ -38,7 +38,7 @@ class Options(AnyOptions):
     weights: Path | None = None
     """An .npz file of your own, relative to LiteLLM's configuration file; without it those that are shipped."""
     chances: Path | None = None
-    """An .npz file with how likely your aliases are right, from `cascade train gain`, for `strategy: learned`; relative likewise."""
+    """An .npz file with how likely your aliases are right, from `offline.gaining.chances`, for `strategy: learned`; relative likewise."""
 
 
 def make(options: Options, around: Surroundings) -> Linear:
@@ -68,7 +68,7 @@ class Weights:
 class Linear:
     """Task type and complexity of a prompt from a linear model.
 
-    ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it, ``chances`` one of ``cascade train gain``. They are
+    ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it, ``chances`` one of ``litellm_cascade.offline.gaining``. They are
     read once, in a thread, by ``warm_up`` or by the first request.
     """
 

@@ -3,7 +3,7 @@
 Without a file the classifier says so: one that was fitted to outcomes (``classification.chances``), which has read the prompt. The file
 needs no such classifier. It is JSON: the features it reads (docs/policies.md lists them) and, for each alias, an intercept and a weight per
 feature. The probability that the alias is right is the logistic function of ``intercept + weights x features``.
-``litellm_cascade.offline.fit_gain`` writes such files.
+``cascade train gain`` writes such files.
 """
 
 from __future__ import annotations
