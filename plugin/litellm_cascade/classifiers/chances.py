@@ -1,7 +1,7 @@
 """How likely each alias is right about a prompt: a linear model of outcomes, on hashed words and proportions of the text. numpy alone.
 
-``offline/gaining/chances.py`` fits one to recorded outcomes; the classifier ``linear`` reads it beside its own weights (option ``chances``), and
-the strategy ``learned`` decides on what it says.
+``offline/gaining/chances.py`` fits one to recorded outcomes; the classifier ``linear`` reads it beside its own weights (option
+``chances``), and the strategy ``learned`` decides on what it says.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ class Weights:
 class Linear:
     """Task type and complexity of a prompt from a linear model.
 
-    ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it, ``chances`` one of ``litellm_cascade.offline.gaining``. They are
-    read once, in a thread, by ``warm_up`` or by the first request.
+    ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it, ``chances`` one that was fitted with
+    ``litellm_cascade.offline.gaining``. They are read once, in a thread, by ``warm_up`` or by the first request.
     """
 
     name: Final = "linear"
