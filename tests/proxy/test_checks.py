@@ -181,6 +181,7 @@ def test_a_sure_last_rung_bears_no_flag(ask, upstream, collector, trace, stream)
     assert [heard.cascade(name) for name in ("model", "reason", "abstained")] == ["large", "low_confidence", None]
     assert route_span(collector, trace)["cascade.verdict"] == "accept"
     assert verdicts(collector, trace) == ["escalate", "accept"]
+    assert heard.cascade("confidence") == "mean=-0.0100; abstain_below=-0.35"
 
 
 @modes
@@ -190,6 +191,7 @@ def test_a_doubtful_answer_is_withheld(ask, upstream, spend, collector, trace, s
     assert heard.status == 400
     assert "no model was confident enough of its answer to this request (low_confidence)" in heard.raw
     assert "one" not in heard.raw.replace("none", "")
+    assert heard.cascade("confidence") == "mean=-2.0000; abstain_below=-1.0"
     assert [seen.model for seen in upstream.requests] == ["small", "large"]
     route = route_span(collector, trace)
     assert (route["cascade.verdict"], route["cascade.abstained"], verdicts(collector, trace)) == (
@@ -227,6 +229,7 @@ def test_doubt_goes_on_to_the_largest(ask, upstream, spend, collector, trace, st
     assert [heard.status, heard.text] == [200, "the large one is not sure of it either"]
     assert [heard.cascade(name) for name in ("model", "reason", "abstained")] == ["large", "low_confidence", None]
     assert "logprobs" not in upstream.asked("large")[0].body
+    assert heard.cascade("confidence") == "mean=-2.0000; abstain_below=-0.35", "of the answer that was judged last"
     assert verdicts(collector, trace) == ["escalate", "abstain", "accept"]
     rows = [row for row in spend.wait_rows(4, trace=trace.trace_id) if row["internal_call_origin"] == "cascade_attempt"]
     assert sorted(row["standard_logging_object"]["model_group"] for row in rows) == ["large", "small", "sql"]
