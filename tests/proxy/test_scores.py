@@ -78,7 +78,7 @@ def proxy(start_proxy, upstream_server, tmp_path_factory):
             name, accept_at = model_of(score, of), 0 if score in ("margin", "entropy") else -99
             policy = POLICY.format(name=name, score=score, of=of, more=MORE.get(score, ""), accept_at=accept_at)
             (folder / f"{name}.yaml").write_text(policy)
-            config["model_list"].append({"model_name": name, "litellm_params": {"model": f"cascade/{name}"}, "model_info": {"mode": "chat"}})
+            config["model_list"].append({"model_name": name, "litellm_params": {"model": f"cascade/{name}"}})
     return start_proxy(config)
 
 
