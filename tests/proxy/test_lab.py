@@ -73,7 +73,10 @@ def test_a_question_set_is_asked_of_each_model_and_of_the_routed_one(proxy, tmp_
 
 
 def test_what_was_asked_before_an_interruption_is_not_asked_again(proxy, upstream, tmp_path):
-    upstream.script("large", lambda seen: Reply(status=500, error="out of order") if "Question 3: w" in seen.body["messages"][0]["content"] else Reply("42"))
+    upstream.script(
+        "large",
+        lambda seen: Reply(status=500, error="out of order") if "Question 3: w" in seen.body["messages"][0]["content"] else Reply("42"),
+    )
     broken = mmlu(proxy, tmp_path, "--models", "small,large")
     assert (broken.exit_code, "'large' did not answer a question (HTTP 500)" in broken.stderr) == (1, True), broken.output
     upstream.clear()

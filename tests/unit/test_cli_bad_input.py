@@ -4,11 +4,11 @@ import json
 
 import polars as pl
 import pytest
+from test_cli_bench_cascade import prices
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import app
 from routing_records import write_pairs
-from test_cli_bench_cascade import prices
 from traffic_records import CASCADE, LARGE, request_row, write_lines
 
 TRAFFIC = {
@@ -97,7 +97,9 @@ def test_outcomes_that_nothing_can_be_learned_from_are_told(folder, case):
 
 def test_a_pool_without_prices_cannot_be_tuned_for_money(folder):
     (folder / "desk.yaml").write_text(CASCADE.replace(", price: {input_usd_per_million: 1, output_usd_per_million: 2}", ""))
-    rows = [request_row(number, correct={"small": number % 2, "large": 1}, scores={"small": {"mean": -0.01 * number}}) for number in range(300)]
+    rows = [
+        request_row(number, correct={"small": number % 2, "large": 1}, scores={"small": {"mean": -0.01 * number}}) for number in range(300)
+    ]
     write_lines(folder / "bad.jsonl", rows)
     assert "price" in told(folder, "tune desk.yaml --traces bad.jsonl --classifier none --budget-usd 0.1 --out out")
 

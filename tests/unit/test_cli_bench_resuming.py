@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from test_cli_bench_cascade import own
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import app
 from routing_records import write_pairs
-from test_cli_bench_cascade import own
 
 
 @pytest.fixture(autouse=True)

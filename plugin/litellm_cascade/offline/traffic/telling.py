@@ -86,9 +86,7 @@ def print_off_policy(of: str, brings: OffPolicy) -> None:
     typer.echo(f"\nwhat {of} brings, by the requests that were decided by chance")
     print_table(table)
     if brings.by_chance:
-        typer.echo(
-            f"{brings.by_chance:,} requests do not count: the policy draws lots of its own; give each arm as a policy"
-        )
+        typer.echo(f"{brings.by_chance:,} requests do not count: the policy draws lots of its own; give each arm as a policy")
     for warning in dict.fromkeys(warning for one in estimates for warning in one.warnings):
         typer.echo(f"warning: {', '.join(one.reward for one in estimates if warning in one.warnings)}: {warning}")
 
