@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from harness.configs import cascade_config
@@ -73,10 +74,8 @@ def test_a_question_set_is_asked_of_each_model_and_of_the_routed_one(proxy, tmp_
 
 
 def test_what_was_asked_before_an_interruption_is_not_asked_again(proxy, upstream, tmp_path):
-    upstream.script(
-        "large",
-        lambda seen: Reply(status=500, error="out of order") if "Question 3: w" in seen.body["messages"][0]["content"] else Reply("42"),
-    )
+    failed = Reply(status=500, error="out of order")
+    upstream.script("large", lambda seen: failed if "Question 3: w" in seen.body["messages"][0]["content"] else Reply("42"))
     broken = mmlu(proxy, tmp_path, "--models", "small,large")
     assert (broken.exit_code, "'large' did not answer a question (HTTP 500)" in broken.stderr) == (1, True), broken.output
     upstream.clear()
@@ -120,8 +119,8 @@ def experiment(proxy, tmp_path):
 def replayed(record, policy):
     result = run("replay", "--traces", str(record), "--policy", policy, "--json", "replay.json")
     assert result.exit_code == 0, result.output
-    with open("replay.json") as file:
-        return {one["reward"]: one for one in json.load(file)["off_policy"]["estimates"]}, result.stdout
+    told = json.loads(Path("replay.json").read_text())
+    return {one["reward"]: one for one in told["off_policy"]["estimates"]}, result.stdout
 
 
 def test_the_record_of_an_experiment_says_what_each_arm_would_bring(experiment):

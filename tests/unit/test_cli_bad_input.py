@@ -97,9 +97,8 @@ def test_outcomes_that_nothing_can_be_learned_from_are_told(folder, case):
 
 def test_a_pool_without_prices_cannot_be_tuned_for_money(folder):
     (folder / "desk.yaml").write_text(CASCADE.replace(", price: {input_usd_per_million: 1, output_usd_per_million: 2}", ""))
-    rows = [
-        request_row(number, correct={"small": number % 2, "large": 1}, scores={"small": {"mean": -0.01 * number}}) for number in range(300)
-    ]
+    known = {"correct": {"small": 1, "large": 1}}
+    rows = [request_row(number, scores={"small": {"mean": -0.01 * number}}, **known) for number in range(300)]
     write_lines(folder / "bad.jsonl", rows)
     assert "price" in told(folder, "tune desk.yaml --traces bad.jsonl --classifier none --budget-usd 0.1 --out out")
 

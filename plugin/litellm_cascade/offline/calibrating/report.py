@@ -122,5 +122,7 @@ def write_page(path: Path, fitted: Fit, file: CalibrationFile) -> None:
     points = [point for point in points_of(fitted) if point.accepted_right is not None]
     shares, right = [point.escalated for point in points], [point.accepted_right for point in points]
     page.add_scatter(x=shares, y=right, mode="lines+markers", name="by share escalated", row=1, col=2)
+    page.update_xaxes(title="said: the probability of a right answer", row=1, col=1)
+    page.update_xaxes(title="share of requests that escalate", row=1, col=2)
     title = f"Calibration {file.id} of {file.alias}"
     write_text(path, html(title, [Paragraph(file.card), Plot(page, "Said against seen, and what a share of escalations leaves right")]))
