@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
+    "train": "Train a classifier on data of your own, or again on ours.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""
 

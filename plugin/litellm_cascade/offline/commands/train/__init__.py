@@ -1,0 +1,26 @@
+"""``cascade train``. To add a training: its file here and its line in ``TRAININGS``."""
+
+from __future__ import annotations
+
+import typer
+
+from litellm_cascade.offline.lazy_group import lazy_group
+
+TRAININGS = {"embedded": "The transformer that ships in the package: eight heads, complexity, gain."}
+
+train = typer.Typer(
+    cls=lazy_group("litellm_cascade.offline.commands.train", TRAININGS),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@train.callback()
+def _train() -> None:
+    """Train a classifier on data of your own, or again on ours.
+
+    For example:
+      cascade train embedded --data ../shared/data --out embedded
+    """
