@@ -56,7 +56,9 @@ ATTEMPT = Attempt(
     hold_ms=1.0,
     late_regret=-2.0,
 )
-CLASSIFICATION = Classification(digest="sha256:w", classifier="linear", took_ms=1.0, degraded=("classifier_late",))
+CLASSIFICATION = Classification(
+    digest="sha256:w", classifier="linear", took_ms=1.0, small_copes=0.7, gain=0.1, degraded=("classifier_late",)
+)
 DECISION = Decision(
     policy="p",
     digest="sha256:d",

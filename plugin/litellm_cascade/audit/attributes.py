@@ -30,6 +30,8 @@ CLASSIFIER_MS = "cascade.classifier.ms"
 TASK = "cascade.task"
 TASK_PROBABILITY = "cascade.task.probability"
 COMPLEXITY = "cascade.complexity"
+SMALL_COPES = "cascade.small_copes"
+GAIN = "cascade.gain"
 TRUNCATED = "cascade.classifier.truncated"
 CLASSIFICATION_CACHED = "cascade.classification.cached"
 

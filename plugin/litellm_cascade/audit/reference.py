@@ -98,6 +98,8 @@ CLASSIFY = (
     Attribute(name.TASK, str, "", "kind of task"),
     Attribute(name.TASK_PROBABILITY, float, PROBABILITY, "how sure it was of that"),
     Attribute(name.COMPLEXITY, float, PROBABILITY, "how hard"),
+    Attribute(name.SMALL_COPES, float, PROBABILITY, "that a small model is right, where the classifier knows"),
+    Attribute(name.GAIN, float, "-1..1", "how much more probable that is for a strong one, where the classifier knows"),
     Attribute(name.TRUNCATED, bool, "", "it read only a part of the prompt"),
     Attribute(name.CLASSIFICATION_CACHED, bool, "", "remembered from an equal prompt"),
     Attribute(name.DEGRADED, tuple, "", "what went wrong"),

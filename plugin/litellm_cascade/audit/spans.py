@@ -136,6 +136,8 @@ def _classification_attributes(classification: Classification) -> dict[str, Valu
         name.TASK: classification.task,
         name.TASK_PROBABILITY: classification.task_probability,
         name.COMPLEXITY: classification.complexity,
+        name.SMALL_COPES: classification.small_copes,
+        name.GAIN: classification.gain,
         name.TRUNCATED: classification.truncated,
         name.CLASSIFICATION_CACHED: classification.cached,
         name.DEGRADED: classification.degraded,

@@ -38,6 +38,8 @@ class Classification:
     """What a classifier believes about the prompt.
 
     ``complexity`` and every dimension lie in 0..1 (``number_of_few_shots``: 0..5). ``degraded`` names what went wrong on the way.
+    ``small_copes`` is the probability that a small model is right, ``gain`` how much more probable that is for a strong one (-1..1);
+    None: this classifier does not know.
     """
 
     known: bool = True
@@ -46,6 +48,8 @@ class Classification:
     task_probabilities: Mapping[str, float] = field(default_factory=dict)
     complexity: float = 0.5
     dimensions: Mapping[str, float] = field(default_factory=dict)
+    small_copes: float | None = None
+    gain: float | None = None
     classifier: str = "none"
     digest: str = ""
     device: str = "cpu"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from litellm_cascade.classifiers.eight_heads import LOGITS, SIZES
+from litellm_cascade.classifiers.embedded import LOGITS as ALL_LOGITS
+from litellm_cascade.classifiers.embedded import OUTCOMES
 from litellm_cascade.offline.training_embedded.examples import task_odds
 
 if TYPE_CHECKING:
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
 
     from litellm_cascade.offline.training_embedded.examples import Example
 
-OUTCOMES: Final = ("complexity", "small", "strong")
-"""Logits behind the eight heads: overall complexity, P(small copes), P(strong copes)."""
-ALL_LOGITS: Final = LOGITS + len(OUTCOMES)
 BATCH: Final = 32
 _POOL: Final = 64
 """Batches that are sorted by length together; within a pool like meets like, so little is padding."""
