@@ -134,12 +134,14 @@ class Embedded:
             return self._network
 
 
-def load(folder: Path) -> Network:
+def load(folder: Path, *, model: str = MODEL) -> Network:
     """Model and tokeniser from a folder, tried once. Raises ``ClassifierError`` saying what is wrong, where, and how to mend it."""
-    model, words = _content(folder / MODEL), _content(folder / TOKENIZER)
-    network = Network(_session(model, folder / MODEL), load_tokenizer(words, folder / TOKENIZER), hashlib.sha256(model + words).hexdigest()[:16])
-    if _tried(network, folder / MODEL).shape != (LOGITS,):
-        raise ClassifierError(f"classifier 'embedded': the model at {folder / MODEL} does not answer with {LOGITS} logits: {_MEND}")
+    path, beside = folder / model, folder / TOKENIZER
+    weights, words = _content(path), _content(beside)
+    digest = hashlib.sha256(weights + words).hexdigest()[:16]
+    network = Network(_session(weights, path), load_tokenizer(words, beside), digest)
+    if _tried(network, path).shape != (LOGITS,):
+        raise ClassifierError(f"classifier 'embedded': the model at {path} does not answer with {LOGITS} logits: {_MEND}")
     return network
 
 

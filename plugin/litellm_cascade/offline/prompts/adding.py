@@ -19,7 +19,7 @@ _WRITTEN: Final = (
     "Include [exactly |at least |]{number} {noun}s.",
     "[Keep it|Make it] [simple|short|suitable for children|under {number} sentences|to one paragraph].",
     "[Avoid|No] [jargon|adverbs|passive voice|emojis|repetition|clichés].",
-    "[Begin|End] with the word \"{noun}\".",
+    '[Begin|End] with the word "{noun}".',
     "[Only return|Return only|Output only|Just give me] the [answer|result|final text|list].",
     "[No explanation|Do not explain|Explain each step|Give your reasoning|Cite your sources].",
     "Write [it |]for [a {job}|beginners|an expert audience|ten-year-olds].",
@@ -47,7 +47,7 @@ def constrained(prompt: str, grammar: Grammar, random: Random, *, of_code: bool)
 
 
 def with_examples(prompt: str, names: str, grammar: Grammar, random: Random) -> tuple[str, int]:
-    """The prompt after one to five worked examples, and how many they are. ``names`` is what input and output are called: ``Text>Label``."""
+    """The prompt with one to five worked examples, and how many they are. ``names``: of input and output, as in ``Text>Label``."""
     count = random.randint(1, MOST_SHOTS)
     asked, answered = random.choice((names.split(">"), ("Input", "Output"), ("Q", "A"), ("Example", "Answer")))
     shots = [_example(names, asked, answered, grammar) for _ in range(count)]

@@ -98,12 +98,12 @@ def _shared() -> dict[str, tuple[str, ...]]:
 class _Maker:
     def __init__(self, random: Random, words: dict[str, tuple[str, ...]], passages: Sequence[str]) -> None:
         self._random = random
-        self._passages = Passages(random, passages)
+        self._passages = Passages(random, passages, self._say)
         self._level = 0
         self._topics = 0  # in the prompt at hand
         kinds = {kind: lambda kind=kind: self._passages.of(kind) for kind in self._passages.kinds}
         makers = {**kinds, "passage": self._passages.any, "sentence": self._passages.sentence, "topic": self._topic}
-        self._grammar = self._passages.grammar = Grammar(random, words, makers)
+        self._grammar = Grammar(random, words, makers)
 
     def made(self, wording: Wording) -> Made:
         self._level = self._random.choices(range(LEVELS), _LEVEL_WEIGHTS)[0]
@@ -131,6 +131,9 @@ class _Maker:
             return prompt, constraints, 0
         prompt, shots = with_examples(prompt, wording.few, self._grammar, self._random)
         return prompt, constraints, shots
+
+    def _say(self, wording: str) -> str:
+        return self._grammar.say(wording)
 
     def _topic(self) -> str:
         self._topics += 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from litellm_cascade.offline.prompts.grammar import Grammar, lines_of, named
+from litellm_cascade.offline.prompts.grammar import lines_of, named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
 
 HANDED_IN: Final = 0.35
@@ -19,13 +19,13 @@ _SENTENCE_KINDS: Final = ("news", "review", "story", "science", "biography", "po
 
 
 class Passages:
-    """Makes passages."""
+    """Makes passages. ``say`` makes the choices of a wording."""
 
-    def __init__(self, random: Random, given: Sequence[str]) -> None:
+    def __init__(self, random: Random, given: Sequence[str], say: Callable[[str], str]) -> None:
         self._random = random
         self._given = given
         self._sentences, _ = named(lines_of("sentences"))
-        self.grammar: Grammar | None = None  # set by whoever owns both
+        self._say = say
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -43,13 +43,9 @@ class Passages:
         pool = self._sentences[kind]
         count = min(1 + int(self._random.expovariate(1 / 3)), _MOST, len(pool))
         places = self._random.sample(range(len(pool)), count)
-        sentences = [self._said(pool[place]) for place in (sorted(places) if kind in _ORDERED else places)]
+        sentences = [self._say(pool[place]) for place in (sorted(places) if kind in _ORDERED else places)]
         return ("\n" if kind in _BY_LINE else " ").join(sentences)
 
     def sentence(self) -> str:
         """One sentence."""
-        return self._said(self._random.choice(self._sentences[self._random.choice(_SENTENCE_KINDS)]))
-
-    def _said(self, wording: str) -> str:
-        assert self.grammar is not None
-        return self.grammar.say(wording)
+        return self._say(self._random.choice(self._sentences[self._random.choice(_SENTENCE_KINDS)]))

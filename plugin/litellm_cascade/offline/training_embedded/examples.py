@@ -5,9 +5,13 @@ Every source labels only what it knows; the rest is masked. Nothing of ``data/in
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
+
+import yaml
 
 from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.offline.constructed_prompts import part_of
@@ -15,14 +19,13 @@ from litellm_cascade.offline.prompts.making import make
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from litellm_cascade.offline.prompts.making import Made
 
 EACH: Final = 1_400
 """Constructed prompts of each task type."""
 PASSAGES: Final = 600
-NATURAL_TWICE: Final = 3
+SHOWN: Final = {"task_type": 3, "self_instruct": 4}
 """How often a prompt that somebody wrote is shown, while a constructed one is shown once."""
 OUTCOMES: Final = 6_000
 """Exam questions that are trained on, at most."""
@@ -30,6 +33,7 @@ HARDNESS: Final = {"easy": 0.15, "medium": 0.4, "hard": 0.65, "extra": 0.85, "si
 """Benchmarks name hardness; these places on 0..1 are ours."""
 OPINION: Final = 0.3
 """Weight of our own opinion of a constructed prompt beside a measured outcome."""
+_LABELS: Final = Path(__file__).with_name("self_instruct_labels.yaml")
 _CONSTRAINED: Final = (0.0, 0.45, 0.7, 0.85, 0.95, 1.0)
 """What none to five constraints are worth. Ours."""
 _DOMAIN_CLASSES: Final = (3, 1, 2, 0)
@@ -57,7 +61,7 @@ class Example:
 
 def read_examples(shareable: Path, seed: int, *, each: int = EACH) -> list[Example]:
     """Everything, in an order that depends on the seed alone."""
-    natural = [*_task_types(shareable), *_outcomes(shareable), *_sql(shareable)]
+    natural = [*_task_types(shareable), *_self_instruct(shareable), *_outcomes(shareable), *_sql(shareable)]
     random = Random(seed)
     stems = sorted({it.prompt.split("\nA. ")[0] for it in natural if it.part == "train" and it.small is not None})
     passages = random.sample([stem for stem in stems if 120 < len(stem) < 1_200], PASSAGES)  # noqa: PLR2004 -- characters, a paragraph
@@ -92,14 +96,14 @@ def training_rows(examples: list[Example], random: Random) -> list[Example]:
     train = [it for it in examples if it.part == "train"]
     outcomes = [it for it in train if it.source in {"mmlu", "mmlu_pro"}]
     others = [it for it in train if it.source not in {"mmlu", "mmlu_pro"}]
-    rows = [it for it in others for _ in range(NATURAL_TWICE if it.source == "task_type" else 1)]
+    rows = [it for it in others for _ in range(SHOWN.get(it.source, 1))]
     rows += random.sample(outcomes, min(OUTCOMES, len(outcomes)))
     random.shuffle(rows)
     return rows
 
 
 def _task_types(shareable: Path) -> Iterator[Example]:
-    for row in _rows(shareable / "task_type.parquet"):
+    for row in rows_of(shareable / "task_type.parquet"):
         yield Example(
             prompt=row["prompt"],
             source="task_type",
@@ -108,6 +112,17 @@ def _task_types(shareable: Path) -> Iterator[Example]:
             lang=row["lang"],
             task=row["task_type"],
         )
+
+
+def _self_instruct(shareable: Path) -> Iterator[Example]:
+    """Tasks that people wrote down for self-instruct, with labels of ours."""
+    labels = yaml.safe_load(_LABELS.read_text(encoding="utf-8"))
+    tasks = {pid: task for task, pids in labels.items() for pid in pids}
+    with (shareable / "prompt_stream.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            it = json.loads(line)
+            if it["id"] in tasks:
+                yield Example(prompt=it["prompt"], source="self_instruct", key=it["id"], part=part_of(it["id"]), task=tasks[it["id"]])
 
 
 def _outcomes(shareable: Path) -> Iterator[Example]:
@@ -123,7 +138,7 @@ def _outcomes(shareable: Path) -> Iterator[Example]:
     joined = prompts.join(failed, on="pid").join(sides, on="pid", how="left")
     merged = joined.group_by("prompt", "benchmark", "group", maintain_order=True)
     wanted = [pl.col("failed").mean(), pl.col("small").mean(), pl.col("strong").mean(), pl.col("subject").first()]
-    for row in merged.agg(wanted).iter_rows(named=True):
+    for row in merged.agg(wanted).iterrows_of(named=True):
         yield _outcome(row)
 
 
@@ -150,7 +165,7 @@ def _outcome(row: Mapping[str, Any]) -> Example:
 
 def _sql(shareable: Path) -> Iterator[Example]:
     """A question about a database is a question; public task types know such ones only behind "Write a SQLite query"."""
-    for row in _rows(shareable / "sql_hardness.parquet"):
+    for row in rows_of(shareable / "sql_hardness.parquet"):
         prompt = f"{row['question']} {row['evidence'] or ''}".strip()
         yield Example(
             prompt=prompt,
@@ -164,10 +179,10 @@ def _sql(shareable: Path) -> Iterator[Example]:
         )
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
     import polars as pl  # noqa: PLC0415 -- the extra lab
 
-    return pl.read_parquet(path).iter_rows(named=True)
+    return pl.read_parquet(path).iterrows_of(named=True)
 
 
 def _one(place: int, size: int) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ _POOL: Final = 64
 RATE: Final = 2e-4
 HEAD_RATE: Final = 2e-3
 WARM_UP: Final = 0.06
+_SAID_EVERY: Final = 50
 _DIMENSION_SHARE: Final = 0.25
 _OUTCOME_SHARE: Final = 0.6
 
@@ -56,32 +57,48 @@ def fit(network: Any, rows: Sequence[Example], ids: Sequence[Sequence[int]], *, 
     """One pass over the rows."""
     import torch  # noqa: PLC0415 -- the extra torch
 
-    network.encoder.embeddings.requires_grad_(requires_grad=False)  # a word that no wording has keeps its meaning beside one that has
-    groups = [
-        {"params": [it for it in network.encoder.parameters() if it.requires_grad], "lr": RATE},
-        {"params": list(network.head.parameters()), "lr": HEAD_RATE},
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     batches = _batches([len(one) for one in ids], Random(seed))
+    optimizer = _optimizer(network)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
     wanted, weights = map(torch.from_numpy, targets(rows))
     network.train()
-    began, seen = time.monotonic(), 0.0
-    for step, batch in enumerate(batches):
+    progress = _Progress(len(batches))
+    for batch in batches:
         tokens, mask = padded([ids[row] for row in batch])
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            states = network(torch.from_numpy(tokens), torch.from_numpy(mask))
-        loss = _loss(states.float(), wanted[batch], weights[batch])
+            logits = network(torch.from_numpy(tokens), torch.from_numpy(mask))
+        loss = _loss(logits.float(), wanted[batch], weights[batch])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        seen = loss.item() if not step else 0.98 * seen + 0.02 * loss.item()
-        if step % 20 == 0 and sys.stderr.isatty() or step % 100 == 0:
-            left = (time.monotonic() - began) / (step + 1) * (len(batches) - step - 1)
-            print(f"step {step + 1} of {len(batches)}, loss {seen:.3f}, {left / 60:.0f} min left", file=sys.stderr, flush=True)  # noqa: T201
+        progress.step(loss.item())
     network.eval()
+
+
+def _optimizer(network: Any) -> Any:
+    import torch  # noqa: PLC0415 -- the extra torch
+
+    network.encoder.embeddings.requires_grad_(requires_grad=False)  # a word that no wording has keeps its meaning beside one that has
+    layers = [it for it in network.encoder.parameters() if it.requires_grad]
+    return torch.optim.AdamW(
+        [{"params": layers, "lr": RATE}, {"params": list(network.head.parameters()), "lr": HEAD_RATE}], weight_decay=0.01
+    )
+
+
+class _Progress:
+    """Says now and then how far it is, on standard error."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps, self._done, self._loss, self._began = steps, 0, 0.0, time.monotonic()
+
+    def step(self, loss: float) -> None:
+        self._loss = 0.98 * self._loss + 0.02 * loss if self._done else loss
+        self._done += 1
+        if self._done % _SAID_EVERY == 0:
+            left = (time.monotonic() - self._began) / self._done * (self._steps - self._done) / 60
+            print(f"step {self._done} of {self._steps}, loss {self._loss:.3f}, {left:.0f} min left", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def logits_of(network: Any, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -6,7 +6,10 @@ import typer
 
 from litellm_cascade.offline.lazy_group import lazy_group
 
-BENCHMARKS = {"cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines."}
+BENCHMARKS = {
+    "cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.",
+    "classifier": "How good and how fast the embedded classifiers are, beside dull baselines.",
+}
 
 bench = typer.Typer(
     cls=lazy_group("litellm_cascade.offline.commands.bench", BENCHMARKS),
