@@ -49,7 +49,7 @@ def linear_answers(weights: Weights, prompts: Sequence[str]) -> tuple[NDArray[np
 
 
 class TfIdf:
-    """Words and pairs of words, weighed by their rarity, and logistic regression on the same prompts that the transformer was trained on."""
+    """Words and pairs of words, weighed by their rarity, and logistic regression, trained on the same prompts as the transformer."""
 
     def __init__(self, rows: Sequence[Example]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 -- the extra lab

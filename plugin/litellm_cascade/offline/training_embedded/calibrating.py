@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from litellm_cascade.offline.training_embedded.examples import Example
 
-TEMPERATURES: Final = tuple(np.geomspace(0.4, 4.0, 60).tolist())
+TEMPERATURES: Final[tuple[float, ...]] = tuple(np.geomspace(0.4, 4.0, 60).tolist())
 _FEWEST: Final = 50
 """Rows with an outcome under which its line is left as it is."""
 _STEPS: Final = 60
@@ -42,7 +42,8 @@ def temperature(rows: Sequence[Example], logits: NDArray[np.float32]) -> float:
     if not known:
         return 1.0
     labels = np.array([TASK_TYPES.index(rows[row].task or "") for row in known])
-    return min(TEMPERATURES, key=lambda degree: task_loss(logits[known, : SIZES["task_type"]] / degree, labels))
+    known_logits = logits[known, : SIZES["task_type"]]
+    return min(TEMPERATURES, key=lambda degree: task_loss(known_logits / degree, labels))
 
 
 def task_loss(logits: NDArray[Any], labels: NDArray[Any]) -> float:

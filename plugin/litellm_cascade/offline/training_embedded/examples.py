@@ -180,9 +180,11 @@ def _sql(shareable: Path) -> Iterator[Example]:
 
 
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    """Of a table; none where it is not at hand."""
     import polars as pl  # noqa: PLC0415 -- the extra lab
 
-    return pl.read_parquet(path).iterrows_of(named=True)
+    if path.is_file():
+        yield from pl.read_parquet(path).iter_rows(named=True)
 
 
 def _one(place: int, size: int) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ def build(checkpoint: Path, logits: int) -> Any:
     import torch  # noqa: PLC0415 -- the extra torch
     from transformers import BertModel  # noqa: PLC0415 -- the extra torch
 
-    class Network(torch.nn.Module):  # type: ignore[misc] -- torch is not looked into
+    class Network(torch.nn.Module):  # type: ignore[misc] # torch is not looked into
         def __init__(self) -> None:
             super().__init__()
             self.encoder = BertModel.from_pretrained(
