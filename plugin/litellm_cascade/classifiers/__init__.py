@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Surroundings", "build", "registry"]
 
 registry: Final[Mapping[str, str]] = {
-    "embedded": "linear",  # the default
+    "embedded": "embedded",
     "linear": "linear",
     "none": "silent",
 }

@@ -64,7 +64,8 @@ def read_examples(shareable: Path, seed: int, *, each: int = EACH) -> list[Examp
     natural = [*_task_types(shareable), *_self_instruct(shareable), *_outcomes(shareable), *_sql(shareable)]
     random = Random(seed)
     stems = sorted({it.prompt.split("\nA. ")[0] for it in natural if it.part == "train" and it.small is not None})
-    passages = random.sample([stem for stem in stems if 120 < len(stem) < 1_200], PASSAGES)  # noqa: PLR2004 -- characters, a paragraph
+    long = [stem for stem in stems if 120 < len(stem) < 1_200]  # noqa: PLR2004 -- characters, a paragraph
+    passages = random.sample(long, min(PASSAGES, len(long)))
     return [*natural, *(constructed(made) for made in make(random, passages, each=each))]
 
 
@@ -138,7 +139,7 @@ def _outcomes(shareable: Path) -> Iterator[Example]:
     joined = prompts.join(failed, on="pid").join(sides, on="pid", how="left")
     merged = joined.group_by("prompt", "benchmark", "group", maintain_order=True)
     wanted = [pl.col("failed").mean(), pl.col("small").mean(), pl.col("strong").mean(), pl.col("subject").first()]
-    for row in merged.agg(wanted).iterrows_of(named=True):
+    for row in merged.agg(wanted).iter_rows(named=True):
         yield _outcome(row)
 
 
