@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from litellm_cascade.offline.prompts.making import Made
 
-EACH: Final = 1_400
+EACH: Final = 1_800
 """Constructed prompts of each task type."""
 PASSAGES: Final = 600
 SHOWN: Final = {"task_type": 3, "self_instruct": 4}

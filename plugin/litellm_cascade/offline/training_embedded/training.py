@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +33,7 @@ def shipped_checkpoint() -> Path:
 
 def train(data: Path, out: Path, *, start: Path, seed: int, each: int = EACH, threads: int = 2) -> None:
     """Writes the classifier's folder. Needs the extras ``lab`` and ``torch``."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait took nine tenths of a busy machine
     import torch  # noqa: PLC0415 -- the extra torch
 
     torch.set_num_threads(threads)
