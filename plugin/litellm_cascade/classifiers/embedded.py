@@ -161,7 +161,7 @@ def load_tokenizer(content: bytes, where: Path) -> Any:
 def token_ids(tokenizer: Any, text: str) -> tuple[list[int], bool]:
     """What the network sees of a text, markers at both ends included, and whether anything was left out."""
     near, cut = ends(text, head=_HEAD_CHARACTERS, tail=_TAIL_CHARACTERS)
-    ids = list(tokenizer.encode(near).ids)
+    ids = list(tokenizer.encode(near.encode("utf-8", "replace").decode()).ids)  # half a surrogate pair is no text
     if len(ids) <= HEAD_TOKENS + TAIL_TOKENS:
         return ids, cut
     return ids[:HEAD_TOKENS] + ids[-TAIL_TOKENS:], True
