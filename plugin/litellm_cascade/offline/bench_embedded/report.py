@@ -1,4 +1,4 @@
-"""``cascade bench classifier``: everything measured, as Markdown."""
+"""``cascade bench embedded``: everything measured, as Markdown."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from litellm_cascade.classifiers.embedded import SHIPPED, load
 from litellm_cascade.classifiers.linear import SHIPPED as LINEAR
 from litellm_cascade.classifiers.linear import read_weights
-from litellm_cascade.offline.bench_classifier.answering import ByLength, TfIdf
-from litellm_cascade.offline.bench_classifier.figures import Compared, measured, read_unseen, table
-from litellm_cascade.offline.bench_classifier.speed import timed
+from litellm_cascade.offline.bench_embedded.answering import ByLength, TfIdf
+from litellm_cascade.offline.bench_embedded.figures import Compared, measured, read_unseen, table
+from litellm_cascade.offline.bench_embedded.speed import timed
 from litellm_cascade.offline.training_embedded.examples import read_examples, training_rows
 from litellm_cascade.offline.training_embedded.exporting import FULL
 
