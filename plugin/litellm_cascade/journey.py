@@ -63,10 +63,17 @@ class Meter(Protocol):
         """A request that was planned is over."""
 
 
+class Watch(Protocol):
+    """Who looks at requests that are over for what is unusual; ``audit.EscalationWatch`` is one."""
+
+    def ended(self, plan: Plan, outcome: Outcome) -> tuple[str, ...]:
+        """Words for the request's degradations."""
+
+
 class Journey:
     """One request between its plan and its outcome: the run, the trace and the record that grow along the way."""
 
-    def __init__(self, trace: RequestTrace, sink: Sink | None = None, meter: Meter | None = None) -> None:
+    def __init__(self, trace: RequestTrace, sink: Sink | None = None, meter: Meter | None = None, watch: Watch | None = None) -> None:
         self.trace = trace
         self.plan: Plan | None = None
         self.run: Run | None = None
@@ -74,7 +81,7 @@ class Journey:
         self.allowance: RequestAllowance | None = None
         self._sink = sink
         self._meter = meter
-        self._basis = Basis()
+        self._watch = watch
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
         self._attempts_ended_ns: dict[int, int] = {}
@@ -243,6 +250,8 @@ class Journey:
             self.allowance.settle(outcome.attempts)
             outcome = replace(outcome, budgets=self.allowance.left())
             metrics.limited(self.decided_plan.decision.policy, outcome.degraded)
+        if self._watch is not None and self.plan is not None and (unusual := self._watch.ended(self.plan, outcome)):
+            outcome = replace(outcome, degraded=(*outcome.degraded, *unusual))
         self._outcome = outcome
         self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
         if self.run is not None:

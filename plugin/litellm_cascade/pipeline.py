@@ -21,7 +21,7 @@ from opentelemetry.trace import Span
 from litellm_cascade.audit import RequestTrace, Tracing, input_hash
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Budgets
-from litellm_cascade.journey import Journey, Meter, Sink
+from litellm_cascade.journey import Journey, Meter, Sink, Watch
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
 from litellm_cascade.vocabulary import Band, Basis, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request, Texts
@@ -45,7 +45,7 @@ def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
 
 class Pipeline:
     """What all requests of a process share: the classifier, where traces, records and counts go, the seed, the salt, how tokens are
-    counted, and what limits escalations.
+    counted, what limits escalations, and who watches for unusual ones.
 
     ``salt`` is for the hash of what was asked; without it hashes can only be compared within this process.
     """
@@ -60,19 +60,21 @@ class Pipeline:
         count_tokens: TokenCounter = estimate_tokens,
         budgets: Budgets | None = None,
         meter: Meter | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._classifier = classifier
         self._count_tokens = count_tokens
         self._tracing = tracing
         self._sink = sink
         self._meter = meter
+        self._watch = watch
         self._seed = seed
         self._salt = secrets.token_bytes(32) if salt is None else salt
         self._budgets = budgets
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
         """A request has arrived: open its trace."""
-        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink, self._meter)
+        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink, self._meter, self._watch)
 
     async def plan(
         self, request: Request, policy: Policy, journey: Journey, load: Mapping[str, Load] | None = None, may_call: MayCall | None = None

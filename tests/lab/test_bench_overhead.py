@@ -17,7 +17,8 @@ def run(tmp_path_factory):
     """What one start with one round of five requests printed and wrote."""
     path = tmp_path_factory.mktemp("bench") / "overhead.json"
     shown = []
-    main(["--starts", "1", "--rounds", "1", "--requests", "5", "--warm-up", "2", "--markdown", "--json", str(path)], show=shown.append)
+    few = ["--starts", "1", "--rounds", "1", "--requests", "5", "--warm-up", "2", "--audit-rounds", "1"]
+    main([*few, "--markdown", "--json", str(path)], show=shown.append)
     return "\n".join(shown), json.loads(path.read_text())
 
 
@@ -36,12 +37,21 @@ def test_every_reading_is_a_positive_number(run):
     assert all(one["ready_s"] > 0 and one["rss_mb"] > 50 for one in document["starts"])
 
 
+def test_spans_metrics_and_record_are_read_each_alone_and_all_together(run):
+    section, document = run
+    assert [(row["kind"], row["part"]) for row in document["audit"]] == [
+        (kind, part) for kind in ("confident", "escalated") for part in ("spans", "metrics", "record", "all three")
+    ]
+    assert min(row["off_ms"] for row in document["audit"]) > 0
+    assert section.count("| all three | ") == section.count("| at most 0.4: ") == 2
+
+
 def test_the_section_holds_the_command_the_versions_and_a_verdict_for_every_bar(run):
     section, document = run
     assert section.startswith("## Overhead\n")
     assert "--rounds 1 --requests 5 --warm-up 2" in section
     assert document["about"]["litellm"] in section
-    assert section.count("at most ") == 2 * 3 + 2
+    assert section.count("at most ") == 2 * 3 + 2 + 2
 
 
 def made(**ratios):

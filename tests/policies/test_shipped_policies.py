@@ -19,10 +19,11 @@ POLICIES = policy_files(FOLDER)
 RESULTS = run_policy_tests(FOLDER)
 
 
-def test_there_are_eleven_policies_each_with_its_tests():
+def test_there_are_twelve_policies_each_with_its_tests():
     assert [path.stem for path in POLICIES] == [
         "ab_test",
         "balanced",
+        "by_label",
         "by_tier",
         "latency_first",
         "learned",

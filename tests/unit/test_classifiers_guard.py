@@ -4,11 +4,13 @@ import threading
 from dataclasses import replace
 
 import pytest
+from blockbuster import blockbuster_ctx
 
+from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.threads import BusyError, Threads
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Endpoint, Envelope, Request
+from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Endpoint, Envelope, Request, Turn
 
 REQUEST = Request(envelope=Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="default"))
 ANSWER = Classification(task="Rewrite", classifier="scripted")
@@ -223,6 +225,14 @@ async def test_warming_up_is_loud():
     await guarded(Scripted(ANSWER)).warm_up()  # nothing to warm up is fine
 
 
+@pytest.mark.parametrize("name", ["embedded", "linear", "none"])
+async def test_what_is_shipped_does_not_block_the_event_loop(name):
+    guard = Guarded(build(name), within_ms=60_000)
+    with blockbuster_ctx("litellm_cascade"):
+        await guard.warm_up()
+        assert (await guard.classify(replace(REQUEST, turns=(Turn(role="user", text="word " * 128),)))).degraded == ()
+
+
 async def test_jobs_nobody_waits_for_still_count_until_they_are_done():
     threads, release = Threads("test", workers=1, outstanding=1), threading.Event()
     late = asyncio.create_task(threads.run(lambda: release.wait(10)))
@@ -235,6 +245,25 @@ async def test_jobs_nobody_waits_for_still_count_until_they_are_done():
     release.set()
     await asyncio.wait_for(_until(lambda: not threads.outstanding), 5)
     assert await threads.run(lambda: 2) == 2
+    threads.close()
+
+
+async def test_a_thread_that_hangs_turns_a_crowd_away_and_recovers():
+    threads, release = Threads("test", workers=1, outstanding=8), threading.Event()
+
+    class Blocking(Scripted):
+        async def classify(self, request):
+            return await threads.run(lambda: ANSWER if release.wait(10) else None)
+
+    guard = Guarded(Blocking(), within_ms=50, failures_to_open=99)
+    with blockbuster_ctx("litellm_cascade"):
+        crowd = await asyncio.gather(*(guard.classify(REQUEST) for _ in range(64)))
+    degraded = [belief.degraded for belief in crowd]
+    assert sorted(set(degraded)) == [("classifier_busy",), ("classifier_late",)]
+    assert degraded.count(("classifier_late",)) == 8
+    release.set()
+    await asyncio.wait_for(_until(lambda: not threads.outstanding), 5)
+    assert await guarded(Blocking(), within_ms=5_000).classify(REQUEST) is ANSWER
     threads.close()
 
 

@@ -292,7 +292,7 @@ def test_the_policy_that_decided_is_found_by_its_digest_under_any_name(two):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--record", "nobody"], 1, "there is no request 'nobody' in the record record; `cascade audit show record` lists those there are"),
+        (["--record", "nobody"], 1, "there is no request 'nobody' in the record; `cascade audit show record` lists those there are"),
         (["--record", "r-1", "--records", "elsewhere"], 2, "there is no folder 'elsewhere'; name the one that holds the record"),
         (["--record", "r-1", "hello"], 2, "say either a prompt or --record ID"),
     ],

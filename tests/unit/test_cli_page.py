@@ -109,7 +109,7 @@ def test_every_command_has_a_heading_and_an_example():
     assert {command.split()[0] for command, _ in EXAMPLES} == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", [["explain"], ["calibrate"], ["bench", "cascade"], ["replay"], ["plan"]], ids=" ".join)
+@pytest.mark.parametrize("command", [["explain"], ["classify"], ["calibrate"], ["bench", "cascade"], ["replay"], ["plan"]], ids=" ".join)
 def test_every_option_is_documented(command):
     options = re.findall(r"^  (--[a-z-]+)", CliRunner().invoke(app, [*command, "--help"]).stdout, re.MULTILINE)
 

@@ -237,6 +237,25 @@ async def test_a_late_classifier_degrades_the_decision_and_all_that_follows():
     assert proxy.spans["cascade.classify"].status.description == "classifier_late"
 
 
+class Suspicious:
+    def __init__(self, *words):
+        self.words, self.seen = words, []
+
+    def ended(self, plan, outcome):
+        self.seen.append((plan.evidence.caller.key_hash, outcome.escalated))
+        return self.words
+
+
+async def test_what_the_watch_finds_unusual_is_on_the_span_and_in_the_record():
+    watch = Suspicious("unusual_escalations")
+    proxy = Proxy(watch=watch)
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=UNSURE, large=SURE))
+    assert watch.seen == [("k-1", True)]
+    assert proxy.sink.last.outcome.degraded == ("unusual_escalations",)
+    assert proxy.spans["cascade.route"].attributes["cascade.degraded"] == ("unusual_escalations",)
+
+
 async def test_a_classifier_that_nobody_chose_has_not_failed():
     proxy = Proxy(UNCLASSIFIED)
     await proxy.planned()

@@ -97,6 +97,8 @@ CLASSIFY = (
     Attribute(name.CLASSIFIER_MS, float, MS, "how long it computed"),
     Attribute(name.TASK, str, "", "kind of task"),
     Attribute(name.TASK_PROBABILITY, float, PROBABILITY, "how sure it was of that"),
+    Attribute(name.DOMAIN, str, "", "what it is about; absent where the classifier does not tell"),
+    Attribute(name.LABEL, str, "", "the likeliest of the classifier's own labels; absent where it has none"),
     Attribute(name.COMPLEXITY, float, PROBABILITY, "how hard"),
     Attribute(name.SMALL_COPES, float, PROBABILITY, "that a small model is right, where the classifier knows"),
     Attribute(name.GAIN, float, "-1..1", "how much more probable that is for a strong one, where the classifier knows"),

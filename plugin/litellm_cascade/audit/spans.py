@@ -135,6 +135,8 @@ def _classification_attributes(classification: Classification) -> dict[str, Valu
         name.CLASSIFIER_MS: classification.took_ms,
         name.TASK: classification.task,
         name.TASK_PROBABILITY: classification.task_probability,
+        name.DOMAIN: classification.domain or None,
+        name.LABEL: classification.label or None,
         name.COMPLEXITY: classification.complexity,
         name.SMALL_COPES: classification.small_copes,
         name.GAIN: classification.gain,

@@ -19,8 +19,12 @@ __all__ = ["Surroundings", "build", "registry"]
 
 registry: Final[Mapping[str, str]] = {
     "embedded": "embedded",
+    "hierarchical": "hierarchical",
     "linear": "linear",
+    "llm": "llm",
     "none": "silent",
+    "nvidia": "nvidia",
+    "sequence": "sequence",
 }
 """Name -> module here, imported when the classifier is chosen. It has ``Options`` and ``make(options, surroundings)``."""
 
@@ -47,7 +51,6 @@ def _read(name: str, expected: type[Options], written: Mapping[str, Any]) -> Opt
 def _sentence(name: str, expected: type[Options], problem: Any) -> str:
     where = ".".join(str(part) for part in ("options", *problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return (
-            f"classifier {name!r}: {where}: there is no such option; the options are {', '.join(sorted(expected.model_fields)) or 'none'}"
-        )
+        known = sorted(field.alias or option for option, field in expected.model_fields.items())
+        return f"classifier {name!r}: {where}: there is no such option; the options are {', '.join(known) or 'none'}"
     return f"classifier {name!r}: {where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from litellm_cascade.vocabulary import UNCLASSIFIED
 
-    from litellm_cascade.vocabulary import Classification, Request
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from litellm_cascade.vocabulary import Classification, Request, Signals
 
 TASK_TYPES: Final = (
     "Brainstorming",
@@ -27,6 +29,8 @@ TASK_TYPES: Final = (
     "Text Generation",
 )
 """NVIDIA's eleven task types, in the order of nvidia/prompt-task-and-complexity-classifier. Its twelfth, ``Unknown``, means no answer."""
+
+EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 
 
 class Options(BaseModel):
@@ -44,10 +48,14 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What there is around a classifier: where relative paths begin, and how deployments are asked (None: not at all)."""
+    """What there is around a classifier: where relative paths begin, and how deployments are asked (None: not at all).
+
+    ``perceive`` gives the signals of a request (None: they are not known), for classifiers that reckon with them.
+    """
 
     folder: Path = Path()
     ask: Ask | None = None
+    perceive: Callable[[Request], Signals] | None = None
 
 
 class Classifier(Protocol):
@@ -79,6 +87,39 @@ class ReadsAPart(Protocol):
 
     def reads(self, request: Request) -> str:
         """The text that it reads."""
+
+
+@runtime_checkable
+class AsksAliases(Protocol):
+    """A classifier that asks deployments of LiteLLM's. Start-up checks that they are there, and that there is time for them."""
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Whom it asks."""
+
+    @property
+    def patience_ms(self) -> float:
+        """How long it waits for an answer. A guard that waits for less makes most of its answers come too late."""
+
+
+@runtime_checkable
+class ShowsItsWork(Protocol):
+    """A classifier that can show what its model said before that was read as a Classification: for people who look into it."""
+
+    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+        """What it believes, and the model's raw output. The output may hold text: it goes on a screen, never into spans or records."""
+
+
+def nothing_to_read(classifier: Classifier) -> Classification:
+    """What is believed of a prompt without text."""
+    return replace(UNCLASSIFIED, classifier=classifier.name, digest=classifier.digest, degraded=(EMPTY,))
+
+
+def all_read(classifier: Classifier, request: Request) -> tuple[str, ...]:
+    """All of the request's text that can change the answer: where the classifier does not say, every turn and who spoke."""
+    if isinstance(classifier, ReadsAPart):
+        return (classifier.reads(request),)
+    return tuple(part for turn in request.turns for part in (turn.role, turn.text))
 
 
 def prompt_of(request: Request) -> str:

@@ -114,8 +114,13 @@ def read(logits: NDArray[np.floating[Any]], heads: HeadMap = NVIDIA) -> Reading:
         task_probability=float(tasks[best]),
         task_probabilities=dict(zip(heads.task_names, tasks.tolist(), strict=True)),
         dimensions=dimensions,
-        score=round(sum(share * dimensions[head] for head, share in SHARES.items()), 5),
+        score=score_of(dimensions),
     )
+
+
+def score_of(dimensions: Mapping[str, float]) -> float:
+    """``prompt_complexity_score``: 0..1.2, five decimals."""
+    return round(sum(share * dimensions[head] for head, share in SHARES.items()), 5)
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
-from litellm_cascade.classifiers.base import ReadsAPart, WarmsUp
+from litellm_cascade.classifiers.base import WarmsUp, all_read
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
@@ -81,10 +81,8 @@ class Guarded:
             await self._classifier.warm_up()
 
     def reads(self, request: Request) -> tuple[str, ...]:
-        """All of the request's text that can change the answer: where the classifier does not say, every turn and who spoke."""
-        if isinstance(self._classifier, ReadsAPart):
-            return (self._classifier.reads(request),)
-        return tuple(part for turn in request.turns for part in (turn.role, turn.text))
+        """All of the request's text that can change the answer."""
+        return all_read(self._classifier, request)
 
     async def classify(self, request: Request) -> Classification:
         """What the classifier believes, or ``UNCLASSIFIED`` with the reason in ``degraded``."""

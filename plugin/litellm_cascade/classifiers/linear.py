@@ -8,18 +8,18 @@ import io
 import threading
 import time
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES, Surroundings, ends, prompt_of
+from litellm_cascade.classifiers.base import TASK_TYPES, Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
+from litellm_cascade.vocabulary import Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from litellm_cascade.vocabulary import Request
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "linear.npz"
-EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 _COLUMNS: Final = len(TASK_TYPES) + 1  # the task types, then complexity
 _MEND: Final = "reinstall litellm-cascade, or train one: python -m litellm_cascade.offline.train_linear --data DIR --out FILE"
 
@@ -97,7 +96,7 @@ class Linear:
         text, truncated = ends(prompt_of(request), head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
         weights = self._load()
         if not text.strip():
-            return replace(UNCLASSIFIED, classifier=self.name, digest=weights.digest, degraded=(EMPTY,))
+            return nothing_to_read(self)
         logits = weights.logits(read_features(text))
         probabilities = softmax(logits[:-1])
         task = max(probabilities, key=lambda name: probabilities[name])

@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from litellm_cascade.offline.bench import audit_cost
 from litellm_cascade.offline.bench.measuring import Bench, Extent, Measured
-from litellm_cascade.offline.bench.report import about, differences, lines, section, tables
+from litellm_cascade.offline.bench.report import about, audit_section, differences, lines, section, tables
 
 MODULE = "litellm_cascade.offline.bench_overhead"
 
@@ -24,12 +25,23 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = prin
     """Measure, then say what came out."""
     given = _parser().parse_args(argv)
     extent = Extent(starts=given.starts, rounds=given.rounds, requests=given.requests, warm_up=given.warm_up, seed=given.seed)
+    facts = about()
+    audit = audit_cost.measure(rounds=given.audit_rounds, seed=given.seed, tell=_tell)
+    if given.audit_only:
+        command = f"python -m {MODULE} --audit-only --markdown --audit-rounds {given.audit_rounds}"
+        show(audit_section(audit, command, facts) if given.markdown else audit_cost.table(audit))
+        return
     with TemporaryDirectory(prefix="bench-overhead-") as folder:
         measured = Bench(extent, Path(folder), _tell).measure()
-    facts = about()
     if given.json is not None:
-        given.json.write_text(json.dumps(_document(extent, measured, facts), indent=1) + "\n", encoding="utf-8")
-    show(section(measured, _command(extent), facts, extent.seed) if given.markdown else tables(measured, extent.seed))
+        document = _document(extent, measured, facts) | {"audit": [asdict(row) for row in audit]}
+        given.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if given.markdown:
+        show(section(measured, _command(extent), facts, extent.seed))
+        show(audit_section(audit, _command(extent), facts))
+    else:
+        show(tables(measured, extent.seed))
+        show(audit_cost.table(audit))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--warm-up", type=int, default=usual.warm_up, help="requests of each proxy before anything counts")
     parser.add_argument("--seed", type=int, default=usual.seed, help="of the order, the prompts and the bootstrap")
+    parser.add_argument("--audit-rounds", type=int, default=20, help="rounds of spans, metrics and record, each off and on")
+    parser.add_argument("--audit-only", action="store_true", help="nothing but these")
     parser.add_argument("--json", type=Path, help="write every reading and the results to this file")
     parser.add_argument("--markdown", action="store_true", help='print the whole section "Overhead" instead of the tables alone')
     return parser

@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "Say everything that is wrong with policies, each with its place.",
     "test": "Run the tests that stand beside policies.",
     "explain": "Say what a policy does with a prompt, step by step, and why.",
+    "classify": "Say what a classifier makes of a prompt, or of each prompt in a file.",
     "audit": "Verify and read the decision record.",
     "schema": "Print the JSON schema of the policy language.",
     "docs": "Write a policy down as a document that an auditor can file.",
@@ -45,7 +46,9 @@ def _show_version(wanted: bool) -> None:
 def cascade(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
-    """Check, test, explain and document policies of litellm-cascade, and calibrate gates. Nothing here calls a model or needs a network.
+    """Check, test, explain and document policies of litellm-cascade, and calibrate gates.
+
+    Nothing here needs a network, unless it is told to ask a model.
 
     Exit codes: 0 all is well, 1 problems were found, 2 the command was called wrongly (an unknown option, a path that does not exist).
 

@@ -67,11 +67,14 @@ def summary(line: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def find_record(folder: Path, request: str) -> AuditRecord:
-    """The newest record of a request, by its id or its trace's. Raises RecordError when there is none."""
+def find_record(folder: Path, request: str, *, called: str) -> AuditRecord:
+    """The newest record of a request, by its id or its trace's. Raises RecordError when there is none.
+
+    ``called``: how `cascade audit show` is told which record this is.
+    """
     found = sorted(filter(Wanted(request=request).holds, requests_in([folder])), key=lambda line: str(line.get("at")))
     if not found:
-        raise RecordError(f"there is no request {request!r} in the record {folder}; `cascade audit show {folder}` lists those there are")
+        raise RecordError(f"there is no request {request!r} in the record; `cascade audit show {called}` lists those there are")
     return read_record(found[-1].get("record"))
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import litellm
+from litellm._logging import verbose_proxy_logger
 from litellm.proxy import proxy_server
 
 from litellm_cascade.audit import request_metrics
@@ -17,20 +20,28 @@ from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.base import Classifier
+from litellm_cascade.classifiers.memory import Remembering
+from litellm_cascade.errors import ClassifierError, StartupError
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
+from litellm_cascade.proxy.asking import ask
+from litellm_cascade.proxy.classifier_checks import check_classifier
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
-from litellm_cascade.proxy.record import facts_of, record_options
-from litellm_cascade.proxy.runtime import Runtime
+from litellm_cascade.proxy.record import facts_of, prepare_database, record_options
+from litellm_cascade.proxy.runtime import Runtime, behind_its_guard
 from litellm_cascade.proxy.settings import Settings, policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
 from litellm_cascade.proxy.table import table_of
+from litellm_cascade.proxy.tokenizer import COUNTERS
+from litellm_cascade.signals import read_signals
 
 Loaded = TypeVar("Loaded")
 _runtime: Runtime | None = None
+_classifier: Remembering | None = None
+"""Where LiteLLM's own router asks our classifier, and nothing else of ours runs in this process."""
 
 
 def start(loaded: type[Loaded]) -> Loaded:
@@ -47,18 +58,46 @@ def runtime() -> Runtime:
     return _runtime
 
 
+def shared_classifier() -> Remembering:
+    """The runtime's classifier where there is one; else one by itself, loaded by the first call, which raises what start-up raises."""
+    global _classifier  # noqa: PLW0603 - one per process
+    if _runtime is not None:
+        return _runtime.classifier
+    if _classifier is None:
+        settings = _settings()
+        classifier = classifier_for(settings, proxy_server.user_config_file_path)
+        check_classifier(classifier, settings.classifier.within_ms, _deployments())
+        alone = behind_its_guard(classifier, settings.classifier)
+        warm_up(alone)
+        _classifier = alone
+    return _classifier
+
+
+def tiers() -> Mapping[str, float]:
+    """The least complexity of each tier of LiteLLM's own router."""
+    return _settings().tiers
+
+
+def _settings() -> Settings:
+    return read_settings((litellm.callback_settings or {}).get(PROVIDER))
+
+
 def _started() -> Runtime:
-    settings = read_settings((litellm.callback_settings or {}).get(PROVIDER))
+    settings = _settings()
     config_file = proxy_server.user_config_file_path
     shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
-    record = record_options(settings.record, config_file)
+    config = proxy_server.proxy_config.config
+    record = record_options(settings.record, config_file, general=config.get("general_settings"))
     ledger = Ledger(record, facts_of(shelf.digests)) if record is not None else None
     salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
-    config = proxy_server.proxy_config.config
     measured = is_measured(config, settings.metrics_port, os.environ)
-    started = Runtime(settings, shelf, _classifier(settings, config_file), ledger, salt, request_metrics if measured else None)
+    classifier = classifier_for(settings, config_file)
+    started = Runtime(settings, shelf, classifier, ledger, salt, request_metrics if measured else None)
     check_configuration(config, config_file, shelf.policy)
-    _warm_up(started)
+    check_classifier(classifier, settings.classifier.within_ms, _deployments())
+    warm_up(started.classifier)
+    if record is not None:
+        prepare_database(record, verbose_proxy_logger.warning)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
@@ -68,9 +107,21 @@ def _started() -> Runtime:
     return started
 
 
-def _classifier(settings: Settings, config_file: str | None) -> Classifier:
+def classifier_for(settings: Settings, config_file: str | None) -> Classifier:
+    """The classifier that the settings name, not yet loaded."""
     folder = Path(config_file).resolve().parent if config_file else Path.cwd()
-    return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder))
+    perceive = partial(read_signals, count_tokens=COUNTERS[settings.tokens])
+    with _as_startup_problems():
+        return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder, ask=ask, perceive=perceive))
+
+
+@contextmanager
+def _as_startup_problems() -> Iterator[None]:
+    """A classifier that cannot be had is a problem of the configuration, said like all others."""
+    try:
+        yield
+    except ClassifierError as error:
+        raise StartupError([f"cascade: callback_settings.cascade.{sentence}" for sentence in str(error).splitlines()]) from None
 
 
 def _objections(policy: Policy) -> Sequence[str]:
@@ -85,7 +136,7 @@ def _deployments() -> Sequence[Mapping[str, Any]]:
     return list(models or ())
 
 
-def _warm_up(started: Runtime) -> None:
+def warm_up(classifier: Remembering) -> None:
     """Load the classifier before the proxy says that it is ready. In a thread, because LiteLLM's loop is running around us."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, started.classifier.warm_up()).result()
+    with _as_startup_problems(), ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, classifier.warm_up()).result()

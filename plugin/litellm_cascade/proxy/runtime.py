@@ -12,7 +12,7 @@ from typing import Any
 
 from litellm.proxy import proxy_server
 
-from litellm_cascade.audit import Tracing, metrics, parent_of
+from litellm_cascade.audit import EscalationWatch, Tracing, metrics, parent_of
 from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.guard import Guarded
@@ -23,6 +23,7 @@ from litellm_cascade.journey import Journey, Meter, Sink
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.answers import said_in
+from litellm_cascade.proxy.asking import on_behalf_of
 from litellm_cascade.proxy.cached import came_from_the_cache, keep_apart
 from litellm_cascade.proxy.conversations import Conversations
 from litellm_cascade.proxy.dialogue import without_foreign
@@ -32,7 +33,7 @@ from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.recent_answers import RecentAnswers
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.settings import RungSettings, Settings
+from litellm_cascade.proxy.settings import ClassifierSettings, RungSettings, Settings
 from litellm_cascade.proxy.shared_cache import SharedCache
 from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
@@ -65,8 +66,7 @@ class Runtime:
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
-        guarded = Guarded(classifier, within_ms=settings.classifier.within_ms)
-        self.classifier = Remembering(guarded, most=settings.classifier.remember, seconds=settings.classifier.remember_seconds)
+        self.classifier = behind_its_guard(classifier, settings.classifier)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self.answers = RecentAnswers(
             lambda most: SharedCache(Recent(most=most), within_ms=settings.feedback.within_ms),
@@ -87,6 +87,7 @@ class Runtime:
             count_tokens=COUNTERS[settings.tokens],
             budgets=self._budgets,
             meter=meter,
+            watch=EscalationWatch(),
         )
         self._at_work: list[asyncio.Task[None]] = []
 
@@ -100,7 +101,7 @@ class Runtime:
         self._go_to_work()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
         conversation = await self.conversations.recall(data, request, self.shelf.policy(policy))
-        journey = await self._decide(replace(request, session=conversation.session), _parent_span(data, auth), auth)
+        journey = await self._decide(replace(request, session=conversation.session), _parent_span(data, auth), auth, metadata_of(data))
         underway = Underway(journey, request.wants_logprobs, conversation)
         self.journeys.add(data, underway)
         _note_for_spend_logs(data, journey)
@@ -111,12 +112,13 @@ class Runtime:
             _send(data, underway)
             underway.call_ended = self.in_flight.began(data["model"])
 
-    async def _decide(self, request: Request, parent: Any, auth: Any) -> Journey:
+    async def _decide(self, request: Request, parent: Any, auth: Any, metadata: Mapping[str, Any]) -> Journey:
         journey = self._pipeline.begin(request.envelope, parent)
         may_call = access_of(auth) if self.settings.access == "strict" and auth is not None else None
         policy = self.shelf.policy(request.envelope.policy)
         load = loads(proxy_server.llm_router, policy.document.models, self.in_flight)
-        plan = await self._pipeline.plan(request, policy, journey, load, may_call)
+        with on_behalf_of(metadata, journey.trace.route):
+            plan = await self._pipeline.plan(request, policy, journey, load, may_call)
         metrics.overrides_ignored(request.envelope.policy, plan.decision.ignored_overrides)
         return journey
 
@@ -172,7 +174,7 @@ class Runtime:
         data = {**call.parameters, "messages": call.messages, "model": call.model, "stream": stream}
         request = to_request(data, "acompletion", Caller(), policy=call.model)
         parent, auth = (call.metadata.get(name) for name in ("litellm_parent_otel_span", "user_api_key_auth"))
-        return Underway(await self._decide(request, parent, auth), request.wants_logprobs)
+        return Underway(await self._decide(request, parent, auth, call.metadata), request.wants_logprobs)
 
     def refuse_a_second_round(self, request: Mapping[str, Any] | None) -> None:
         """Once every rung has failed, LiteLLM's fallback from the virtual model would only ask one of them again, without a deadline."""
@@ -233,6 +235,11 @@ class Runtime:
             underway.call_ended()
             gone = isinstance(error, asyncio.CancelledError)
             underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
+
+
+def behind_its_guard(classifier: Classifier, settings: ClassifierSettings) -> Remembering:
+    """A classifier that is late or fails without harm, and is not asked twice."""
+    return Remembering(Guarded(classifier, within_ms=settings.within_ms), most=settings.remember, seconds=settings.remember_seconds)
 
 
 def _answering(underway: Underway) -> str | None:

@@ -66,12 +66,17 @@ class RungSettings(BaseModel):
 
 
 class RecordSettings(BaseModel):
-    """The decision record. Off unless a folder is named."""
+    """The decision record. Off unless a folder is named, or a database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: str | None = None
     """Where its files go, relative to LiteLLM's configuration file."""
+    postgres: bool | str | None = False
+    """Keep it in PostgreSQL instead: ``true``: in LiteLLM's database; ``os.environ/NAME``: in the one whose URL that variable has.
+
+    LiteLLM has replaced such names by their values, None where there is none, before they come here.
+    """
     fsync_ms: Annotated[float, Field(ge=0)] | Literal["never"] = 1000.0
     """At most so long after it was written a line is forced to the disk; 0: at once."""
     rotate_mb: float = Field(default=64.0, gt=0)
@@ -92,6 +97,13 @@ class Settings(BaseModel):
     reload_seconds: float = Field(default=2.0, ge=0)
     """How often policy files are looked at for changes; 0: never."""
     classifier: ClassifierSettings = ClassifierSettings()
+    tiers: Annotated[Mapping[str, Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)] = {
+        "SIMPLE": 0.0,
+        "MEDIUM": 0.25,
+        "COMPLEX": 0.5,
+        "REASONING": 0.75,
+    }
+    """For LiteLLM's own complexity router: from which complexity on a request belongs to a tier."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where Prometheus metrics are served on 127.0.0.1, for proxies whose own /metrics is off."""
     memory: MemorySettings = MemorySettings()

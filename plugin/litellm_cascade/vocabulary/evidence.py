@@ -46,6 +46,9 @@ class Classification:
     task: str = "Unknown"
     task_probability: float = 0.0
     task_probabilities: Mapping[str, float] = field(default_factory=dict)
+    domain: str = ""  # what the prompt is about, in the classifier's own words; "" where it tells none
+    label: str = ""  # the likeliest of the labels
+    labels: Mapping[str, float] = field(default_factory=dict)  # aliases, tiers, or whatever else it tells apart, with probabilities
     complexity: float = 0.5
     dimensions: Mapping[str, float] = field(default_factory=dict)
     small_copes: float | None = None

@@ -5,9 +5,10 @@ import logging
 import pytest
 from litellm.types.utils import Choices, Message, ModelResponse
 
+from litellm_cascade.audit.ledger import LedgerOptions
 from litellm_cascade.errors import StartupError
 from litellm_cascade.proxy.answers import said_in
-from litellm_cascade.proxy.record import facts_of, record_options
+from litellm_cascade.proxy.record import facts_of, prepare_database, record_options
 from litellm_cascade.proxy.settings import RecordSettings, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 
@@ -61,6 +62,67 @@ def test_a_key_that_is_no_key_is_one_sentence(tmp_path, environ, written, said):
     )
 
 
+@pytest.mark.parametrize("name", ["hmac_key", "postgres"])
+def test_a_variable_that_litellm_found_empty_is_no_reason_to_do_without(tmp_path, name):
+    """LiteLLM replaces ``os.environ/NAME`` before we see it, by nothing where it is not set."""
+    said = refused(tmp_path, **{"folder": "r", name: None})
+    said_first = f"cascade: callback_settings.cascade.record.{name}: there is nothing in it, or in the environment variable it names; "
+    assert said.startswith(said_first)
+
+
+# --- in PostgreSQL -----------------------------------------------------------------------------------------------------------------
+
+LITELLMS, OTHER = "postgresql://me:s3cret@db/litellm", "postgresql://me:s3cret@db/other"
+
+
+@pytest.mark.parametrize(
+    ("written", "environ", "general", "url"),
+    [
+        (True, {"DATABASE_URL": LITELLMS}, {}, LITELLMS),
+        (True, {"DATABASE_URL": LITELLMS}, {"database_url": OTHER}, LITELLMS),
+        (True, {}, {"database_url": LITELLMS}, LITELLMS),
+        (OTHER, {"DATABASE_URL": LITELLMS}, {}, OTHER),
+    ],
+)
+def test_the_record_goes_to_the_database_that_is_named(tmp_path, written, environ, general, url):
+    settings = read_settings({"record": {"postgres": written, "rotate_mb": 2}}).record
+    found = record_options(settings, str(tmp_path / "config.yaml"), environ, general)
+    assert (found.folder, found.database(), found.fsync_ms, found.rotate_bytes) == (None, url, None, 2 * 1024 * 1024)
+
+
+def test_a_password_that_litellm_renews_is_used_with_the_next_connection(tmp_path):
+    environ = {"DATABASE_URL": LITELLMS}
+    found = options(tmp_path, environ, postgres=True)
+    environ["DATABASE_URL"] = OTHER
+    assert found.database() == OTHER
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"postgres": True}, "LiteLLM has no database; set general_settings.database_url or DATABASE_URL"),
+        ({"postgres": "mysql://me:s3cret@db/x"}, "what is there does not begin with postgresql://; give the URL of a database"),
+        ({"postgres": True, "folder": "r"}, "folder and postgres are two places for one record; take one of them out"),
+    ],
+)
+def test_a_database_that_is_none_is_one_sentence_without_its_password(tmp_path, written, said):
+    sentence = refused(tmp_path, **written)
+    assert said in sentence
+    assert "s3cret" not in sentence
+
+
+def test_a_database_that_does_not_answer_yet_is_a_warning():
+    warnings = []
+    prepare_database(LedgerOptions(database=lambda: "postgresql://me:s3cret@127.0.0.1:1/none"), warnings.append)
+    (said,) = warnings
+    assert "the decision record cannot be written now (the database: OperationalError); it will be tried again" in said
+    assert "s3cret" not in said
+
+
+def test_files_need_no_preparation(tmp_path):
+    prepare_database(LedgerOptions(folder=tmp_path), pytest.fail)
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "record").write_text("a file")
     assert refused(tmp_path, folder="record") == (
@@ -78,7 +140,7 @@ def test_a_setting_that_is_none_is_refused(written):
 def test_an_unknown_setting_is_told_with_those_there_are():
     with pytest.raises(StartupError) as caught:
         read_settings({"record": {"dir": "x"}})
-    known = "folder, fsync_ms, hmac_key, queue_records, rotate_hours, rotate_mb"
+    known = "folder, fsync_ms, hmac_key, postgres, queue_records, rotate_hours, rotate_mb"
     assert caught.value.problems == (f"callback_settings.cascade.record.dir: there is no such setting; the settings are {known}",)
 
 

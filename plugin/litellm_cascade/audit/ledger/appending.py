@@ -24,7 +24,12 @@ class Entry:
     at: str
 
 
-class Appender:
+def sealed_head(sealer: Sealer, chain: str, last: Entry) -> bytes:
+    """How far a chain has come, as a line."""
+    return sealer.sealed(canonical({"chain": chain, "file": last.file, "seq": last.seq, "record": last.hash, "at": last.at}))[0]
+
+
+class FileAppender:
     """The files of one chain, open for writing. Every method may raise OSError; what it was given can then be given again."""
 
     def __init__(self, folder: Path, chain: str, sealer: Sealer) -> None:
@@ -54,8 +59,7 @@ class Appender:
         """Write down how far the chain has come: lines cut off its end are missed when it is verified."""
         last = self._last
         if last is not None:
-            body = canonical({"chain": self._chain, "file": last.file, "seq": last.seq, "record": last.hash, "at": last.at})
-            replace(head_of(self._folder, self._chain), self._sealer.sealed(body)[0], to_disk=to_disk)
+            replace(head_of(self._folder, self._chain), sealed_head(self._sealer, self._chain, last), to_disk=to_disk)
 
     def close(self) -> None:
         """Let go of the file. When it is opened again it is cut back to where the last whole line ends."""

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from litellm_cascade.audit import record_metrics as metrics
-from litellm_cascade.audit.ledger.appending import Appender, Entry
+from litellm_cascade.audit.ledger.appending import Entry, FileAppender
 from litellm_cascade.audit.ledger.chain import Chain, Sealer
 from litellm_cascade.audit.ledger.codec import FORMAT, canonical, feedback_text, record_text, texts_text
+from litellm_cascade.audit.ledger.database import DatabaseAppender
 from litellm_cascade.audit.ledger.options import LedgerOptions
-from litellm_cascade.audit.ledger.writer import Writer
+from litellm_cascade.audit.ledger.writer import Appender, Writer
 from litellm_cascade.vocabulary import AuditRecord, Feedback, Receipt, Texts
 
 Facts = Callable[[], Mapping[str, Any]]
@@ -79,7 +80,7 @@ class Scribe:
         self._sealer = Sealer(options.key)
         now = datetime.now(UTC)
         self._chain = Chain(f"{now:%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(4)}", self._sealer)
-        self._writer = Writer(Appender(options.folder, self._chain.name, self._sealer), options.fsync_ms)
+        self._writer = Writer(_appender(options, self._chain.name, self._sealer), options.fsync_ms)
         self._adding = threading.Lock()  # a few microseconds: the writer never holds it
         self._file, self._bytes, self._since = 1, 0, time.monotonic()
         self._lost = 0
@@ -142,6 +143,14 @@ class Scribe:
 
     def _identity(self) -> dict[str, Any]:
         return {"algorithm": self._sealer.algorithm, "key_id": self._sealer.key_id}
+
+
+def _appender(options: LedgerOptions, chain: str, sealer: Sealer) -> Appender:
+    if options.database is not None:
+        return DatabaseAppender(options.database, chain, sealer)
+    if options.folder is None:
+        raise ValueError("a record needs a folder or a database")
+    return FileAppender(options.folder, chain, sealer)
 
 
 def _text(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The thread that writes. Nobody waits for it: what comes is queued, a disk that is full or gone is tried again until it is back."""
+"""The thread that writes. Nobody waits for it: what comes is queued, a disk or a database that is gone is tried again until it is back."""
 
 from __future__ import annotations
 
@@ -6,18 +6,38 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice, takewhile
+from typing import Protocol
 
 from litellm_cascade.audit import record_metrics as metrics
-from litellm_cascade.audit.ledger.appending import Appender, Entry
+from litellm_cascade.audit.ledger.appending import Entry
 
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 5.0
 AT_ONCE = 256
 """Lines of one write."""
+GATHER_S = 0.02
+"""How long the first line waits for others before it is written: waking this thread for every line costs more than the line does."""
 
 _log = logging.getLogger(__name__)
+
+
+class Appender(Protocol):
+    """Where the lines of a chain go. Every method may raise OSError; what it was given can then be given again."""
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Append lines of one file."""
+
+    def sync(self) -> None:
+        """Make what was written outlive a loss of power, and the head say so."""
+
+    def checkpoint(self, *, to_disk: bool) -> None:
+        """Write down how far the chain has come."""
+
+    def close(self) -> None:
+        """Let go; the next write opens again."""
 
 
 class Writer:
@@ -58,10 +78,13 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait(self._seconds_to_sync())
+            if self._wake.wait(self._seconds_to_sync()) and self._fsync_s != 0:
+                self._closing.wait(GATHER_S)
             self._wake.clear()
             closing = self._closing.is_set()  # before the work: what is put while it closes is not waited for
             done = self._work(closing=closing)
+            if closing and not done:
+                self._work(closing=True)  # once more: a connection may have been broken since the last line
             if closing:
                 break
             if not done:

@@ -12,6 +12,7 @@ from statistics import median
 
 import numpy as np
 
+from litellm_cascade.offline.bench.audit_cost import PAUSE_S, Row, table
 from litellm_cascade.offline.bench.measuring import Measured, Reading
 from litellm_cascade.offline.bench.setups import COMPARED_WITH, CONFIDENT, PLAIN, SETUPS, Setup
 
@@ -99,6 +100,12 @@ def section(measured: Measured, command: str, facts: Mapping[str, str], seed: in
     return SECTION.format(command=command, tables=tables(measured, seed), starts=starts, **named)
 
 
+def audit_section(rows: Sequence[Row], command: str, facts: Mapping[str, str]) -> str:
+    """What stands in docs/benchmarks.md of the audit."""
+    named = {key.replace("-", "_"): value for key, value in facts.items()}
+    return AUDIT_SECTION.format(command=command, table=table(rows), per_second=1 / PAUSE_S, **named)
+
+
 def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) -> Line:
     mine = _by_round(readings, setup.name, stream=stream)
     base = _by_round(readings, COMPARED_WITH[setup.telemetry], stream=stream)
@@ -159,6 +166,24 @@ def _held(value: float, bar: float, unit: str, digits: int) -> str:
     verdict = "met" if value <= bar else f"missed by {value - bar:.{digits}f}{unit}"
     return f"at most {bar:.{digits}f}{unit}: {verdict}"
 
+
+AUDIT_SECTION = """\
+## Spans, metrics and the record
+
+What they add to a request: processor time (user and system) of the whole process, with the threads that export spans and write the record.
+Two proxies differ by more than that for as long as they live, so this is one process without LiteLLM: the pipeline with the policy
+`balanced`, a classifier and models that answer at once, at most {per_second:.0f} requests a second, each part off and on in turn, in
+another order every round. *Confident* is one attempt, *escalated* two. Spans go over HTTP to a collector in another process, the record
+into files. The table has the median over rounds and its 95 % interval (bootstrap over rounds).
+
+Measured on {date}: {machine}, Python {python}, litellm-cascade {litellm_cascade}.
+
+```sh
+{command}
+```
+
+{table}
+"""
 
 SECTION = """\
 ## Overhead

@@ -14,8 +14,9 @@ from litellm_cascade.classifiers import registry
 from litellm_cascade.offline import explaining
 from litellm_cascade.offline.explanation_text import print_explanation
 from litellm_cascade.offline.policy_files import find_policy, from_here
+from litellm_cascade.offline.record_places import DatabaseEnv, places
 from litellm_cascade.offline.records import deciding_policy, find_record, replayed
-from litellm_cascade.vocabulary import Caller, Plan
+from litellm_cascade.vocabulary import AuditRecord, Caller, Plan
 
 RECORDS = ".cascade/record"
 """Where litellm_config.yaml keeps the record."""
@@ -50,6 +51,7 @@ def explain(
         str | None, typer.Option(metavar="ID", help="Instead of a prompt: a request of the decision record, by its id or its trace's.")
     ] = None,
     records: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the record is.")] = Path(RECORDS),
+    database_env: DatabaseEnv = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON; docs/cli.md describes it.")] = False,
 ) -> None:
     """Say what a policy does with a prompt, step by step, and why.
@@ -67,11 +69,12 @@ def explain(
       cascade explain "What does this chart say?" --attach image --policy policies/balanced.yaml
       cascade explain - --tier gold --json < prompt.txt
       cascade explain --record 4bf92f3577b34da6a3ce929d0e0e4736 --records .cascade/record
+      cascade explain --record 4bf92f3577b34da6a3ce929d0e0e4736 --database-env DATABASE_URL
     """
     if (prompt is None) == (record is None):
         raise typer.BadParameter("say either a prompt or --record ID")
     if record is not None:
-        raise typer.Exit(_explain_again(record, records, policy, as_json=as_json))
+        raise typer.Exit(_explain_again(_recorded(record, records, database_env), policy, as_json=as_json))
     if classifier not in registry:
         raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
     caller = Caller(team=team, tier=tier, tags=tuple(tag or ()))
@@ -83,11 +86,17 @@ def explain(
         print_explanation(explanation)
 
 
-def _explain_again(request: str, records: Path, policy: str | None, *, as_json: bool) -> int:
-    """Decide a recorded request once more, and say whether the decision is the same; the exit code."""
+def _recorded(request: str, records: Path, database_env: str | None) -> AuditRecord:
+    if database_env is not None:
+        with places(None, database_env, containing=json.dumps(request)) as (folder,):
+            return find_record(folder, request, called=f"--database-env {database_env}")
     if not records.is_dir():
         raise typer.BadParameter(f"there is no folder {str(records)!r}; name the one that holds the record", param_hint="--records")
-    record = find_record(records, request)
+    return find_record(records, request, called=str(records))
+
+
+def _explain_again(record: AuditRecord, policy: str | None, *, as_json: bool) -> int:
+    """Decide a recorded request once more, and say whether the decision is the same; the exit code."""
     file = find_policy(policy) if policy is not None else deciding_policy(record)
     again = replayed(record, file)
     differences = list(again.differences())

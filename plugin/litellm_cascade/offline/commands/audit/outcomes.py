@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.rated import calibration_records
+from litellm_cascade.offline.record_places import DatabaseEnv, Paths, places
 
 
 def outcomes(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", exists=True, help="Folders of a record, or files of it.")],
+    paths: Paths = None,
+    database_env: DatabaseEnv = None,
 ) -> None:
     """Write rated answers as records for cascade calibrate: alias, task, score, and whether the answer was right.
 
@@ -28,10 +28,11 @@ def outcomes(
       cascade calibrate --traces outcomes.jsonl --alias small
     """
     left_out: Counter[str] = Counter()
-    for record in calibration_records(paths):
-        if isinstance(record, str):
-            left_out[record] += 1
-        else:
-            typer.echo(json.dumps(record, sort_keys=True))
+    with places(paths, database_env) as found:
+        for record in calibration_records(found):
+            if isinstance(record, str):
+                left_out[record] += 1
+            else:
+                typer.echo(json.dumps(record, sort_keys=True))
     for reason, count in sorted(left_out.items()):
         typer.echo(f"{counted(count, 'answer')} left out: {reason}", err=True)

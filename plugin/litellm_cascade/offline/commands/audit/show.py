@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from rich.table import Table
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.rated import Rated, feedback_of, newest_feedback
+from litellm_cascade.offline.record_places import DatabaseEnv, Paths, places
 from litellm_cascade.offline.records import Wanted, summary
 
 UNBROKEN = 1000
@@ -22,7 +22,8 @@ UNBROKEN = 1000
 
 
 def show(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", exists=True, help="Folders of a record, or files of it.")],
+    paths: Paths = None,
+    database_env: DatabaseEnv = None,
     alias: Annotated[str | None, typer.Option(help="Only requests that this alias answered.")] = None,
     escalated: Annotated[bool, typer.Option("--escalated", help="Only requests for which more than one rung was asked.")] = False,
     since: Annotated[
@@ -40,15 +41,16 @@ def show(
 
     What is shown is what the files say; `cascade audit verify` says whether that is what was written.
 
-    Exit codes: 0 shown, 2 a path that does not exist.
+    Exit codes: 0 shown, 1 the record cannot be read, 2 a path that does not exist.
 
     For example:
       cascade audit show .cascade/record --escalated --since 2026-01-31
       cascade audit show .cascade/record --request 4bf92f3577b34da6a3ce929d0e0e4736 --json
     """
     wanted = Wanted(alias=alias, escalated=escalated, since=since.isoformat() if since else None, request=request)
-    lines = sorted(filter(wanted.holds, requests_in(paths)), key=lambda line: str(line.get("at")))
-    said = newest_feedback(paths)
+    with places(paths, database_env, containing=json.dumps(request) if request else "") as found:
+        lines = sorted(filter(wanted.holds, requests_in(found)), key=lambda line: str(line.get("at")))
+        said = newest_feedback(found)
     if as_json:
         for line in lines:
             typer.echo(json.dumps(line, sort_keys=True))

@@ -8,6 +8,7 @@ from litellm_cascade.offline.lazy_group import lazy_group
 
 BENCHMARKS = {
     "cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.",
+    "classifier": "How fast the classifier nvidia is here, against the hardware's limit and plain transformers.",
     "embedded": "How good and how fast the embedded classifiers are, beside dull baselines.",
 }
 

@@ -1,0 +1,1 @@
+"""``cascade bench classifier``: how fast the classifier ``nvidia`` is, against what the hardware allows and against plain ways."""

@@ -1,0 +1,154 @@
+"""Prompts of a file, classified into another: a line for each line, whole or not at all, and gone on with after an interruption.
+
+The answers are written beside the file they are meant for (``OUT.part``), which takes its place when the last one is there. What that
+part belongs to stands in ``OUT.part.json``: it is gone on with only if input, classifier and options are still the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.classifying import PromptReader
+
+HASHED_AT_ONCE = 1 << 20  # bytes
+OWN = "input."
+"""Before a name of the input that one of ours would overwrite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be done, and how much of it: ``lines`` of ``source``, of which ``done`` are in ``part`` already."""
+
+    source: Path
+    target: Path
+    lines: int
+    done: int
+
+    @property
+    def part(self) -> Path:
+        """Where the answers go until all are there."""
+        return self.target.with_name(f"{self.target.name}.part")
+
+    @property
+    def note(self) -> Path:
+        """What the part belongs to."""
+        return self.target.with_name(f"{self.target.name}.part.json")
+
+
+def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
+    """Find out what there is to do; ``asked`` is what else the answers depend on. Raises ``ConfigurationError``."""
+    if target.exists() and target.samefile(source):
+        raise ConfigurationError([f"--output {target} is the input itself; name another file"])
+    if not target.parent.is_dir():
+        raise ConfigurationError([f"--output {target}: there is no folder {target.parent}; make it first"])
+    digest, lines = _measured(source)
+    job = Job(source=source, target=target, lines=lines, done=0)
+    belongs_to = {"sha256": digest, **asked}
+    done = _whole_lines(job.part) if _read_note(job.note) == belongs_to else 0
+    if not done:
+        job.part.write_bytes(b"")
+        job.note.write_text(json.dumps(belongs_to), encoding="utf-8")
+    return Job(source=source, target=target, lines=lines, done=done)
+
+
+def run(job: Job, reader: PromptReader, *, at_once: int, complain: Callable[[str], None], advance: Callable[[int], None]) -> int:
+    """Classify what is left, with a reader that is warm, and put the target in its place.
+
+    How many lines of all have an error instead of an answer; ``complain`` hears a sentence for each of those that are new. Raises
+    ``OSError`` where it cannot be written; nothing is lost then.
+    """
+    with job.source.open("rb") as source, job.part.open("ab") as part, asyncio.Runner() as runner:
+        numbered = islice(enumerate(source, 1), job.done, None)
+        while batch := list(islice(numbered, at_once)):
+            for answer in runner.run(_answers(batch, reader)):
+                if "error" in answer:
+                    complain(f"{job.source}:{answer['line']}: {answer['error']}")
+                part.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+            part.flush()
+            advance(len(batch))
+        os.fsync(part.fileno())
+    failed = sum(b'"error": ' in line and "error" in json.loads(line) for line in _lines(job.part))
+    job.part.replace(job.target)
+    job.note.unlink()
+    return failed
+
+
+async def _answers(batch: list[tuple[int, bytes]], reader: PromptReader) -> list[dict[str, Any]]:
+    parsed = [_parsed(line) for _, line in batch]
+    prompts = [record["prompt"] for record in parsed if "error" not in record]
+    answers = iter(await reader.read_all(prompts))
+    return [
+        {"line": number, **(_joined(record, next(answers)) if "error" not in record else record)}
+        for (number, _), record in zip(batch, parsed, strict=True)
+    ]
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """The object of a line, or an ``error``. Objects with an ``error`` of their own keep it under another name."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return {"error": "this is no JSON; write one object with a `prompt` on each line"}
+    if not isinstance(record, dict):
+        return {"error": f"this is no JSON object but {_kind(record)}; write an object with a `prompt`"}
+    if not isinstance(record.get("prompt"), str):
+        what = f"the `prompt` is {_kind(record['prompt'])}; it must be text" if "prompt" in record else "there is no `prompt`"
+        return {"error": what}
+    return {(OWN + name if name in ("error", "line") else name): value for name, value in record.items()}
+
+
+def _joined(record: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The line's own fields, then ours; where both have a name, its own becomes ``input.<name>``."""
+    own = {(OWN + name if name in answer else name): value for name, value in record.items()}
+    return own | answer
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return names[type(value)]
+
+
+def _measured(source: Path) -> tuple[str, int]:
+    """The SHA-256 of a file, and how many lines it has."""
+    hashed, lines, last = hashlib.sha256(), 0, b"\n"
+    with source.open("rb") as content:
+        while block := content.read(HASHED_AT_ONCE):
+            hashed.update(block)
+            lines += block.count(b"\n")
+            last = block[-1:]
+    return hashed.hexdigest(), lines + (last != b"\n")
+
+
+def _read_note(note: Path) -> Any:
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _whole_lines(part: Path) -> int:
+    """How many answers an earlier run has left; half a line at the end, where it was killed while it wrote, is cut off."""
+    if not part.is_file():
+        return 0
+    lines, length = 0, 0
+    for line in _lines(part):
+        if line.endswith(b"\n"):
+            lines, length = lines + 1, length + len(line)
+    with part.open("rb+") as content:
+        content.truncate(length)
+    return lines
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    opened: BinaryIO
+    with file.open("rb") as opened:
+        yield from opened

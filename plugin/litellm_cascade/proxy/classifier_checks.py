@@ -1,0 +1,50 @@
+"""What there is to say at start-up about a classifier that asks LiteLLM's own deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from litellm._logging import verbose_proxy_logger
+
+from litellm_cascade.classifiers.base import AsksAliases, Classifier
+from litellm_cascade.errors import StartupError
+from litellm_cascade.proxy.models import policy_of
+
+ROUTERS = "auto_router/"
+WITHIN = "callback_settings.cascade.classifier.within_ms"
+
+
+def check_classifier(classifier: Classifier, within_ms: float, models: Sequence[Mapping[str, Any]]) -> None:
+    """Log what is unwise; raise StartupError with every alias that cannot be asked."""
+    if not isinstance(classifier, AsksAliases):
+        return
+    problems = [sentence for alias in classifier.aliases for sentence in _unfit(classifier.name, alias, models)]
+    if problems:
+        raise StartupError([f"cascade: {problem}" for problem in problems])
+    if within_ms < classifier.patience_ms:
+        verbose_proxy_logger.warning("cascade: %s", _too_soon(classifier, within_ms))
+
+
+def _unfit(name: str, alias: str, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    named = [model for model in models if model.get("model_name") == alias]
+    if any(policy_of(model) or _is_router(model) for model in named):
+        yield (
+            f"the classifier {name!r} asks {alias!r}, which is virtual, so that each classification would need another one; "
+            "name a real deployment"
+        )
+    elif not named:
+        yield f"the classifier {name!r} asks {alias!r}, which is no model_name in model_list; add a deployment of that name"
+
+
+def _is_router(model: Mapping[str, Any]) -> bool:
+    """One of LiteLLM's own routers, which may ask this very classifier."""
+    return str((model.get("litellm_params") or {}).get("model")).startswith(ROUTERS)
+
+
+def _too_soon(classifier: AsksAliases, within_ms: float) -> str:
+    asked = " and ".join(map(repr, classifier.aliases))
+    return (
+        f"a request waits {within_ms:g} ms for its classification, but {asked} may take {classifier.patience_ms:g} ms to answer, so most "
+        f"answers would come too late and be paid for in vain; set {WITHIN} to {classifier.patience_ms:g} or more"
+    )

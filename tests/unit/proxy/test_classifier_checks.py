@@ -1,0 +1,47 @@
+import logging
+
+import pytest
+
+from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.errors import StartupError
+from litellm_cascade.proxy.classifier_checks import check_classifier
+
+MODELS = [
+    {"model_name": "judge", "litellm_params": {"model": "openai/gpt-4.1-nano"}},
+    {"model_name": "auto", "litellm_params": {"model": "cascade/default"}},
+    {"model_name": "smart", "litellm_params": {"model": "auto_router/complexity_router"}},
+]
+
+
+async def ask(alias, messages, parameters):
+    raise AssertionError("start-up asks nobody")
+
+
+def llm(alias="judge"):
+    return build("llm", {"alias": alias, "timeout_ms": 800}, Surroundings(ask=ask))
+
+
+@pytest.mark.parametrize("alias", ["auto", "smart"])
+def test_a_virtual_alias_would_classify_for_ever(alias):
+    with pytest.raises(
+        StartupError, match=f"the classifier 'llm' asks '{alias}', which is virtual, so that each classification would need"
+    ):
+        check_classifier(llm(alias), 1000, MODELS)
+
+
+def test_an_alias_that_is_not_there_is_named():
+    with pytest.raises(StartupError, match="the classifier 'llm' asks 'jugde', which is no model_name in model_list; add a deployment"):
+        check_classifier(llm("jugde"), 1000, MODELS)
+
+
+@pytest.mark.parametrize(("within_ms", "said"), [(25, True), (799, True), (800, False), (2000, False)])
+def test_too_little_time_is_a_warning(caplog, within_ms, said):
+    with caplog.at_level(logging.WARNING):
+        check_classifier(llm(), within_ms, MODELS)
+    assert (f"a request waits {within_ms} ms for its classification, but 'judge' may take 800 ms" in caplog.text) is said
+
+
+@pytest.mark.parametrize("name", ["linear", "none"])
+def test_a_classifier_that_asks_nobody_is_let_be(caplog, name):
+    check_classifier(build(name), 1, [])
+    assert caplog.text == ""
