@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +16,10 @@ from pydantic import Field
 
 from litellm_cascade.classifiers import eight_heads
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.base import Surroundings, ends, prompt_of
-from litellm_cascade.classifiers.linear import EMPTY
+from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
+from litellm_cascade.vocabulary import Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +102,7 @@ class Embedded:
         await self.warm_up()
         text = prompt_of(request)
         if not text.strip():
-            return replace(UNCLASSIFIED, classifier=self.name, digest=self.digest, degraded=(EMPTY,))
+            return nothing_to_read(self)
         return await self._threads.run(lambda: self._read(text))
 
     def _read(self, text: str) -> Classification:
