@@ -25,9 +25,25 @@ TASKS: Final = SIZES["task_type"]
 _BINS: Final = 20
 
 
-def network_logits(network: Network, prompts: Sequence[str]) -> NDArray[np.float32]:
-    """All 35 of every prompt, one prompt at a time as in the proxy."""
-    return np.array([network.logits(token_ids(network.tokenizer, prompt)[0]) for prompt in prompts])
+class Answers:
+    """What a network says of prompts, one prompt at a time as in the proxy. What it has said of one is kept."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._said: dict[str, NDArray[np.float32]] = {}
+
+    def logits(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """All 35 of every prompt."""
+        return np.array([self._of(prompt) for prompt in prompts])
+
+    def tasks(self, prompts: Sequence[str]) -> NDArray[np.int64]:
+        """Task numbers."""
+        return np.asarray(self.logits(prompts)[:, :TASKS].argmax(axis=1))
+
+    def _of(self, prompt: str) -> NDArray[np.float32]:
+        if prompt not in self._said:
+            self._said[prompt] = self.network.logits(token_ids(self.network.tokenizer, prompt)[0])
+        return self._said[prompt]
 
 
 def task_odds(logits: NDArray[np.float32]) -> NDArray[np.float64]:

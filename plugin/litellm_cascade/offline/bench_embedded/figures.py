@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from litellm_cascade.classifiers.base import TASK_TYPES
-from litellm_cascade.offline.bench_embedded.answering import ByLength, TfIdf, chances, linear_answers, network_logits, task_odds
+from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, TfIdf, chances, linear_answers, task_odds
 from litellm_cascade.offline.linear_figures import accuracy, bootstrap, macro_f1, spearman
 from litellm_cascade.offline.training_embedded.examples import Example, rows_of
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from litellm_cascade.classifiers.embedded import Network
     from litellm_cascade.classifiers.linear import Weights
 
     Score = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -43,8 +42,8 @@ class Figure:
 class Compared:
     """All who answer."""
 
-    network: Network
-    full: Network | None  # the same before its weights were rounded
+    embedded: Answers
+    full: Answers | None  # the same before its weights were rounded
     linear: Weights
     words: TfIdf
     length: ByLength
@@ -54,9 +53,9 @@ class Compared:
         """One figure for each score."""
         prompts = [it.prompt for it in rows]
         truth = np.array([TASK_TYPES.index(it.task or "") for it in rows])
-        answers = {"embedded": network_logits(self.network, prompts)[:, : len(TASK_TYPES) + 1].argmax(axis=1)}
+        answers = {"embedded": self.embedded.tasks(prompts)}
         if self.full is not None:
-            answers["fp32"] = network_logits(self.full, prompts)[:, : len(TASK_TYPES) + 1].argmax(axis=1)
+            answers["fp32"] = self.full.tasks(prompts)
         answers |= {"linear": linear_answers(self.linear, prompts)[0], "TF-IDF": self.words.answers(prompts)}
         answers |= {"majority": np.full(len(rows), np.bincount(truth).argmax()), "prompt length": self.length.answers(prompts)}
         return [self._figure(f"{what}, {name}", rows, truth, answers, score) for name, score in scores.items()]
@@ -64,7 +63,7 @@ class Compared:
     def ranks(self, what: str, rows: Sequence[Example], wanted: str) -> Figure:
         """Spearman of complexity, of P(small copes), or of gain."""
         prompts = [it.prompt for it in rows]
-        odds = chances(network_logits(self.network, prompts))
+        odds = chances(self.embedded.logits(prompts))
         ours = {"complexity": odds[:, 0], "small": odds[:, 1], "gain": odds[:, 2] - odds[:, 1]}[wanted]
         lengths = np.log1p([len(prompt) for prompt in prompts])
         answers = {"embedded": ours, "prompt length": -lengths if wanted == "small" else lengths}
@@ -75,13 +74,13 @@ class Compared:
     def calibration(self, what: str, rows: Sequence[Example]) -> Figure:
         """Expected calibration error of the task that was found, in ten bins of equal width."""
         truth = np.array([TASK_TYPES.index(it.task or "") for it in rows])
-        odds = task_odds(network_logits(self.network, [it.prompt for it in rows]))
+        odds = task_odds(self.embedded.logits([it.prompt for it in rows]))
         sure, right = odds.max(axis=1), (odds.argmax(axis=1) == truth).astype(float)
         return self._figure(what, rows, right, {"embedded": sure}, calibration_error)
 
     def calibration_of_outcomes(self, what: str, rows: Sequence[Example], wanted: str) -> Figure:
         """Expected calibration error of P(small copes), or of P(strong copes)."""
-        odds = chances(network_logits(self.network, [it.prompt for it in rows]))
+        odds = chances(self.embedded.logits([it.prompt for it in rows]))
         place = {"small": 1, "strong": 2}[wanted]
         return self._figure(what, rows, _outcomes(rows, wanted), {"embedded": odds[:, place]}, calibration_error)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from litellm_cascade.classifiers.embedded import SHIPPED, load
 from litellm_cascade.classifiers.linear import SHIPPED as LINEAR
 from litellm_cascade.classifiers.linear import read_weights
-from litellm_cascade.offline.bench_embedded.answering import ByLength, TfIdf
+from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, TfIdf
 from litellm_cascade.offline.bench_embedded.figures import Compared, measured, read_unseen, table
 from litellm_cascade.offline.bench_embedded.speed import timed
 from litellm_cascade.offline.training_embedded.examples import read_examples, training_rows
@@ -38,14 +38,14 @@ def report(data: Path, weights: Path | None, seed: int) -> str:
     examples = read_examples(data / "shareable", seed)
     rows = training_rows(examples, Random(seed))
     compared = Compared(
-        network=load(folder),
-        full=load(folder, model=FULL) if (folder / FULL).is_file() else None,
+        embedded=Answers(load(folder)),
+        full=Answers(load(folder, model=FULL)) if (folder / FULL).is_file() else None,
         linear=read_weights(LINEAR),
         words=TfIdf(rows),
         length=ByLength(rows),
         seed=seed,
     )
-    said = [f"embedded {compared.network.digest}, linear {compared.linear.digest}; {', '.join(_digests(data))}"]
+    said = [f"embedded {compared.embedded.network.digest}, linear {compared.linear.digest}; {', '.join(_digests(data))}"]
     said.append(table(measured(compared, examples, read_unseen(data / "internal"))))
     said.append(_speeds({"embedded": weights, "linear": None}))
     return "\n\n".join(said)
