@@ -91,7 +91,7 @@ def test_it_shows_the_signals_and_what_the_classifier_believes(desk):
     assert "  modalities            text\n" in section(text, "signals") + "\n"
     assert "  unknown               temperature, " in section(text, "signals")
     assert "  task                  Open QA\n" in section(text, "classification")
-    assert "  classifier            linear\n" in section(text, "classification")
+    assert "  classifier            embedded\n" in section(text, "classification")
 
 
 def test_every_field_of_the_decision_is_in_the_text_or_in_a_section_of_its_own(desk):
@@ -149,7 +149,7 @@ def test_the_json_form_has_the_keys_that_the_docs_name(desk):
 def test_no_word_of_the_prompt_is_in_an_explanation(prompt, system):
     marked = f"{SECRET} {prompt} {SECRET}"
     explained = explain(
-        shipped_folder() / "balanced.yaml", request_of(marked, system=system and SECRET + system, attached=[], caller=Caller()), "embedded"
+        shipped_folder() / "balanced.yaml", request_of(marked, system=system and SECRET + system, attached=[], caller=Caller()), "linear"
     )
 
     assert SECRET not in json.dumps(explained.as_json())
