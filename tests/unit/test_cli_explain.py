@@ -91,7 +91,7 @@ def test_it_shows_the_signals_and_what_the_classifier_believes(desk):
     assert "  modalities            text\n" in section(text, "signals") + "\n"
     assert "  unknown               temperature, " in section(text, "signals")
     assert "  task                  Open QA\n" in section(text, "classification")
-    assert "  classifier            embedded\n" in section(text, "classification")
+    assert "  classifier            linear\n" in section(text, "classification")
 
 
 def test_every_field_of_the_decision_is_in_the_text_or_in_a_section_of_its_own(desk):

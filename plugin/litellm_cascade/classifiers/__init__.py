@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from litellm_cascade.classifiers.base import Classifier, Options
 
-__all__ = ["Surroundings", "build", "registry"]
+__all__ = ["DEFAULT", "Surroundings", "build", "registry"]
+
+DEFAULT: Final = "linear"
+"""Who reads prompts where nobody is named. The shipped policies' thresholds, calibrations and gain models were fitted with its answers."""
 
 registry: Final[Mapping[str, str]] = {
     "embedded": "embedded",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import registry
+from litellm_cascade.classifiers import DEFAULT, registry
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic import planning, telling
 from litellm_cascade.offline.traffic.bounds import bounds_of
@@ -28,7 +28,7 @@ def plan(
         list[str] | None,
         typer.Option(metavar="CONDITION", help="quality, cost or escalation, < or >, a number: 'quality<-0.01'. Repeatable."),
     ] = None,
-    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = DEFAULT,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 400,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here; docs/cli.md describes it.")] = None,

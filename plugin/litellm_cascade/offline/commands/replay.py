@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import registry
+from litellm_cascade.classifiers import DEFAULT, registry
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic import replaying, telling
 from litellm_cascade.offline.traffic.deciding import Decider
@@ -22,7 +22,7 @@ def replay(
         Path, typer.Option(exists=True, help="A folder or file of the decision record, LiteLLM spend logs, or requests as JSONL.")
     ],
     policy: Annotated[str, typer.Option(help="A file, or a name: looked for in policies, then among those that are shipped.")] = "balanced",
-    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = DEFAULT,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here; docs/cli.md describes it.")] = None,
 ) -> None:
     """Decide recorded traffic again with a policy, and say what that is expected to cost.
