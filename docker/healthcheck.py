@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Is the proxy in this container alive? Exit code 0 when it is."""
+"""Is the proxy in this container alive, or the classifier service ready (HEALTH_PATH)? Exit code 0 when it is."""
 
 import os
 import sys
 import urllib.request
 
-URL = f"http://127.0.0.1:{os.environ.get('PORT', '4000')}/health/liveliness"
+URL = f"http://127.0.0.1:{os.environ.get('PORT', '4000')}{os.environ.get('HEALTH_PATH', '/health/liveliness')}"
 
 
 def main() -> None:

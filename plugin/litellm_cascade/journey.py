@@ -224,6 +224,8 @@ class Journey:
 
     def answered_from_cache(self) -> None:
         """Nobody was asked: an equal request's answer was kept."""
+        if self.allowance is not None:
+            self.allowance.unused()
         decision = self.decided_plan.decision
         alias = None if self.cascades else decision.alias
         self._end(Outcome(alias=alias, reason=Reason.CACHED, degraded=decision.degraded))

@@ -106,6 +106,17 @@ def test_the_proxy_writes_nowhere_but_to_memory_and_its_record(services):
     assert {mount.partition(":")[0] for mount in proxy["tmpfs"]} == {"/tmp", proxy["environment"]["PROMETHEUS_MULTIPROC_DIR"]}  # noqa: S108
 
 
+def test_the_classifier_service_has_a_gpu_and_writes_nowhere_but_to_memory(services):
+    classifier = services["classifier"]
+    assert classifier["profiles"] == ["gpu"]
+    (device,) = classifier["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    assert classifier["read_only"]
+    assert classifier["cap_drop"] == ["ALL"]
+    assert all(volume["read_only"] for volume in classifier["volumes"])
+    assert "ports" not in classifier  # nobody but the proxies asks it
+
+
 def test_what_is_mounted_is_there(services):
     for service in services.values():
         for volume in service.get("volumes", ()):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from litellm_cascade.testing.service import ServiceProcess
 from litellm_cascade.testing.upstream import FakeUpstream
 
 ROOT = Path(__file__).parents[2]
@@ -41,19 +42,22 @@ def test_what_runs_is_not_root_and_has_a_health_check(path):
     assert stages[-1].startswith("runtime AS ")
 
 
-def test_every_stage_comes_from_a_pinned_image_or_an_earlier_stage():
-    text = (DOCKER / "Dockerfile").read_text()
-    assert re.search(r"^ARG PYTHON_IMAGE=\S+:\d+\.\d+\.\d+-slim-\w+$", text, re.MULTILINE)
-    earlier = {"${PYTHON_IMAGE}"}
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_every_stage_comes_from_a_pinned_image_or_an_earlier_stage(path):
+    text = path.read_text()
+    base = re.search(r"^ARG (\w+_IMAGE)=\S+:\d+\.\d+\.\d+-(slim|base)-[\w.]+$", text, re.MULTILINE)
+    assert base
+    earlier = {"${" + base[1] + "}"}
     for base, name in re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE):
         assert base in earlier
         earlier.add(name)
 
 
-def test_what_is_copied_is_there_and_is_let_through():
-    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DOCKER / "Dockerfile").read_text(), re.MULTILINE)
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_what_is_copied_is_there_and_is_let_through(path):
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", path.read_text(), re.MULTILINE)
     sources = [source for line in copied for source in line.split()]
-    let_through = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line.startswith("!")]
+    let_through = [line[1:] for line in path.with_name(path.name + ".dockerignore").read_text().splitlines() if line.startswith("!")]
     assert all((ROOT / source).exists() for source in sources)
     assert {source for source in sources if not any(fnmatchcase(source, pattern) for pattern in let_through)} == set()
 
@@ -69,6 +73,14 @@ def test_the_health_check_says_what_does_not_answer():
     done = run_health_check(port)
     assert done.returncode == 1
     assert done.stderr.startswith(f"http://127.0.0.1:{port}/health/liveliness: ")
+
+
+def test_the_health_check_of_the_classifier_service_asks_whether_it_is_ready(tmp_path):
+    with ServiceProcess(tmp_path) as service:
+        command = [sys.executable, str(DOCKER / "healthcheck.py")]
+        env = {"PORT": str(service.port), "HEALTH_PATH": "/v2/health/ready"}
+        assert subprocess.run(command, env=env, check=False).returncode == 0
+    assert "HEALTH_PATH=/v2/health/ready" in (DOCKER / "Dockerfile.classifier").read_text()
 
 
 def test_the_health_check_fails_on_an_error_of_the_proxy():

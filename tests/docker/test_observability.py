@@ -75,7 +75,8 @@ def test_every_alert_is_complete_tested_and_has_its_paragraph():
 
 def test_prometheus_asks_the_proxy_where_it_answers():
     config = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yaml").read_text())
-    (job,) = config["scrape_configs"]
+    job, classifier = config["scrape_configs"]
+    assert classifier["dns_sd_configs"][0]["names"][0] in SERVICES
     ((host, port),) = (target.split(":") for target in job["static_configs"][0]["targets"])
     command = SERVICES[host]["command"]
     assert command[command.index("--prometheus_metrics_port") + 1] == port
@@ -162,8 +163,9 @@ def test_the_volume_of_jaeger_belongs_to_its_user():
     assert SERVICES["jaeger"]["depends_on"]["jaeger-volume"]["condition"] == "service_completed_successfully"
 
 
-def test_the_search_that_the_documentation_gives_is_one_for_our_spans():
-    url = re.search(r"http://127\.0\.0\.1:16686/api/v3/traces\?\S+?(?=[\"'\s])", OPERATIONS)
+@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+def test_the_search_that_the_documentation_gives_is_one_for_our_spans(page):
+    url = re.search(r"http://127\.0\.0\.1:16686/api/v3/traces\?\S+?(?=[\"'\s])", (ROOT / page).read_text())
     assert url is not None
     asked = {name: value for name, (value,) in parse_qs(urlsplit(url[0]).query, strict_parsing=True).items()}
     assert asked["query.operationName"] == attributes.ROUTE_SPAN

@@ -14,6 +14,7 @@ from litellm_cascade.offline.calibrating.cross_fit import cross_fitted
 from litellm_cascade.offline.calibrating.curves import FEWEST_OF_A_TASK, Method, every_feature, fit_curves, predicted
 from litellm_cascade.offline.calibrating.fitting import Origin, Wish, content_of, fit
 from litellm_cascade.offline.calibrating.records import Records, fold_of
+from litellm_cascade.offline.calibrating.smooth import smooth_curve
 from litellm_cascade.offline.calibrating.thresholds import Bound, for_accuracy, for_risk, grid_of, tail
 from litellm_cascade.policy.calibration_file import MOST_POINTS, CalibrationFile
 
@@ -62,6 +63,45 @@ def test_what_is_written_says_what_was_fitted(given_records, kind):
     file = content_of(fitted, Origin(of="all", data="sha256:" + "0" * 64, command="x"), None)
     again = CalibrationFile.model_validate_json(file.model_dump_json(exclude_defaults=True), strict=True).calibration.whole
     assert predicted(again, given_records, method) == pytest.approx(predicted(fitted.whole, given_records, method))
+
+
+@FEW
+@given(given_records=records(), in_shares=st.booleans(), data=st.data())
+def test_a_smooth_curve_never_falls_and_is_never_certain(given_records, in_shares, data):
+    scores = np.exp(given_records.scores["mean"]) if in_shares else given_records.scores["mean"]
+    low, high = sorted(data.draw(st.lists(st.sampled_from(scores.tolist()), min_size=2, max_size=2)))
+    one, other = smooth_curve(scores, given_records.correct)(np.array([low, high]))
+    assert 0 < one <= other < 1
+
+
+def test_thousands_of_records_show_a_bend_that_the_smooth_curve_cannot_have():
+    random = np.random.default_rng(1)
+    scores = -random.exponential(size=5_000)
+    correct = (random.random(5_000) < np.where(scores > -1, 0.9, 0.3)).astype(float)
+    curve = fit_curves(stepwise(scores, correct), ISOTONIC)[0].pooled
+    below, above = np.interp([-1.1, -0.9], curve.scores, curve.probabilities)
+    smooth_below, smooth_above = smooth_curve(scores, correct)(np.array([-1.1, -0.9]))
+    assert above - below > 0.45
+    assert smooth_above - smooth_below < 0.2
+
+
+def stepwise(scores, correct):
+    names = np.array([str(number) for number in range(len(scores))])
+    return Records(alias="small", scores={"mean": scores}, correct=correct, tasks=np.full(len(scores), "Other"), groups=names)
+
+
+@FEW
+@given(st.integers(40, 2_000), st.integers(0, 1_000))
+def test_of_right_probabilities_chance_is_all_the_error_there_is_and_of_wrong_ones_it_is_not(n, seed):
+    random = np.random.default_rng(seed)
+    said = random.uniform(0.05, 0.95, n)
+    noise = figures.ece_of_noise(said, draws=50)
+    assert 0 < noise.mean() < 2.5 / np.sqrt(n)
+    assert np.array_equal(noise, figures.ece_of_noise(said, draws=50))
+    errors = [figures.debiased_error(said, (random.random(n) < said).astype(float)) for _ in range(20)]
+    assert np.mean(errors) < noise.mean()
+    overconfident = [figures.debiased_error(said, (random.random(n) < said / 2).astype(float)) for _ in range(20)]
+    assert np.mean(overconfident) == pytest.approx(np.sqrt(np.mean((said / 2) ** 2)), abs=0.1)
 
 
 @FEW

@@ -13,7 +13,7 @@ from litellm_cascade.escalation import SCORES, features, judge, measure
 from litellm_cascade.escalation.confidence import PARTS as ALL_PARTS
 from litellm_cascade.escalation.confidence.parts import part_of
 from litellm_cascade.escalation.confidence.scores import ALTERNATIVES, LOWEST_LOGPROB, QUANTILES
-from litellm_cascade.vocabulary import Completion, Gate, Reason, TokenLogprob, ToolCall, Verdict
+from litellm_cascade.vocabulary import FEATURES, Completion, Gate, Reason, TokenLogprob, ToolCall, Verdict
 
 LOGPROBS = st.floats(-12, 0) | st.sampled_from([0.0, -100.0, -9999.0, -math.inf])
 WORDS = st.sampled_from([" the", "42", "\n", "<think>", "answer", ".", "</", "think", ">"])
@@ -103,8 +103,22 @@ def test_one_pass_finds_what_each_score_finds_alone(tokens, part, window):
     options["lowest_group"] = {"score": "lowest_group", "window": window}
     names = {"mean", "min", "sum", "lowest_group", "margin", "entropy", *QUANTILES}
     alone = {name: score_of(tokens, part=part, **options.get(name, {"score": name})) for name in names}
-    assert {name: score for name, score in alone.items() if score is not None} == {k: v for k, v in found.items() if k != "tokens"}
+    assert {name: score for name, score in alone.items() if score is not None} == {k: v for k, v in found.items() if k in names}
     assert found["tokens"] == measure(Gate(name="gate", of=part), tokens).tokens
+    assert found.keys() <= FEATURES
+
+
+@given(TOKENS)
+def test_the_numbers_of_an_answer_are_scored_as_the_part_numbers_is_and_none_at_all_leave_no_doubt(tokens):
+    found, alone = features(tokens), features(tokens, "numbers")
+    seen = {name: found[f"numbers_{name}"] for name in ("mean", "min", "sum")}
+    assert found["numbers"] == alone["tokens"]
+    assert seen == ({name: alone[name] for name in seen} if alone["tokens"] else dict.fromkeys(seen, 0.0))
+
+
+@given(TOKENS)
+def test_a_number_is_a_token_with_a_digit(tokens):
+    assert part_of(tokens, "numbers") == [token for token in tokens if any(map(str.isdecimal, token.token))]
 
 
 @given(TOKENS)
@@ -121,6 +135,9 @@ def test_the_features_are_what_their_formulas_say(tokens):
         "lowest_group": min(sum(group) / len(group) for group in groups),
         **{name: naive_quantile(logprobs, q) for name, q in QUANTILES.items()},
     }
+    numbers = [logprob for token, logprob in zip(tokens, logprobs, strict=True) if "42" in token.token]
+    naive |= {"numbers": len(numbers), "numbers_sum": sum(numbers), "numbers_min": min([0, *numbers])}
+    naive["numbers_mean"] = sum(numbers) / max(1, len(numbers))
     if tops:
         naive["margin"] = sum(math.exp(top[0]) - math.exp(top[1]) for top in tops) / len(tops)
         naive["entropy"] = sum(1 - naive_entropy(top) / math.log(len(top)) for top in tops) / len(tops)
@@ -225,7 +242,8 @@ def test_only_what_follows_the_reasoning_is_the_answer(tag, reasoning, answer):
 
 
 @given(gate=GATES, tokens=st.lists(st.builds(TokenLogprob, st.sampled_from(["42", " is", "."]), LOGPROBS), max_size=10))
-def test_without_reasoning_every_part_is_the_whole(gate, tokens):
+def test_without_reasoning_every_part_but_the_numbers_is_the_whole(gate, tokens):
+    assume(gate.of != "numbers")
     assert measure(gate, tokens) == measure(replace(gate, of="all"), tokens)
 
 

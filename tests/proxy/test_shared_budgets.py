@@ -1,10 +1,12 @@
-"""Two proxies and one Redis: what one has spent the other cannot; and what happens when that Redis goes away."""
+"""Two proxies, or two workers of one, and a Redis: what one has spent the other cannot; and what happens when that Redis goes away."""
 
 import shutil
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 
+import psutil
 import pytest
 from harness.configs import PRICES, cascade_config
 from harness.dialects import DIALECTS
@@ -67,7 +69,7 @@ def redis(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def proxies(start_proxy, upstream_server, tmp_path_factory, redis):
+def config(upstream_server, tmp_path_factory, redis):
     folder = tmp_path_factory.mktemp("shared")
     (folder / "shared.yaml").write_text(POLICY)
     settings = {"policies": str(folder), "debug_headers": True, "budget_sync_seconds": SYNC_S}
@@ -77,26 +79,47 @@ def proxies(start_proxy, upstream_server, tmp_path_factory, redis):
         "coordination_redis": {"host": "127.0.0.1", "port": redis.port},
         "custom_auth": "custom_auth.user_api_key_auth",
     }
+    return config
+
+
+@pytest.fixture(scope="module")
+def proxies(start_proxy, config):
     env = {"REDIS_CIRCUIT_BREAKER_RECOVERY_TIMEOUT": "1"}  # LiteLLM's own breaker, which waits a minute else
     return [start_proxy(config, env=env) for _ in range(2)]
 
 
 @pytest.fixture
-def ask(proxies, upstream):
+def unsure(upstream):
     upstream.script("small", Reply(KEPT, logprob=-2.0))
 
+
+@pytest.fixture
+def ask(proxies, unsure):
     def asked(which, key):
         with proxies[which].client() as client:
-            headers = {"Authorization": f"Bearer sk-team-7-{key}"}
-            heard = DIALECTS["chat"].ask(client, "hello", headers=headers, max_tokens=4)
-        assert heard.status == 200
-        return heard
+            return ask_over(client, key)
 
     return asked
 
 
+def ask_over(client, key):
+    heard = DIALECTS["chat"].ask(client, "hello", headers={"Authorization": f"Bearer sk-team-7-{key}"}, max_tokens=4)
+    assert heard.status == 200
+    return heard
+
+
+def worker_behind(proxy, client):
+    """The process id of the worker that has accepted the client's connection, which is kept alive."""
+    with client.stream("GET", "/health/liveliness") as response:
+        ours = response.extensions["network_stream"].get_extra_info("client_addr")[1]
+        response.read()
+    workers = psutil.Process(proxy.pid).children(recursive=True)
+    held = [worker.pid for worker in workers for one in worker.net_connections("tcp") if one.raddr and one.raddr.port == ours]
+    return held[0]
+
+
 def escalated(ask, which, key):
-    """How often one proxy escalates for a key; alone it would do so twice. A few exchanges pass between two requests."""
+    """How often one proxy, or worker, escalates for a key; alone it would do so twice. A few exchanges pass between two requests."""
     heard = []
     while not heard or heard[-1].text != KEPT:
         heard.append(ask(which, key))
@@ -119,3 +142,19 @@ def test_what_one_proxy_has_spent_the_other_cannot_and_a_lost_redis_costs_no_req
     until(lambda: "budgets_local" not in (ask(0, "one").cascade("degraded") or ""))
     until(lambda: "budgets_local" not in (ask(1, "one").cascade("degraded") or ""))
     assert escalated(ask, 1, "three") == 1  # what was spent meanwhile is handed on
+
+
+def test_what_one_worker_has_spent_the_other_cannot(prepare_proxy, config, unsure):
+    arguments = ["--num_workers", "2", "--timeout_worker_healthcheck", "90"]
+    with prepare_proxy(config, arguments=arguments, ready_within_s=120.0) as proxy, ExitStack() as connections:
+        clients = {}
+
+        def both_were_met():
+            client = connections.enter_context(proxy.client())
+            clients.setdefault(worker_behind(proxy, client), client)
+            return len(clients) == 2
+
+        until(both_were_met)  # which worker accepts a connection is the system's choice
+        by_worker = list(clients.values())
+        assert escalated(lambda which, key: ask_over(by_worker[which], key), 0, "workers") == 2
+        assert escalated(lambda which, key: ask_over(by_worker[which], key), 1, "workers") == 1  # until it has heard of the key

@@ -47,7 +47,7 @@ def test_the_router_takes_what_is_shown():
 
 def test_every_classifier_is_described_with_every_option():
     assert [name for name in registry if f"`{name}`" not in TEXT] == []
-    for name in ("llm", "sequence", "hierarchical"):
+    for name in ("llm", "remote", "sequence", "hierarchical"):
         section = TEXT.partition(f"\n## `{name}`\n")[2].partition("\n## ")[0]
         options = import_module(f"litellm_cascade.classifiers.{registry[name]}").Options.model_fields
         assert [one for one, field in options.items() if f"`{one}`" not in section and f"{field.alias or one}:" not in section] == []

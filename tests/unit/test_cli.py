@@ -13,7 +13,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from litellm_cascade.offline.cli import COMMANDS, app
+from litellm_cascade.offline.cli import COMMANDS, ELSEWHERE, app
 
 COMMAND = Path(sys.executable).with_name("cascade")
 IMPORTED_BY = """
@@ -29,7 +29,7 @@ run = CliRunner().invoke
 
 def function_of(name: str):
     word = name.replace("-", "_")
-    found = getattr(import_module(f"litellm_cascade.offline.commands.{word}"), word)
+    found = getattr(import_module(f"{ELSEWHERE.get(name, 'litellm_cascade.offline.commands')}.{word}"), word)
     return found.registered_callback.callback if isinstance(found, Typer) else found
 
 

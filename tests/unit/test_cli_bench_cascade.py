@@ -160,7 +160,15 @@ def test_the_majority_of_five_samples_is_judged(folder):
 
 def test_tokens_are_scored_as_a_gate_scores_them_and_the_source_s_parts_are_set_apart(folder):
     rows = [
-        {"logprobs": [-0.5, -1.5], "weak_correct": n % 2, "benchmark": "svamp", "group": str(n), "split": "dev", "prompt": "x"}
+        {
+            "token_ids": [22559, 1627],
+            "logprobs": [-0.5, -1.5],
+            "weak_correct": n % 2,
+            "benchmark": "svamp",
+            "group": str(n),
+            "split": "dev",
+            "prompt": "x",
+        }
         for n in range(8)
     ]
     pl.DataFrame(rows).write_parquet(folder / "cascade_llama8b_tokens.parquet")
@@ -171,6 +179,7 @@ def test_tokens_are_scored_as_a_gate_scores_them_and_the_source_s_parts_are_set_
     )
     (found,) = [one for one in read_sets(folder) if one.name.endswith("SVAMP tokens")]
     assert set(found.records.scores["mean"]) == {-1.0}
+    assert set(found.records.scores["numbers_sum"]) == {-1.5}, "the tokens are ' Answer' and '26'"
     assert found.extra.keys() == {"ans_mean_lp", "kw_mean_lp"}
     assert np.isfinite(found.extra["kw_mean_lp"]).all()
 

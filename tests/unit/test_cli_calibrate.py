@@ -71,6 +71,7 @@ def test_the_same_records_give_the_same_file(folder):
 def test_the_report_is_out_of_sample_and_better_than_the_raw_score():
     write(records(800))
     told = json.loads(run("--alias", "small", "--score", "min", "--json").stdout)
+    assert 0 < told["ece_by_chance"] < told["ece_before"]
     assert told["calibration"]["ece"] < told["ece_before"]
     assert told["calibration"]["auroc"] > 0.7
     first, *_, last = told["deferral"]

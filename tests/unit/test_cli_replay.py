@@ -1,22 +1,39 @@
 """`cascade replay`."""
 
+import hashlib
 import json
 import tracemalloc
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import app
+from litellm_cascade.offline.rated import newest_feedback
 from litellm_cascade.offline.traffic.deciding import Decider
 from litellm_cascade.offline.traffic.items import Item, items_of
 from litellm_cascade.offline.traffic.planning import plan
+from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.replaying import replay
+from litellm_cascade.offline.traffic.resuming import Progress
 from litellm_cascade.offline.traffic.rows import Rows
 from litellm_cascade.signals import read_signals
-from litellm_cascade.vocabulary import Caller, Classification, Endpoint, Envelope, Evidence, Signals
+from litellm_cascade.vocabulary import (
+    Answered,
+    Band,
+    Caller,
+    Classification,
+    Endpoint,
+    Envelope,
+    Evidence,
+    Feedback,
+    Opinion,
+    Signals,
+)
 from traffic_records import CASCADE, LARGE, SMALL, recorded, request_row, spend_row, write_lines, write_record
 
 SCORES = (-0.1, -0.6, -0.3, -2.0)
@@ -178,6 +195,108 @@ def test_spend_logs_are_read_where_their_text_is_stored(folder):
     assert item.team == "red"
 
 
+def test_a_parquet_file_is_replayed_as_its_rows_are(folder):
+    rows = [spend_row(number, prompt_tokens=5000 if number % 4 == 0 else 50) for number in range(20)]
+    pl.DataFrame(rows).with_columns(pl.col("startTime").str.to_datetime(time_zone="UTC")).write_parquet(folder / "spend.parquet")
+    write_lines(folder / "spend.jsonl", rows)
+    same, found = replayed("spend.jsonl"), replayed("spend.parquet")
+    assert {name: found[name] for name in ("requests", "routes", "bands")} == {name: same[name] for name in ("requests", "routes", "bands")}
+    assert found["data"] == f"sha256:{hashlib.sha256((folder / 'spend.parquet').read_bytes()).hexdigest()}"
+
+
+def test_what_callers_said_is_the_correctness_of_the_answer_they_were_served(folder):
+    (folder / "record").mkdir()
+    ledger = Ledger(LedgerOptions(folder=folder / "record"))
+    opinions = (Opinion.RIGHT, Opinion.WRONG, Opinion.INCOMPLETE, None)
+    for number, opinion in enumerate(opinions, 1):
+        one = recorded(folder / "desk.yaml", number, -0.1)
+        ledger(one)
+        known = {"policy": "desk", "digest": "sha256:0", "band": Band.CASCADE, "alias": "small", "at": 0.0}
+        answer = Answered(request_id=one.plan.evidence.envelope.request_id, **known)
+        if opinion is not None:
+            ledger.feedback(Feedback(answer=answer, outcome=opinion))
+    ledger.close()
+    rows = Rows(folder / "record")
+    found = [item.correct for item in items_of(rows, perceive, lambda: newest_feedback([folder / "record"]))]
+    assert found == [{"small": 1.0}, {"small": 0.0}, {"small": 0.0}, {}]
+
+
+def test_an_experiment_says_what_its_arms_would_have_brought(folder):
+    arms = "{a: {take: small, share: 0.5}, b: {take: large, share: 0.5}}"
+    (folder / "lots.yaml").write_text(SMALL.replace("send: small", f"choose: {{strategy: split, by: request, arms: {arms}}}"))
+    write_record(folder / "record", [recorded(folder / "lots.yaml", number, -0.1) for number in range(120)])
+    found = replayed("record", "large.yaml")["off_policy"]
+    (cost,) = found["estimates"]
+    assert (cost["reward"], cost["n"]) == ("cost_usd", 120)
+    assert cost["self_normalised"]["value"] == pytest.approx(0.001)
+    output = run("replay", "--traces", "record", "--policy", "large.yaml").stdout
+    assert "what this policy brings, by the requests that were decided by chance" in output
+    assert "warning: cost_usd: the effective sample size is" in output
+    compared = run("plan", "small.yaml", "large.yaml", "--traces", "record").stdout
+    assert "what the old policy brings" in compared
+    assert "what the new policy brings" in compared
+
+
+# --- going on ----------------------------------------------------------------------------------------------------------------------
+
+
+class StoppedError(Exception):
+    """Somebody pressed a key."""
+
+
+def interrupted(folder, after):
+    """A replay that ends in the middle, as an interrupt would end it."""
+    source, decider = Rows(folder / "traffic"), Decider(folder / "desk.yaml")
+    what = {"traffic": source.state, "policy": decider.policy.digest, "classifier": "none"}
+    reading, progress = Reading(source, perceive), Progress(file=folder / "replay.part", what=what, every_s=-1)
+
+    def stopping():
+        for number, item in enumerate(reading):
+            if number == after:
+                raise StoppedError
+            yield item
+
+    with pytest.raises(StoppedError):
+        replay(stopping(), decider, None, progress.noting(reading))
+
+
+@pytest.mark.parametrize("form", ["lines", "record", "array"])
+@pytest.mark.parametrize("after", [1, 17])
+def test_an_interrupted_replay_comes_to_the_same(folder, form, after):
+    rows = [spend_row(number, prompt_tokens=5000 if number % 3 == 0 else 50, call_type="aembedding" if number % 7 == 0 else "acompletion")
+            for number in range(60)]  # fmt: skip
+    if form == "record":
+        write_record(folder / "traffic", [recorded(folder / "desk.yaml", number, SCORES[number % 4]) for number in range(30)])
+    elif form == "array":
+        (folder / "traffic").write_text(json.dumps(rows))
+    else:
+        write_lines(folder / "traffic", rows)
+    whole = replayed("traffic")
+    interrupted(folder, after)
+    assert (folder / "replay.part").exists()
+    rest = replayed("traffic", "desk.yaml", "--resume", "replay.part")
+    assert not (folder / "replay.part").exists()
+    assert {**rest, "command": None} == {**whole, "command": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "desk.yaml").write_text(LARGE), "is of other traffic, another policy or another classifier"),
+        (lambda folder: write_lines(folder / "traffic", [spend_row(1)]), "is of other traffic, another policy or another classifier"),
+        (lambda folder: (folder / "replay.part").write_text("{}"), "is no replay that was interrupted"),
+    ],
+    ids=["policy", "traffic", "file"],
+)
+def test_what_has_changed_since_does_not_go_on(folder, change, message):
+    write_lines(folder / "traffic", [spend_row(number) for number in range(20)])
+    interrupted(folder, 5)
+    change(folder)
+    result = run("replay", "--traces", "traffic", "--policy", "desk.yaml", "--classifier", "none", "--resume", "replay.part")
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
+    assert message in result.stderr
+
+
 # --- bad input ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +315,7 @@ def test_spend_logs_are_read_where_their_text_is_stored(folder):
         ('{"messages": "hello"}\n', "traces:1: `messages` is no list"),
         ('{"messages": [], "correct": {"small": 7}}\n', "traces:1: `correct` must say for each alias"),
         (json.dumps(request_row()) + "\n" + json.dumps(spend_row()) + "\n", "traces:2: is a LiteLLM spend log, and the rows before it"),
+        ('{"messages": [], "scores": {"small": 0.5}}\n', "traces:1: `scores` must say for an alias how sure it was"),
         (json.dumps(spend_row(call_type="aembedding")), "traces: holds no request to a chat model"),
         ('{"chain": "c", "seq": 0, "kind": "genesis", "genesis": {"format": 99}}\n', "traces:1: the record has format 99"),
         ('{"chain": "c", "seq": 1, "kind": "request", "record": {"later": 1}}\n', "it may come from another release"),
@@ -207,6 +327,18 @@ def test_what_cannot_be_used_is_told_in_a_sentence(folder, content, message):
     assert result.exit_code == 1
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_parquet_file_that_is_none_is_told(folder):
+    (folder / "spend.parquet").write_text("no parquet")
+    result = run("replay", "--traces", "spend.parquet", "--policy", "desk.yaml")
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1)
+    assert "spend.parquet: cannot be read as parquet" in result.stderr
+
+
+def test_traffic_that_is_not_there_is_called_wrongly(folder):
+    result = run("replay", "--traces", "nowhere", "--policy", "desk.yaml")
+    assert (result.exit_code, "there is no file and no folder 'nowhere'" in result.stderr) == (2, True)
 
 
 def test_a_folder_without_a_record_is_told(folder):

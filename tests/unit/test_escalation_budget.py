@@ -240,6 +240,20 @@ def test_over_the_limit_new_requests_go_straight_and_those_under_way_go_on():
     assert world.allowance().straight_because is None
 
 
+def test_an_answer_from_the_cache_earns_no_escalation():
+    world = World(rate(0.5))
+    while world.climbs():
+        pass
+    (before,) = world.allowance().left()
+    for _ in range(20):
+        from_the_cache = world.allowance()
+        from_the_cache.unused()
+        from_the_cache.settle(())
+    assert world.allowance().left() == (before,)
+    world.allowance().settle((attempt(0, 0.001),))
+    assert world.allowance().left()[0].remaining_ratio > before.remaining_ratio
+
+
 def test_a_rung_that_is_ill_is_not_asked_for_a_better_answer():
     world = World()
     for _ in range(2):

@@ -17,6 +17,7 @@ TOKENS = tuple(TokenLogprob(*said) for said in (("<think>", -3.0), ("</think>", 
         ("mean", "answer", -0.5, 2),
         ("min", "answer", -0.75, 2),
         ("sum", "answer", -1.0, 2),
+        ("sum", "numbers", -1.0, 2),
     ],
 )
 def test_a_score_by_hand(score, of, expected, tokens):
@@ -100,13 +101,17 @@ def test_features_by_hand():
         "q10": pytest.approx(-0.7),
         "q25": -0.625,
         "q50": -0.5,
+        "numbers": 2.0,
+        "numbers_mean": -0.5,
+        "numbers_min": -0.75,
+        "numbers_sum": -1.0,
     }
     assert features(None) == {"tokens": 0.0}
 
 
 def test_a_provider_is_asked_for_no_more_alternatives_than_are_looked_at():
-    wanted = {score: alternatives_for(score) for score in ("mean", "margin", "entropy", "self_check", "agreement")}
-    assert wanted == {"mean": 1, "margin": 2, "entropy": 5, "self_check": 0, "agreement": 0}
+    wanted = {score: alternatives_for(score) for score in ("mean", "q10", "numbers_sum", "margin", "entropy", "self_check", "agreement")}
+    assert wanted == {"mean": 1, "q10": 1, "numbers_sum": 1, "margin": 2, "entropy": 5, "self_check": 0, "agreement": 0}
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------------------------

@@ -209,6 +209,10 @@ def pooled(**curve):
             pooled(points=[[-1, 0.5], [0, 1.4]]),
             "$.whole.pooled: has a probability outside 0 to 1; fit it again with `cascade calibrate`",
         ),
+        (
+            pooled(intercept=1, weights={"log_sum": 1, "moon_phase": 1}),
+            "$.whole.pooled: weighs 'moon_phase', which this release does not know; fit it again with this release, or update it",
+        ),
         (pooled(points=[[0, 0.5]] * 257), "$.whole.pooled.points: has more than 256 entries; keep the newest"),
     ],
 )

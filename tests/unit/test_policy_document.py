@@ -145,8 +145,8 @@ def test_a_document_cannot_be_changed():
         (
             "of: all",
             "of: tools",
-            "16:35: $.gates.careful.confidence.of: is 'tools'; write 'all', 'answer', 'reasoning_and_answer', 'tool_arguments' or "
-            "'json_values'",
+            "16:35: $.gates.careful.confidence.of: is 'tools'; write 'all', 'answer', 'reasoning_and_answer', 'tool_arguments', "
+            "'json_values' or 'numbers'",
         ),
         ("score: mean", "score: quantile, q: 10", "16:38: $.gates.careful.confidence.q: must be at most 1, not 10"),
         ("score: mean", "score: lowest_group, window: 0", "16:47: $.gates.careful.confidence.window: must be at least 1, not 0"),

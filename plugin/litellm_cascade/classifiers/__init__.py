@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from litellm_cascade.classifiers.base import Classifier, Options
 
-__all__ = ["DEFAULT", "Surroundings", "build", "registry"]
+__all__ = ["DEFAULT", "Surroundings", "build", "read_options", "registry"]
 
 DEFAULT: Final = "linear"
 """Who reads prompts where nobody is named. The shipped policies' thresholds, calibrations and gain models were fitted with its answers."""
@@ -27,6 +27,7 @@ registry: Final[Mapping[str, str]] = {
     "llm": "llm",
     "none": "silent",
     "nvidia": "nvidia",
+    "remote": "remote",
     "sequence": "sequence",
 }
 """Name -> module here, imported when the classifier is chosen. It has ``Options`` and ``make(options, surroundings)``."""
@@ -40,11 +41,12 @@ def build(name: str, options: Mapping[str, Any] | None = None, around: Surroundi
     if name not in registry:
         raise ClassifierError(f"classifier {name!r}: no such classifier; choose one of {', '.join(sorted(registry))}")
     module = import_module(f"{__name__}.{registry[name]}")
-    made = module.make(_read(name, module.Options, options or {}), around or Surroundings())
+    made = module.make(read_options(name, module.Options, options or {}), around or Surroundings())
     return cast("Classifier", made)
 
 
-def _read(name: str, expected: type[Options], written: Mapping[str, Any]) -> Options:
+def read_options(name: str, expected: type[Options], written: Mapping[str, Any]) -> Options:
+    """The options of the classifier ``name``, checked. Raises ``ClassifierError`` with a sentence for each that cannot be used."""
     try:
         return expected.model_validate(dict(written))
     except ValidationError as error:

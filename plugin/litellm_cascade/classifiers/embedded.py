@@ -17,13 +17,17 @@ from pydantic import Field
 from litellm_cascade.classifiers import eight_heads
 from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.servable import Encoded, Servable
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import Classification
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from litellm_cascade.classifiers.batching import Ids
     from litellm_cascade.vocabulary import Request
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "embedded"
@@ -54,6 +58,23 @@ def make(options: Options, around: Surroundings) -> Embedded:
     return Embedded(folder=around.folder / options.weights if options.weights else SHIPPED, threads=options.threads)
 
 
+def servable(options: Options, around: Surroundings) -> Servable:
+    """The same for a service that many proxies share. Raises ``ClassifierError``."""
+    folder = around.folder / options.weights if options.weights else SHIPPED
+    network = load(folder)
+    return Servable(
+        name=Embedded.name,
+        digest=network.digest,
+        engine=OneByOne(network),
+        encode=network.encoded,
+        vocabulary=network.tokenizer.get_vocab_size(),
+        longest=HEAD_TOKENS + TAIL_TOKENS,
+        outcomes=OUTCOMES,
+        most_prompts=1,
+        onnx=folder / MODEL,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A loaded model with its tokeniser. Both may be used by several threads at once."""
@@ -62,11 +83,27 @@ class Network:
     tokenizer: Any
     digest: str
 
-    def logits(self, ids: list[int]) -> NDArray[np.float32]:
+    def logits(self, ids: Ids) -> NDArray[np.float32]:
         """All 35 of one prompt."""
-        tokens = np.array([ids], np.int64)
+        tokens = np.array([list(ids)], np.int64)
         found = self.session.run(None, {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
         return np.asarray(found[0][0], np.float32)
+
+    def encoded(self, text: str) -> Encoded:
+        """A prompt as it takes it."""
+        ids, truncated = token_ids(self.tokenizer, text)
+        return Encoded(ids=ids, truncated=truncated)
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """A network for a service. On a CPU prompts one by one take less time than a batch of unlike lengths."""
+
+    network: Network
+
+    def logits(self, prompts: Sequence[Ids]) -> NDArray[np.float32]:
+        """[prompts, 35]."""
+        return np.array([self.network.logits(ids) for ids in prompts], np.float32)
 
 
 class Embedded:

@@ -6,7 +6,7 @@ from litellm_cascade.escalation.allowance import Allowance, Refusal, RequestAllo
 from litellm_cascade.escalation.asking_all import StreamedEnsemble, settle_ensemble
 from litellm_cascade.escalation.budget import Budget
 from litellm_cascade.escalation.budgets import Budgets, ScopeKey
-from litellm_cascade.escalation.calibration import LOG, alternatives_needed, calibrated, feature, probability
+from litellm_cascade.escalation.calibration import alternatives_needed, calibrated, feature, probability
 from litellm_cascade.escalation.checks import CHECKS, Expectation
 from litellm_cascade.escalation.climbing import StreamedCascade
 from litellm_cascade.escalation.confidence import SCORES, alternatives_for, features, measure
@@ -23,7 +23,6 @@ from litellm_cascade.escalation.whole import Answer, WholeUpstream, settle_whole
 
 __all__ = [
     "CHECKS",
-    "LOG",
     "SCORES",
     "Allowance",
     "Answer",

@@ -110,6 +110,10 @@ class RequestAllowance:
         self.permits.admits(alias)
         self._take(alias)
 
+    def unused(self) -> None:
+        """Nobody is asked after all, as when a cache has the answer: no request that others may have a share of."""
+        self._arrived = True
+
     def left(self) -> tuple[BudgetLeft, ...]:
         """What is left of each budget."""
         now = self._clock()

@@ -13,12 +13,11 @@ from dataclasses import replace
 from math import exp, log
 
 from litellm_cascade.escalation.confidence import alternatives_for, features
-from litellm_cascade.vocabulary import Calibration, Confidence, Curve, Gate, Isotonic, Logistic, TokenLogprob
+from litellm_cascade.vocabulary import LOG, Calibration, Confidence, Curve, Gate, Isotonic, Logistic, TokenLogprob
 
 MISSING = "missing"
 """Stands for the id where a calibrated gate has nothing for an alias; a policy that is loaded from a file never gets there."""
 
-LOG = "log_"
 _SMALLEST = 1e-9
 """Nats below which a log-probability is as good as certain, so that its logarithm is finite."""
 _MOST_LOG_ODDS = 30.0

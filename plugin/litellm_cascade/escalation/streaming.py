@@ -137,8 +137,8 @@ class StreamedAnswer(ABC):
                 await rung.stop()
             finally:
                 self._upstream.ended(rung.number)
-        except Exception:  # noqa: BLE001 - a stream that cannot be closed or billed must not cost the answer of another
-            _log.warning("the stream of rung %d could not be closed", rung.number, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a stream that cannot be closed or billed must not cost the answer of another
+            _log.warning("the stream of rung %d could not be closed: %s", rung.number, type(error).__name__)  # its message may quote it
 
     async def _close(self) -> None:
         # A task of its own, because a request that is cancelled may be so again and again while it waits for this.

@@ -20,13 +20,20 @@ COMMANDS = {
     "bench": "Measure what cascades are worth on recorded answers.",
     "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
+    "tune": "Find thresholds that save the most at a quality, or give the most quality for a budget.",
+    "drift": "Say whether traffic has moved: task types, complexity, and how sure the models are.",
+    "report": "Say what the cascade saved, how good its answers were, and what changed since the last report.",
+    "label": "Label prompts with the cheapest model that copes, by the word of a judge.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
     "train": "Train a classifier on data of your own, or again on ours.",
+    "serve-classifier": "Run one classifier as a service that many proxies share.",
+    "export-triton": "Write a model repository for the Triton inference server.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""
+ELSEWHERE = dict.fromkeys(("serve-classifier", "export-triton"), "litellm_cascade.service.commands")
 
 app = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands", COMMANDS),
+    cls=lazy_group("litellm_cascade.offline.commands", COMMANDS, ELSEWHERE),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -46,9 +53,9 @@ def _show_version(wanted: bool) -> None:
 def cascade(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
-    """Check, test, explain and document policies of litellm-cascade, and calibrate gates.
+    """Check, test, explain and document policies of litellm-cascade, calibrate and tune gates.
 
-    Nothing here needs a network, unless it is told to ask a model.
+    Nothing here needs a network, unless it is told to ask a model; label asks some, and spends money.
 
     Exit codes: 0 all is well, 1 problems were found, 2 the command was called wrongly (an unknown option, a path that does not exist).
 

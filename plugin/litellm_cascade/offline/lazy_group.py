@@ -18,6 +18,7 @@ from litellm_cascade.errors import CascadeError
 class _LazyGroup(TyperGroup):
     package: ClassVar[str]
     summaries: ClassVar[Mapping[str, str]]
+    elsewhere: ClassVar[Mapping[str, str]]
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -28,7 +29,7 @@ class _LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command itself."""
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, _imported(self.package, name) if listed is not None and name else listed, rest
+        return name, _imported(self.elsewhere.get(name or "", self.package), name) if listed is not None and name else listed, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run it. What an operator can mend is told without a traceback, on standard error."""
@@ -40,9 +41,12 @@ class _LazyGroup(TyperGroup):
             raise typer.Exit(1) from None
 
 
-def lazy_group(package: str, summaries: Mapping[str, str]) -> type[TyperGroup]:
-    """A group with a command for each name: the function of that name in the package's module of that name."""
-    return type("LazyGroup", (_LazyGroup,), {"package": package, "summaries": summaries})
+def lazy_group(package: str, summaries: Mapping[str, str], elsewhere: Mapping[str, str] | None = None) -> type[TyperGroup]:
+    """A group with a command for each name: the function of that name in the package's module of that name.
+
+    ``elsewhere`` names another package for some of them.
+    """
+    return type("LazyGroup", (_LazyGroup,), {"package": package, "summaries": summaries, "elsewhere": elsewhere or {}})
 
 
 def _imported(package: str, name: str) -> Any:

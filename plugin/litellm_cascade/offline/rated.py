@@ -25,6 +25,10 @@ class Rated:
     line: Mapping[str, Any]
 
 
+Said = Mapping[Asked, list[Rated]]
+"""What callers said, by request."""
+
+
 def newest_feedback(paths: Iterable[Path]) -> dict[Asked, list[Rated]]:
     """By request; of each of its answers the newest. A caller may have used the id of a request again. Raises RecordError."""
     lines = sorted(feedback_in(paths), key=lambda line: str(line.get("at")))
@@ -38,7 +42,7 @@ def newest_feedback(paths: Iterable[Path]) -> dict[Asked, list[Rated]]:
     return found
 
 
-def feedback_of(line: Mapping[str, Any], said: Mapping[Asked, list[Rated]]) -> Rated | None:
+def feedback_of(line: Mapping[str, Any], said: Said) -> Rated | None:
     """What was said of a request's answer."""
     rated = said.get(_asked_in(line))
     return rated[-1] if rated else None

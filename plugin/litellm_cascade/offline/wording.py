@@ -34,6 +34,7 @@ _TOKENS = {
     "reasoning_and_answer": "the tokens of reasoning and answer",
     "tool_arguments": "the tokens of the arguments of tool calls",
     "json_values": "the tokens of the values of JSON",
+    "numbers": "the tokens with digits",
 }
 _TOLD = {
     *("name", "score", "of", "q", "window", "accept_at", "calibrations", "unknown", "consulting", "also_escalate", "abstain", "stream"),

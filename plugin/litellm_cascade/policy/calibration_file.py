@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.strict import Label, Strict
-from litellm_cascade.vocabulary import Calibration, Curve, Curves, Isotonic, Logistic
+from litellm_cascade.vocabulary import FEATURES, LOG, Calibration, Curve, Curves, Isotonic, Logistic
 
 VERSION = 1
 MOST_POINTS = 256
@@ -39,6 +39,9 @@ class CurveEntry(Strict):
             raise _wrong("is not monotone: a higher score must not be less probable; fit it again with `cascade calibrate`")
         if any(not 0 <= probability <= 1 for _, probability in self.points):
             raise _wrong("has a probability outside 0 to 1; fit it again with `cascade calibrate`")
+        strange = [name for name in self.weights if name.removeprefix(LOG) not in FEATURES]
+        if strange:
+            raise _wrong(f"weighs {strange[0]!r}, which this release does not know; fit it again with this release, or update it")
         return self
 
     @property

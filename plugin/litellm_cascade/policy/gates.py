@@ -29,7 +29,7 @@ class ConfidenceRule(Strict):
         description="How sure the model was. In nats, 0 is certain: mean, min, sum, quantile, lowest_group. Between 0 and 1, 1 is certain: "
         "margin, entropy, and with further calls of the model self_check, agreement.",
     )
-    of: Literal["all", "answer", "reasoning_and_answer", "tool_arguments", "json_values"] = Field(
+    of: Literal["all", "answer", "reasoning_and_answer", "tool_arguments", "json_values", "numbers"] = Field(
         default="reasoning_and_answer", description="The tokens that are scored."
     )
     q: float = Field(default=0.1, ge=0, le=1, description="Which quantile the score `quantile` takes.")

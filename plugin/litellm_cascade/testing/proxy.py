@@ -47,7 +47,7 @@ class ProxyProcess(Lifetime):
     ) -> None:
         self.folder, self.key, self.ready_within_s = folder, key, ready_within_s
         self.config_path = config if isinstance(config, Path) else _written(config, folder, files)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = arguments
         self._env = _environment(key) | dict(env or {})
@@ -158,7 +158,8 @@ def _environment(key: str) -> dict[str, str]:
     return kept | local | {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": key}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
     while True:
         port = random.randrange(*PORTS)
         try:

@@ -36,6 +36,9 @@ from litellm_cascade.vocabulary.evidence import (
     Signals,
 )
 from litellm_cascade.vocabulary.gate import (
+    FEATURES,
+    LOG,
+    NUMBER_FEATURES,
     Abstention,
     Calibration,
     Consulting,
@@ -75,6 +78,9 @@ from litellm_cascade.vocabulary.request import (
 
 __all__ = [
     "CHOOSY_BELOW",
+    "FEATURES",
+    "LOG",
+    "NUMBER_FEATURES",
     "UNCLASSIFIED",
     "Abstention",
     "AliasFacts",

@@ -26,9 +26,16 @@ class Isotonic:
     probabilities: tuple[float, ...]
 
 
+LOG = "log_"
+"""Before a feature's name: the logarithm of its size."""
+NUMBER_FEATURES = ("numbers", "numbers_mean", "numbers_min", "numbers_sum")
+FEATURES = frozenset({"tokens", "mean", "min", "sum", "q10", "q25", "q50", "lowest_group", "margin", "entropy", *NUMBER_FEATURES})
+"""What can be weighed of an answer's tokens; ``escalation/confidence/scores.py`` has the formulas."""
+
+
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """P(right) as the logistic function of ``intercept`` plus the weighted features of an answer's tokens."""
+    """P(right) as the logistic function of ``intercept`` plus the weighted ``FEATURES`` of an answer's tokens."""
 
     intercept: float
     weights: Mapping[str, float]

@@ -18,12 +18,13 @@ from litellm_cascade.classifiers.batching import Batcher
 from litellm_cascade.classifiers.eight_heads import Reading, read
 from litellm_cascade.classifiers.nvidia.loading import Loaded, load
 from litellm_cascade.classifiers.nvidia.options import Options
+from litellm_cascade.classifiers.nvidia.serving import servable
 from litellm_cascade.classifiers.nvidia.tokenising import Tokenised
 from litellm_cascade.classifiers.nvidia.windows import together
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Request
 
-__all__ = ["Options", "make"]
+__all__ = ["Options", "make", "servable"]
 
 EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 _TOKENISERS: Final = 2  # threads; what they call releases the interpreter

@@ -53,7 +53,7 @@ def _fetched(repository: str, revision: str | None, local: Path) -> Path:
             "be named (40 hex digits, on its page under 'Files and versions'), so that nobody can change what runs here"
         )
     try:
-        from huggingface_hub import snapshot_download  # noqa: PLC0415 - only where something is fetched  # deptry: ignore[DEP003]
+        from huggingface_hub import snapshot_download  # noqa: PLC0415 - only where something is fetched
     except ImportError:
         raise ClassifierError(missing_torch("fetch weights")) from None
     fetch = partial(snapshot_download, repository, revision=revision, allow_patterns=[*FILES])

@@ -24,6 +24,7 @@ class OnnxEngine:
     def __init__(self, path: Path, *, threads: int = 0, precision: str = "float32") -> None:
         import onnxruntime  # noqa: PLC0415 - when a classifier is loaded
 
+        self.path = path
         self.precision = precision
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -26,24 +26,22 @@ def write_graph(network: Network, path: Path) -> None:
     """Write the graph of a network that is in float32 on the CPU."""
     import onnx  # noqa: PLC0415 - of the extra
 
-    graph = Graph(network)
-    graph.write()
     ids, mask = (
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["prompts", "tokens"]) for name in ("input_ids", "attention_mask")
     )
     logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["prompts", network.heads[1].shape[0]])
-    made = onnx.helper.make_graph(graph.nodes, "nvidia", [ids, mask], [logits], graph.constants)
-    model = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    empty = onnx.helper.make_graph([], "nvidia", [ids, mask], [logits])
+    model = onnx.helper.make_model(empty, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.helper.set_model_props(model, _PREPARED)
+    Graph(network, model.graph).write()
     onnx.save(model, str(path))
 
 
 class Graph:
-    """Nodes and constants, in the order in which they are computed. A method's result is the name of a value."""
+    """Writes nodes and constants into an ``onnx.GraphProto``, in the order they are computed. A method's result is a value's name."""
 
-    def __init__(self, network: Network) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+    def __init__(self, network: Network, graph: Any) -> None:
+        self._graph = graph
         self._network = network
         self._shape = network.dimensions
 
@@ -65,9 +63,9 @@ class Graph:
         """Add a node. With several outputs their names are the result with .0, .1, ... after it."""
         import onnx  # noqa: PLC0415 - of the extra
 
-        result = output or f"{kind}_{len(self.nodes)}"
+        result = output or f"{kind}_{len(self._graph.node)}"
         results = [result] if outputs == 1 else [f"{result}.{index}" for index in range(outputs)]
-        self.nodes.append(onnx.helper.make_node(kind, list(inputs), results, name=name or f"node_{result}", **attributes))
+        self._graph.node.append(onnx.helper.make_node(kind, list(inputs), results, name=name or f"node_{result}", **attributes))
         return result
 
     def constant(self, value: Tensor | float) -> str:
@@ -79,10 +77,11 @@ class Graph:
         return self._stored(np.asarray(values, np.int64))
 
     def _stored(self, array: Any) -> str:
-        from onnx import numpy_helper  # noqa: PLC0415 - of the extra
+        from onnx import TensorProto  # noqa: PLC0415 - of the extra
 
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        name = f"constant_{len(self._graph.initializer)}"
+        kind = TensorProto.INT64 if array.dtype == np.int64 else TensorProto.FLOAT
+        self._graph.initializer.add(name=name, dims=array.shape, data_type=kind, raw_data=array.tobytes())  # in place: it is large
         return name
 
     def _lengths(self) -> None:

@@ -32,8 +32,8 @@ class Tokeniser:
 
     def __init__(self, path: Path, *, vocabulary: int, most_tokens: int = 512, long_prompts: LongPrompts = "head") -> None:
         self._tokenizer = _read(path)
-        self._vocabulary = vocabulary
-        self._most_tokens = most_tokens
+        self.vocabulary = vocabulary
+        self.most_tokens = most_tokens
         self._long_prompts = long_prompts
         self._characters = _CHARACTERS_A_TOKEN * most_tokens
         _check(self._tokenizer, path, vocabulary)
@@ -41,7 +41,7 @@ class Tokeniser:
     def __call__(self, text: str) -> Tokenised:
         """The windows of a text. Raises ``ClassifierError`` when a token has no row among the weights."""
         head = self._ids(text[: self._characters])
-        room = self._most_tokens - 2
+        room = self.most_tokens - 2
         whole = len(text) <= self._characters
         if whole and len(head) <= room:
             return Tokenised((_framed(head),), truncated=False)
@@ -54,8 +54,8 @@ class Tokeniser:
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        if ids and max(ids) >= self._vocabulary:  # on a GPU this would be an assertion of the device, and the end of the process
-            raise ClassifierError(f"classifier 'nvidia': the tokenizer gave the token {max(ids)}, and there are {self._vocabulary} rows")
+        if ids and max(ids) >= self.vocabulary:  # on a GPU this would be an assertion of the device, and the end of the process
+            raise ClassifierError(f"classifier 'nvidia': the tokenizer gave the token {max(ids)}, and there are {self.vocabulary} rows")
         return ids
 
 

@@ -8,6 +8,7 @@ reasoning_and_answer  the same, said by its meaning: of what was thought aloud a
 answer                what follows the last ``</think>``; all where there is none
 tool_arguments        the arguments of tool calls, in what follows the reasoning; all of that where none can be told from the rest
 json_values           the values of JSON (no keys, quotes and marks), likewise; all of that where the answer is no JSON
+numbers               every token with a digit, of what was thought aloud as well as of what was answered; none where there is none
 ====================  ============================================================================================================
 
 Only tokens that came with a log-probability can be scored, and providers differ in which do. OpenAI documents ``logprobs.content`` as
@@ -19,6 +20,7 @@ Ollama sends none of tool calls (its issue 13092). A token that lies across an e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
@@ -28,7 +30,9 @@ from litellm_cascade.vocabulary import TokenLogprob
 END_OF_REASONING = "</think>"
 WHOLE = frozenset({"all", "reasoning_and_answer"})
 WITHIN: Mapping[str, Callable[[str], list[Span] | None]] = {"json_values": value_spans, "tool_arguments": argument_spans}
-PARTS = (*sorted(WHOLE), "answer", *WITHIN)
+NUMBERS = "numbers"
+PARTS = (*sorted(WHOLE), "answer", *WITHIN, NUMBERS)
+_DIGIT = re.compile(r"\d")
 
 
 def part_of(tokens: Iterable[TokenLogprob], of: str) -> list[TokenLogprob]:
@@ -37,6 +41,8 @@ def part_of(tokens: Iterable[TokenLogprob], of: str) -> list[TokenLogprob]:
     said = [token for token in tokens if token.token]
     if of in WHOLE:
         return said
+    if of == NUMBERS:
+        return [token for token in said if is_number(token)]
     # By position in the text: to models that do not know the tag it is several tokens.
     text = "".join(token.token for token in said)
     tag = text.rfind(END_OF_REASONING)
@@ -48,6 +54,11 @@ def part_of(tokens: Iterable[TokenLogprob], of: str) -> list[TokenLogprob]:
     for begin, end in spans:
         wanted[start + begin : start + end] = b"\1" * (end - begin)
     return [token for token, place in _placed(said) if wanted.find(1, *place) >= 0]
+
+
+def is_number(token: TokenLogprob) -> bool:
+    """Whether there is a digit in it. Tokenizers give numbers tokens of their own, or cut them into several."""
+    return _DIGIT.search(token.token) is not None
 
 
 def _placed(tokens: Sequence[TokenLogprob]) -> Iterable[tuple[TokenLogprob, Span]]:

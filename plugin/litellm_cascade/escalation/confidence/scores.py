@@ -31,8 +31,8 @@ from itertools import accumulate
 from math import exp, fsum, log
 from operator import mul, sub
 
-from litellm_cascade.escalation.confidence.parts import part_of
-from litellm_cascade.vocabulary import Confidence, Gate, TokenLogprob
+from litellm_cascade.escalation.confidence.parts import is_number, part_of
+from litellm_cascade.vocabulary import FEATURES, NUMBER_FEATURES, Confidence, Gate, TokenLogprob
 
 LOWEST_LOGPROB = -100.0
 """Providers write -inf, -9999 or similar for "practically impossible"; below this floor (e^-100) the number carries no more information."""
@@ -60,13 +60,17 @@ def features(tokens: Sequence[TokenLogprob] | None, of: str = "all", *, window: 
     """Every score of the part ``of``, in one pass over its tokens, for calibrations that use several.
 
     Keys: ``tokens`` (their number) always; ``mean``, ``min``, ``sum``, ``q10``, ``q25``, ``q50`` and ``lowest_group`` with one token or
-    more; ``margin`` and ``entropy`` where alternatives came. What is not known has no key.
+    more, and ``numbers`` (how many of them have a digit) with ``numbers_mean``, ``numbers_min`` and ``numbers_sum`` of those, 0 where there
+    are none, as nothing is in doubt then; ``margin`` and ``entropy`` where alternatives came. What is not known has no key.
     """
     logprobs: list[float] = []
+    numbers: list[float] = []
     margins: list[float] = []
     certainties: list[float] = []
     for token in part_of(tokens or (), of):
         logprobs.append(max(LOWEST_LOGPROB, token.logprob))
+        if is_number(token):
+            numbers.append(logprobs[-1])
         if len(token.top) > 1:
             margins.append(_margin(token.top))
             certainties.append(_certainty(token.top))
@@ -74,15 +78,17 @@ def features(tokens: Sequence[TokenLogprob] | None, of: str = "all", *, window: 
     if logprobs:
         found |= {"mean": _mean(logprobs), "min": min(logprobs), "sum": fsum(logprobs), "lowest_group": _lowest_group(logprobs, window)}
         found |= {name: _quantile(logprobs, q) for name, q in QUANTILES.items()}
+        of_numbers = (float(len(numbers)), _mean(numbers or [0.0]), min(numbers, default=0.0), fsum(numbers))
+        found |= zip(NUMBER_FEATURES, of_numbers, strict=True)
     return found | ({"margin": _mean(margins), "entropy": _mean(certainties)} if margins else {})
 
 
 def alternatives_for(score: str) -> int:
-    """How many alternatives per token a provider must be asked for; 0 for a score that is not read off tokens.
+    """How many alternatives per token a provider must be asked for; 0 for a score or feature that is not read off tokens.
 
     One where none is needed: llama.cpp sends no log-probabilities for 0, and twenty alternatives when the number is left out.
     """
-    return {"margin": 2, "entropy": ALTERNATIVES}.get(score, 1) if score in SCORES else 0
+    return {"margin": 2, "entropy": ALTERNATIVES}.get(score, 1) if score in SCORES or score in FEATURES else 0
 
 
 # --- one number each ---------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ Fitter = Callable[[Records], Predict]
 CALIBRATED = "calibrated"
 LEARNED = "learned"
 GAIN = "expected gain"
+COUNTS = frozenset({"tokens", "numbers"})
+"""No scores: more of them is not more confident."""
 PARTS = "learned, with the source's answer and keyword parts"
 
 
@@ -52,7 +54,7 @@ def _out_of_sample(fitter: Fitter, scored: Records, fitted_on: Records | None, s
 
 def _calibrated(records: Records) -> Predict:
     """What ``cascade calibrate`` does: the best score, isotonic, by task type."""
-    names = [name for name in records.scores if name != "tokens"]
+    names = [name for name in records.scores if name not in COUNTS]
     method = Method(score=best_score(records, names, "isotonic") if len(names) > 1 else names[0])
     curves, _ = fit_curves(records, method)
     return lambda others: predicted(curves, others, method)

@@ -92,20 +92,33 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts)
 
 
-_HEAD = ("method", "APGR", "AUROC", "AUROC over mean", "cost of 80 %", "cost of 95 %", "right at half the cost", "ECE before, after")
+_HEAD = (
+    "method",
+    "APGR",
+    "APGR over mean",
+    "AUROC",
+    "AUROC over mean",
+    "cost of 80 %",
+    "cost of 95 %",
+    "right at half the cost",
+    "ECE before",
+    "after",
+    "by chance",
+    "debiased",
+)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    before_after = "" if row.ece_after is None or row.ece_before is None else f"{row.ece_before:.3f}, {row.ece_after:.3f}"
     return (
         row.method,
         _interval(row.apgr, row.apgr_low, row.apgr_high),
+        _interval(row.apgr_over_mean, row.apgr_over_mean_low, row.apgr_over_mean_high) if row.apgr_over_mean else "",
         _interval(row.auroc, row.auroc_low, row.auroc_high),
         _interval(row.over_mean, row.over_mean_low, row.over_mean_high) if row.over_mean_low != row.over_mean_high else "",
         _share(row.cost_share_80),
         _share(row.cost_share_95),
         _share(row.accuracy_at_half_cost),
-        before_after,
+        *("" if error is None else f"{error:.3f}" for error in (row.ece_before, row.ece_after, row.ece_noise, row.debiased_error)),
     )
 
 

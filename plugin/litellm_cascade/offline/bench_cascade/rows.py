@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import costs_of
 from litellm_cascade.offline.calibrating.records import Numbers, Records
 
-Draws = list[NDArray[np.int_]]
+Rows = NDArray[np.int_]
+Draws = list[Rows]
+Figure = Callable[[Numbers, Rows], float]
+ERRORS = ("ece_before", "ece_after", "ece_noise", "ece_noise_high", "debiased_error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,8 @@ class Row:
     """One method on one set. Intervals hold 95 %. None: not known for this set, or not said by this method.
 
     Costs are shares of always asking the large model: dollars, or calls with a free small model where no dollars are known.
-    ``over_mean``: AUROC less that of the raw mean log-probability, on the same draws.
+    ``over_mean`` and ``apgr_over_mean``: AUROC and APGR less those of the raw mean log-probability, on the same draws. ``ece_noise`` and
+    ``ece_noise_high``: the mean, and the 95th percentile, of the calibration error that exactly right probabilities would show here.
     """
 
     set: str
@@ -32,6 +37,9 @@ class Row:
     apgr: float | None
     apgr_low: float | None
     apgr_high: float | None
+    apgr_over_mean: float | None
+    apgr_over_mean_low: float | None
+    apgr_over_mean_high: float | None
     auroc: float
     auroc_low: float
     auroc_high: float
@@ -43,6 +51,9 @@ class Row:
     accuracy_at_half_cost: float | None
     ece_before: float | None
     ece_after: float | None
+    ece_noise: float | None
+    ece_noise_high: float | None
+    debiased_error: float | None
 
 
 def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: int) -> Iterator[Row]:
@@ -56,45 +67,41 @@ def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: i
 
 def _row(scored: BenchSet, method: str, confidence: Numbers, mean: Numbers, drawn: Draws) -> Row:
     records = scored.records
-    correct = records.correct
-    apgr = apgr_low = apgr_high = None
-    if records.correct_large is not None:
-        gains = records.correct_large - correct
-        apgr = figures.apgr(confidence, gains)
-        apgr_low, apgr_high = _interval(lambda rows: figures.apgr(confidence[rows], gains[rows]), drawn)
-    auroc, auroc_mean = figures.auroc(confidence, correct), figures.auroc(mean, correct)
-    areas = [figures.auroc(confidence[rows], correct[rows]) for rows in drawn]
-    auroc_low, auroc_high = _quantiles(areas)
-    over_low, over_high = _quantiles([area - figures.auroc(mean[rows], correct[rows]) for area, rows in zip(areas, drawn, strict=True)])
-    cost_80, cost_95, at_half = _costs(records, confidence)
-    probabilities = method in {CALIBRATED, LEARNED, PARTS}
-    return Row(
-        set=scored.name,
-        method=method,
-        n=len(records),
-        data=scored.data,
-        apgr=apgr,
-        apgr_low=apgr_low,
-        apgr_high=apgr_high,
-        auroc=auroc,
-        auroc_low=auroc_low,
-        auroc_high=auroc_high,
-        over_mean=auroc - auroc_mean,
-        over_mean_low=over_low,
-        over_mean_high=over_high,
-        cost_share_80=cost_80,
-        cost_share_95=cost_95,
-        accuracy_at_half_cost=at_half,
-        ece_before=figures.ece(np.exp(np.minimum(mean, 0.0)), correct) if probabilities else None,
-        ece_after=figures.ece(confidence, correct) if probabilities else None,
-    )
+    correct, large = records.correct, records.correct_large
+    compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), (confidence, mean), drawn)
+    if large is None:
+        compared |= dict.fromkeys(field.name for field in fields(Row) if field.name.startswith("apgr"))
+    else:
+        gains = large - correct
+        compared |= _compared("apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), (confidence, mean), drawn)
+    errors = _errors(confidence, mean, correct) if method in {CALIBRATED, LEARNED, PARTS} else dict.fromkeys(ERRORS)
+    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, confidence), **errors)
 
 
-def _costs(records: Records, confidence: Numbers) -> tuple[float | None, float | None, float | None]:
+def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers], drawn: Draws) -> dict[str, Any]:
+    """A figure of a method, and how far it is above that of the mean; each with its interval."""
+    confidence, mean = said
+    everything = np.arange(len(confidence))
+    value, values = figure(confidence, everything), [figure(confidence, rows) for rows in drawn]
+    beyond = [one - figure(mean, rows) for one, rows in zip(values, drawn, strict=True)]
+    (low, high), (over_low, over_high) = _quantiles(values), _quantiles(beyond)
+    found = {name: value, f"{name}_low": low, f"{name}_high": high}
+    return found | {over: value - figure(mean, everything), f"{over}_low": over_low, f"{over}_high": over_high}
+
+
+def _errors(confidence: Numbers, mean: Numbers, correct: Numbers) -> dict[str, Any]:
+    noise = figures.ece_of_noise(confidence)
+    before, after = figures.ece(np.exp(np.minimum(mean, 0.0)), correct), figures.ece(confidence, correct)
+    found = (before, after, float(noise.mean()), float(np.quantile(noise, 0.95)), figures.debiased_error(confidence, correct))
+    return dict(zip(ERRORS, found, strict=True))
+
+
+def _costs(records: Records, confidence: Numbers) -> dict[str, Any]:
+    names = ("cost_share_80", "cost_share_95", "accuracy_at_half_cost")
     if records.correct_large is None:
-        return None, None, None
+        return dict.fromkeys(names)
     curve = figures.deferral(confidence, records.correct, records.correct_large, *costs_of(records))
-    return curve.cost_share(0.8), curve.cost_share(0.95), curve.quality_at(0.5)
+    return dict(zip(names, (curve.cost_share(0.8), curve.cost_share(0.95), curve.quality_at(0.5)), strict=True))
 
 
 def _draws(groups: NDArray[np.str_], seed: int, draws: int) -> Draws:
@@ -103,10 +110,6 @@ def _draws(groups: NDArray[np.str_], seed: int, draws: int) -> Draws:
     members = np.split(order, np.flatnonzero(groups[order][1:] != groups[order][:-1]) + 1)
     random = np.random.default_rng(seed)
     return [np.concatenate([members[pick] for pick in random.integers(0, len(members), len(members))]) for _ in range(draws)]
-
-
-def _interval(figure: Callable[[NDArray[np.int_]], float], drawn: Draws) -> tuple[float, float]:
-    return _quantiles([figure(rows) for rows in drawn])
 
 
 def _quantiles(values: list[float]) -> tuple[float, float]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.escalation import features
+from litellm_cascade.offline.bench_cascade.llama_tokens import texts_of
 from litellm_cascade.offline.calibrating.records import Numbers, Records
 from litellm_cascade.vocabulary import TokenLogprob
 
@@ -143,7 +144,8 @@ def _with_parts(svamp: BenchSet, math: Any) -> BenchSet:
 
 def _svamp(table: Any, data: str) -> Iterator[BenchSet]:
     """All tokens of the answers, scored as a gate scores them; how a larger model does is not known."""
-    seen = [features([TokenLogprob("x", logprob) for logprob in row], "all") for row in table["logprobs"].to_list()]
+    answers = zip(map(texts_of, table["token_ids"].to_list()), table["logprobs"].to_list(), strict=True)
+    seen = [features([TokenLogprob(*token) for token in zip(*answer, strict=True)], "all") for answer in answers]
     records = Records(
         alias="llama-3.1-8b",
         scores=_columns(seen),
@@ -151,7 +153,7 @@ def _svamp(table: Any, data: str) -> Iterator[BenchSet]:
         tasks=_texts(table, "benchmark"),
         groups=_texts(table, "group"),
     )
-    yield _set(SVAMP, records, table, ("mean", "min", "sum"), data)
+    yield _set(SVAMP, records, table, ("mean", "min", "sum", "numbers_sum"), data)
 
 
 def _choices(table: Any, data: str) -> Iterator[BenchSet]:

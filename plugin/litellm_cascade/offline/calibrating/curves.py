@@ -1,8 +1,9 @@
 """Fits curves from scores to the probability of a right answer.
 
 Isotonic regression (Zadrozny & Elkan 2002) gives steps, in which answers of different scores would be equal. So each step leans a little
-towards its neighbours, and lines join their ends. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards
-the pooled one as if that had been seen in SHRINKAGE records of the task.
+towards its neighbours, and lines join their ends; and the whole is mixed with a smooth curve of three numbers, as much as helps on answers
+that neither was fitted on. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards the pooled one as if
+that had been seen in SHRINKAGE records of the task.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.escalation import LOG, feature, probability
+from litellm_cascade.escalation import feature, probability
 from litellm_cascade.offline.calibrating.records import NO_TASK, Numbers, Records
+from litellm_cascade.offline.calibrating.smooth import smooth_curve
 from litellm_cascade.policy.calibration_file import MOST_POINTS, MOST_TASKS
 from litellm_cascade.policy.problems import did_you_mean
-from litellm_cascade.vocabulary import Curve, Curves, Isotonic, Logistic
+from litellm_cascade.vocabulary import LOG, Curve, Curves, Isotonic, Logistic
 
 FEWEST_OF_A_TASK = 50
 """As for a calibration as a whole: below, a curve of its own says next to nothing."""
-SHRINKAGE = 100
-"""Records that the pooled curve counts for against a task type's own: with 100 of its own, a task's curve is half its own."""
-PENALTY = 1.0
-"""scikit-learn's C, its default, on features of unit variance."""
+SHRINKAGE = 50
+"""Records that the pooled curve counts for against a task type's own: with 50 of its own, a task's curve is half its own."""
+STACKING_FOLDS = 5
+SMOOTH_POINTS = 65
+"""Points in which a file holds the smooth curve, at quantiles of the scores, beside the ends of the steps."""
+PENALTY = 0.3
+"""scikit-learn's C, on features of unit variance: a little more cautious than its default of 1, for a few hundred records."""
 LEAN = 0.25
 """How far the ends of a step lean towards the next, as a share of the way. 0 would be isotonic regression's own steps, which leave answers
 of a step in no order; a half centred isotonic regression (Oron & Flournoy 2017), whose slopes are less calibrated where answers crowd at an
@@ -101,6 +106,28 @@ def _fitted(inputs: Numbers, correct: Numbers, method: Method) -> Curve:
 
 
 def _isotonic(scores: Numbers, correct: Numbers) -> Isotonic:
+    stepped, smooth = _stepped(scores, correct), smooth_curve(scores, correct)
+    quantiles = np.quantile(scores, np.linspace(0, 1, SMOOTH_POINTS), method="nearest")
+    places = np.unique([*stepped.scores, *quantiles])
+    share = _share_of_steps(scores, correct)
+    mixed = share * np.interp(places, stepped.scores, stepped.probabilities) + (1 - share) * smooth(places)
+    return _bounded(places.tolist(), np.maximum.accumulate(mixed).tolist())
+
+
+def _share_of_steps(scores: Numbers, correct: Numbers) -> float:
+    """The mixture of steps and smooth curve with the least squared error on answers that neither was fitted on (stacking, Breiman 1996)."""
+    folds = np.random.default_rng(0).permutation(len(scores)) % STACKING_FOLDS
+    stepped, smooth = np.empty(len(scores)), np.empty(len(scores))
+    for fold in range(STACKING_FOLDS):
+        here, others = folds == fold, folds != fold
+        steps = _stepped(scores[others], correct[others])
+        stepped[here] = np.interp(scores[here], steps.scores, steps.probabilities)
+        smooth[here] = smooth_curve(scores[others], correct[others])(scores[here])
+    apart = float(((stepped - smooth) ** 2).sum())
+    return float(np.clip(((correct - smooth) * (stepped - smooth)).sum() / apart, 0.0, 1.0)) if apart else 1.0
+
+
+def _stepped(scores: Numbers, correct: Numbers) -> Isotonic:
     from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415 - the extra lab
 
     order = np.argsort(scores, kind="stable")
@@ -115,7 +142,7 @@ def _isotonic(scores: Numbers, correct: Numbers) -> Isotonic:
         low, high = float(scores[step[0]]), float(scores[step[-1]])
         lean = LEAN if low < high else 0.0
         ends += [(low, float(share - lean * below)), (high, float(share + lean * above))]
-    return _bounded([score for score, _ in ends], [said for _, said in ends])
+    return Isotonic(tuple(score for score, _ in ends), tuple(said for _, said in ends))
 
 
 def _bounded(scores: Sequence[float], probabilities: Sequence[float]) -> Isotonic:

@@ -34,6 +34,32 @@ def ece(probability: Numbers, correct: Numbers, bins: int = BINS) -> float:
     return float(sum(len(part) * abs(probability[part].mean() - correct[part].mean()) for part in parts) / len(order))
 
 
+def ece_of_noise(probability: Numbers, draws: int = 200, seed: int = 0) -> Numbers:
+    """The ``ece`` that exactly right probabilities would show of so many answers, in as many draws of their outcomes.
+
+    Consistency resampling (Broecker & Smith 2007). It is not 0: an estimate over bins takes chance for error, the more so the fewer answers
+    there are (Roelofs et al. 2022). Outcomes are drawn independently, so where prompts repeat it is a little low.
+    """
+    random = np.random.default_rng(seed)
+    return np.array([ece(probability, (random.random(len(probability)) < probability).astype(float)) for _ in range(draws)])
+
+
+def debiased_error(probability: Numbers, correct: Numbers, bins: int = BINS) -> float:
+    """The root of the mean squared gap of said and seen over the bins of ``ece``, without what chance adds to it; at least 0.
+
+    Kumar, Liang & Ma 2019, "Verified Uncertainty Calibration", section 5: the variance of a bin's mean outcome comes off its squared gap.
+    """
+    parts = [part for part in np.array_split(np.argsort(probability, kind="stable"), bins) if len(part) > 1]
+    return float(
+        np.sqrt(max(0.0, sum(len(part) * _squared_gap(probability[part], correct[part]) for part in parts) / sum(map(len, parts))))
+    )
+
+
+def _squared_gap(probability: Numbers, correct: Numbers) -> float:
+    seen = float(correct.mean())
+    return float((probability.mean() - seen) ** 2 - seen * (1 - seen) / (len(correct) - 1))
+
+
 def apgr(confidence: Numbers, gains: Numbers) -> float:
     """Average performance gap recovered (RouteLLM, Ong et al. 2024): the share of the larger model's gain that is had when the answers
     with the lowest confidence go to it, averaged over how many do. Answers of equal confidence go in no particular order.

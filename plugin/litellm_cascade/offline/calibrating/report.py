@@ -71,6 +71,7 @@ def as_json(fitted: Fit, file: CalibrationFile, raw_ece: float) -> dict[str, Any
         "format": JSON_FORMAT,
         "calibration": without_curves,
         "ece_before": round(raw_ece, 4),
+        "ece_by_chance": round(float(figures.ece_of_noise(fitted.said).mean()), 4),
         "tasks": fitted.counts,
         "deferral": [asdict(point) for point in points_of(fitted)],
     }
@@ -96,6 +97,7 @@ def _lines(fitted: Fit, file: CalibrationFile, raw_ece: float) -> Iterator[str]:
     yield f"  fitted on      {len(records)} answers, {records.correct.mean():.1%} right"
     yield f"  tasks          {', '.join(f'{task} {count}' for task, count in fitted.counts.items()) or 'none with enough records'}"
     yield f"  out of sample  ECE {file.ece:.3f}, Brier {file.brier:.3f}, AUROC {file.auroc:.3f}"
+    yield f"  by chance      ECE {figures.ece_of_noise(fitted.said).mean():.3f}, of exactly right probabilities of as many answers"
     yield f"  before         ECE {raw_ece:.3f}, of the score itself as a probability"
     if file.accept_at is not None:
         proven = f", which keeps the risk at {file.alpha:g} with confidence {1 - file.delta:g}" if file.alpha and file.delta else ""

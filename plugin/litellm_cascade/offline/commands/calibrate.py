@@ -33,6 +33,7 @@ class Part(StrEnum):
     ALL = "all"
     ANSWER = "answer"
     REASONING_AND_ANSWER = "reasoning_and_answer"
+    NUMBERS = "numbers"
 
 
 def calibrate(

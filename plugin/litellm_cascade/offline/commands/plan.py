@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import DEFAULT, registry
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic import planning, telling
 from litellm_cascade.offline.traffic.bounds import bounds_of
 from litellm_cascade.offline.traffic.deciding import Decider
+from litellm_cascade.offline.traffic.options import Draws, Json, Reader, Seed, Traces, known_classifier, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
-
-CLASSIFIERS = ", ".join(sorted(registry))
+from litellm_cascade.offline.traffic.reading import Reading
 
 
 def plan(
     context: typer.Context,
     old: Annotated[str, typer.Argument(metavar="OLD", help="The policy that decides today: a file, or a name.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The policy that is to decide: a file, or a name.")],
-    traces: Annotated[
-        Path, typer.Option(exists=True, help="A folder or file of the decision record, LiteLLM spend logs, or requests as JSONL.")
-    ],
+    traces: Traces,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(metavar="CONDITION", help="quality, cost or escalation, < or >, a number: 'quality<-0.01'. Repeatable."),
     ] = None,
-    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = DEFAULT,
-    seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 400,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here; docs/cli.md describes it.")] = None,
+    classifier: Reader = DEFAULT,
+    seed: Seed = 0,
+    draws: Draws = 400,
+    json_: Json = None,
 ) -> None:
     """Compare two policies on recorded traffic: who moves, and what that changes.
 
@@ -44,12 +41,10 @@ def plan(
       cascade plan policies/balanced.yaml new.yaml --traces .cascade/record
       cascade plan balanced new.yaml --traces spend_logs.json --fail-if 'quality<-0.01' --fail-if 'cost>0'
     """
-    if classifier not in registry:
-        raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
-    bounds = bounds_of(fail_if or [])
+    bounds, source = bounds_of(fail_if or []), source_of(context, traces)
     before, after = Decider(find_policy(old)), Decider(find_policy(new))
-    with perceiving(classifier) as perceive:
-        reading = telling.Reading(traces, perceive)
+    with perceiving(known_classifier(classifier)) as perceive:
+        reading = Reading(source, perceive)
         done = planning.plan(reading, before, after, draws=draws, seed=seed)
     changes = done.changes()
     telling.print_plan(done, changes)

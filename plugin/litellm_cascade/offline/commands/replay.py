@@ -7,41 +7,47 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import DEFAULT, registry
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic import replaying, telling
 from litellm_cascade.offline.traffic.deciding import Decider
+from litellm_cascade.offline.traffic.options import Json, Reader, Traces, known_classifier, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
-
-CLASSIFIERS = ", ".join(sorted(registry))
+from litellm_cascade.offline.traffic.reading import Reading
+from litellm_cascade.offline.traffic.resuming import Progress
 
 
 def replay(
     context: typer.Context,
-    traces: Annotated[
-        Path, typer.Option(exists=True, help="A folder or file of the decision record, LiteLLM spend logs, or requests as JSONL.")
-    ],
+    traces: Traces,
     policy: Annotated[str, typer.Option(help="A file, or a name: looked for in policies, then among those that are shipped.")] = "balanced",
-    classifier: Annotated[str, typer.Option(help=f"Who reads requests that no decision record holds: {CLASSIFIERS}.")] = DEFAULT,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here; docs/cli.md describes it.")] = None,
+    classifier: Reader = DEFAULT,
+    resume: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Keep here how far it has come, and go on from there if it was interrupted.")
+    ] = None,
+    json_: Json = None,
 ) -> None:
     """Decide recorded traffic again with a policy, and say what that is expected to cost.
 
     Requests of the decision record are decided from their recorded evidence, others from their text. No model is asked, and no text is
-    shown or written. Traffic is read as a stream: it may be larger than memory.
+    shown or written. Traffic is read as a stream: it may be larger than memory. Where the policy of then drew lots, what came of it says
+    what this policy would have brought: inverse propensity, self-normalised, doubly robust.
 
     Exit codes: 0 replayed, 1 the traffic or the policy cannot be used, 2 called wrongly.
 
     For example:
       cascade replay --traces .cascade/record --policy policies/balanced.yaml
       cascade replay --traces spend_logs.json --policy balanced --json replay.json
+      cascade replay --traces spend-logs:DATABASE_URL --policy balanced --resume replay.part
     """
-    if classifier not in registry:
-        raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
-    decider = Decider(find_policy(policy))
+    source, decider = source_of(context, traces), Decider(find_policy(policy))
+    what = {"traffic": source.state, "policy": decider.policy.digest, "classifier": known_classifier(classifier)}
+    progress = Progress(file=resume, what=what)
+    rows, before = progress.read()
     with perceiving(classifier) as perceive:
-        reading = telling.Reading(traces, perceive)
-        done = replaying.replay(reading, decider)
+        reading = Reading(source, perceive, skip=rows)
+        done = replaying.replay(reading, decider, before, progress.noting(reading))
+    progress.end()
     telling.print_replay(done)
     reading.tell()
     if json_ is not None:

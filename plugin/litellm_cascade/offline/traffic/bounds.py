@@ -1,4 +1,4 @@
-"""``--fail-if``: ``quality<-0.01``, ``cost>0.05``, ``escalation>0.1``. No evaluation of anything else."""
+"""``--fail-if``: ``quality<-0.01``, ``cost>0.05``, ``psi>0.2``. No evaluation of anything else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.traffic.planning import Change, Delta
 
 METRICS = ("quality", "cost", "escalation")
-_FORM = re.compile(rf"\s*({'|'.join(METRICS)})\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+"""Of a plan."""
+_FORM = re.compile(r"\s*([a-z]+)\s*([<>])\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +34,23 @@ class Bound:
             raise ConfigurationError(
                 [f"--fail-if {self.written!r}: the {self.metric} of no request is known under both policies; add {remedy} to their models"]
             )
-        return delta.value > self.number if self.above else delta.value < self.number
+        return self.is_broken_by_value(delta.value)
+
+    def is_broken_by_value(self, value: float) -> bool:
+        """Whether a number lies beyond this one."""
+        return value > self.number if self.above else value < self.number
 
 
-def bounds_of(written: Sequence[str]) -> list[Bound]:
+def bounds_of(written: Sequence[str], metrics: Sequence[str] = METRICS) -> list[Bound]:
     """What the operator wrote. Raises BadParameter in one sentence."""
-    return [_bound(one) for one in written]
+    return [_bound(one, metrics) for one in written]
 
 
-def _bound(written: str) -> Bound:
+def _bound(written: str, metrics: Sequence[str]) -> Bound:
     match = _FORM.fullmatch(written)
-    if match is None or not isfinite(float(match[3])):
+    if match is None or match[1] not in metrics or not isfinite(float(match[3])):
         raise typer.BadParameter(
-            f"{written!r} is no condition; write {', '.join(METRICS[:-1])} or {METRICS[-1]}, < or >, and a number: 'quality<-0.01'",
+            f"{written!r} is no condition; write {', '.join(metrics[:-1])} or {metrics[-1]}, < or >, and a number: '{metrics[0]}<-0.01'",
             param_hint="--fail-if",
         )
     return Bound(metric=match[1], above=match[2] == ">", number=float(match[3]), written=written.strip())

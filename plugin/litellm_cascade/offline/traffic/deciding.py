@@ -9,8 +9,8 @@ from litellm_cascade.offline.policy_files import from_here
 from litellm_cascade.offline.records import decided_again
 from litellm_cascade.offline.traffic.items import Item
 from litellm_cascade.pipeline import decide
-from litellm_cascade.policy import Policy, load_policy
-from litellm_cascade.policy.pool import known_from
+from litellm_cascade.policy import Policy, load_policy, parse_policy
+from litellm_cascade.policy.pool import Table, known_from
 from litellm_cascade.vocabulary import AliasFacts, Decision
 
 KEPT = 64
@@ -21,11 +21,13 @@ _Facts = frozenset[tuple[str, AliasFacts]]
 
 
 class Decider:
-    """One policy file. A record's requests are decided with what was known of the aliases then: prices, context, modalities."""
+    """One policy: a file, or another ``text`` in its place. A record's requests are decided with what was known of the aliases then:
+    prices, context, modalities.
+    """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.policy = load_policy(file)
+    def __init__(self, file: Path, text: str | None = None) -> None:
+        self.file, self._text = file, text
+        self.policy = self._load(None)
         self._with: dict[_Facts, Policy] = {}
 
     @property
@@ -42,10 +44,15 @@ class Decider:
     def decide(self, item: Item) -> Decision:
         """What the policy decides now. The rungs that the caller may not call stay out; with the recorded policy, the ill ones too."""
         policy, record = self.policy_for(item), item.record
+        if record is not None and policy.digest == record.plan.decision.digest:
+            return decided_again(record, policy)
+        return self.decide_anew(item)
+
+    def decide_anew(self, item: Item) -> Decision:
+        """As if every rung that the caller may call were well, also with the recorded policy."""
+        policy, record = self.policy_for(item), item.record
         if record is None:
             return decide(policy, item.evidence, 0)
-        if policy.digest == record.plan.decision.digest:
-            return decided_again(record, policy)
         decision = decide(policy, item.evidence, record.basis.seed)
         refused = {reason.removeprefix(_NO_ACCESS) for reason in record.plan.decision.reasons if reason.startswith(_NO_ACCESS)}
         left = [alias for alias in decision.aliases if alias not in refused]
@@ -56,5 +63,10 @@ class Decider:
         if key not in self._with:
             if len(self._with) >= KEPT:
                 self._with.clear()
-            self._with[key] = load_policy(self.file, table={alias: known_from(fact) for alias, fact in facts.items()})
+            self._with[key] = self._load({alias: known_from(fact) for alias, fact in facts.items()})
         return self._with[key]
+
+    def _load(self, table: Table | None) -> Policy:
+        if self._text is None:
+            return load_policy(self.file, table=table)
+        return parse_policy(self._text, name=str(self.file), folder=self.file.parent, table=table)

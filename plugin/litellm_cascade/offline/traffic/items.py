@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from litellm_cascade.audit.ledger.codec import FORMAT, read_record
 from litellm_cascade.errors import RecordError
+from litellm_cascade.offline.rated import Said, feedback_of
 from litellm_cascade.offline.traffic.rows import Row
 from litellm_cascade.offline.traffic.spoken import number, request_of, whole, words
 from litellm_cascade.vocabulary import AuditRecord, Caller, Evidence, Request, Usage
@@ -28,7 +30,8 @@ class Item:
     """A request, and what was recorded of its answer. No word of its text.
 
     ``is_read``: whether there was text to read, or a record of what was read; without it tokens alone are known. ``correct``: how right
-    the answer of an alias was, 0..1, where somebody noted it.
+    the answer of an alias was, 0..1, where somebody noted it, or its caller said so. ``scores``: how sure an alias was, by the name of the
+    score, where no decision record holds it. ``group``: the same for requests that ask the same. ``at``: when, ISO 8601.
     """
 
     evidence: Evidence
@@ -37,6 +40,9 @@ class Item:
     cost_usd: float | None = None
     is_read: bool = True
     correct: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    group: str = ""
+    at: str | None = None
 
     @property
     def task(self) -> str:
@@ -49,16 +55,24 @@ class Item:
         return self.evidence.caller.team or "no team"
 
 
-def items_of(rows: Iterable[Row], perceive: Perceive) -> Iterator[Item]:
-    """The requests behind rows. Raises ConfigurationError at the first that cannot be used; a file has rows of one kind."""
+def items_of(rows: Iterable[Row], perceive: Perceive, said: Callable[[], Said] = dict) -> Iterator[Item]:
+    """The requests behind rows. Raises ConfigurationError at the first that cannot be used; a file has rows of one kind.
+
+    ``said``: what callers said of the answers in a decision record, asked for when the first of its rows is read.
+    """
     expected: dict[object, str] = {}
+    feedback: Said | None = None
     for row in rows:
         kind = _kind_of(row)
         if expected.setdefault(row.file, kind) != kind:
             raise row.problem(
                 f"is a {kind}, and the rows before it are of the kind {expected[row.file]!r}; give each kind a file of its own"
             )
-        item = {DECISION_RECORD: _from_ledger, SPEND_LOG: _from_spend_log, REQUEST: _from_request}[kind](row, perceive)
+        if kind == DECISION_RECORD:
+            feedback = said() if feedback is None else feedback
+            item = _from_ledger(row, feedback)
+        else:
+            item = {SPEND_LOG: _from_spend_log, REQUEST: _from_request}[kind](row, perceive)
         if item is not None:
             yield item
 
@@ -76,7 +90,7 @@ def _kind_of(row: Row) -> str:
     )
 
 
-def _from_ledger(row: Row, _: Perceive) -> Item | None:
+def _from_ledger(row: Row, said: Said) -> Item | None:
     for head in ("genesis", "rotation"):
         written = _object(row.content.get(head)).get("format", FORMAT)
         if written != FORMAT:
@@ -93,7 +107,19 @@ def _from_ledger(row: Row, _: Perceive) -> Item | None:
         record=record,
         usage=_counted(served.usage) if served is not None else None,
         cost_usd=number(record.costs.actual_usd),
+        correct=_as_said(row, record, said),
+        group=record.basis.input_hash or record.plan.evidence.envelope.request_id,
+        at=_text(row.content.get("at")),
     )
+
+
+def _as_said(row: Row, record: AuditRecord, said: Said) -> dict[str, float]:
+    """How right the served answer was, by its caller's newest word on it."""
+    rated = feedback_of(row.content, said) if said else None
+    alias = record.outcome.alias
+    if rated is None or alias is None or rated.feedback.answer.alias != alias or rated.feedback.correct is None:
+        return {}
+    return {alias: float(rated.feedback.correct)}
 
 
 def _from_request(row: Row, perceive: Perceive) -> Item:
@@ -115,6 +141,9 @@ def _from_request(row: Row, perceive: Perceive) -> Item:
         usage=_usage(usage),
         cost_usd=number(whole_row.get("cost")),
         correct=_correct(row, whole_row.get("correct", metadata.get("correct"))),
+        scores=_scores(row, whole_row.get("scores")),
+        group=_text(whole_row.get("group")) or _group(request),
+        at=_text(whole_row.get("at")),
     )
 
 
@@ -144,7 +173,25 @@ def _from_spend_log(row: Row, perceive: Perceive) -> Item | None:
         cost_usd=number(log.get("spend")),
         is_read=bool(messages),
         correct=_correct(row, metadata.get("correct")),
+        group=_group(request) if messages else request.envelope.request_id,
+        at=_text(log.get("startTime")),
     )
+
+
+def _group(request: Request) -> str:
+    """A hash of what was asked, whatever its case and its spaces."""
+    words = " ".join(turn.text for turn in request.turns).casefold().split()
+    return hashlib.sha256(" ".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _scores(row: Row, written: Any) -> dict[str, dict[str, float]]:
+    if written is None:
+        return {}
+    scores = {alias: _object(of_alias) for alias, of_alias in _object(written).items()}
+    known = {alias: {name: found for name, score in mine.items() if (found := number(score)) is not None} for alias, mine in scores.items()}
+    if not isinstance(written, Mapping) or any(len(known[alias]) != len(scores[alias]) or not known[alias] for alias in written):
+        raise row.problem("`scores` must say for an alias how sure it was, by the name of the score: {small: {mean: -0.31}}")
+    return known
 
 
 def _correct(row: Row, written: Any) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any
 from litellm_cascade.offline.traffic.deciding import Decider
 from litellm_cascade.offline.traffic.expecting import Expected, expected
 from litellm_cascade.offline.traffic.items import Item
+from litellm_cascade.offline.traffic.off_policy import OffPolicy
 from litellm_cascade.offline.traffic.resampling import Resampled
 from litellm_cascade.vocabulary import Decision
 
@@ -60,6 +61,7 @@ class PlanOf:
         self._old, self._new = old, new
         self._sums = Resampled(len(_COLUMNS), draws=draws, seed=seed)
         self._known: dict[str, set[str]] = {"task": set(), "team": set()}
+        self.old_brings, self.new_brings = OffPolicy(draws=draws, seed=seed), OffPolicy(draws=draws, seed=seed)
         self.n = 0
 
     def add(self, item: Item) -> None:
@@ -69,7 +71,10 @@ class PlanOf:
         if moved:
             self.moves[_way(was), _way(now) if _way(was) != _way(now) else f"{_way(now)}, changed"] += 1
         self.n += 1
-        before, after = expected(item, self._old.policy_for(item), was), expected(item, self._new.policy_for(item), now)
+        old, new = self._old.policy_for(item), self._new.policy_for(item)
+        before, after = expected(item, old, was), expected(item, new, now)
+        self.old_brings.add(item, old, was)
+        self.new_brings.add(item, new, now)
         self._note(after)
         outcomes = self._outcomes(item, was, now)
         groups = [ALL, ("task", self._named("task", item.task)), ("team", self._named("team", item.team))]
@@ -86,6 +91,7 @@ class PlanOf:
             "moved": sum(self.moves.values()),
             "moves": [{"from": was, "to": now, "requests": count} for (was, now), count in self.moves.most_common()],
             "gate_verdicts": dict(self.verdicts),
+            "off_policy": {"old": self.old_brings.as_json(), "new": self.new_brings.as_json()},
         }
 
     def _change(self, by: str, name: str) -> Change:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from litellm_cascade.offline.traffic.deciding import Decider
 from litellm_cascade.offline.traffic.expecting import Expected, alone_usd, expected
 from litellm_cascade.offline.traffic.items import Item
+from litellm_cascade.offline.traffic.off_policy import OffPolicy
 from litellm_cascade.vocabulary import Decision
 
 MOST_KINDS = 500
 """Kinds counted apart in one table, so that memory stays bounded whatever the traffic holds."""
 OTHERS = "others"
+DRAWS = 400
+"""Of the bootstrap, for what would have come of it."""
+_COUNTS = ("bands", "aliases", "routes", "reasons", "degraded", "recorded", "gate", "unmeasured")
+_COSTS = ("against_large", "against_recorded")
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class Replay:
     recorded: Counter[str] = field(default_factory=Counter)
     gate: Counter[str] = field(default_factory=Counter)
     unmeasured: Counter[str] = field(default_factory=Counter)
+    brings: OffPolicy = field(default_factory=lambda: OffPolicy(draws=DRAWS, seed=0))
 
     def add(self, item: Item, decider: Decider) -> None:
         """One request."""
@@ -68,17 +74,41 @@ class Replay:
         self.against_recorded.add(cost.cost_usd, item.cost_usd)
         self._compare(item, decision)
         self._judge(cost)
+        self.brings.add(item, policy, decision)
 
     def as_json(self) -> dict[str, Any]:
         """Every count."""
-        counts = ("bands", "aliases", "routes", "reasons", "degraded", "recorded", "gate", "unmeasured")
         return {
             "requests": self.n,
             "without_text": self.unread,
-            **{name: dict(getattr(self, name).most_common()) for name in counts},
+            **{name: dict(getattr(self, name).most_common()) for name in _COUNTS},
             "cost_against_all_large": self.against_large.as_json(),
             "cost_against_recorded": self.against_recorded.as_json(),
+            "off_policy": self.brings.as_json(),
         }
+
+    def state(self) -> dict[str, Any]:
+        """All of it as JSON, so that a replay can go on later."""
+        return {
+            "n": self.n,
+            "unread": self.unread,
+            **{name: dict(getattr(self, name)) for name in _COUNTS},
+            **{name: asdict(getattr(self, name)) for name in _COSTS},
+            "by_chance": self.brings.by_chance,
+            "brings": self.brings.weighed.sums.state(),
+        }
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> Replay:
+        """What ``state`` gave."""
+        done = cls(n=state["n"], unread=state["unread"])
+        for name in _COUNTS:
+            setattr(done, name, Counter(state[name]))
+        for name in _COSTS:
+            setattr(done, name, Beside(**state[name]))
+        done.brings.by_chance = state["by_chance"]
+        done.brings.weighed.sums.restore(state["brings"])
+        return done
 
     def _count(self, decision: Decision) -> None:
         self.bands[decision.band.value] += 1
@@ -108,11 +138,14 @@ class Replay:
         self.gate[verdict + was] += 1
 
 
-def replay(items: Iterable[Item], decider: Decider) -> Replay:
-    """Decide them all."""
-    done = Replay()
+def replay(
+    items: Iterable[Item], decider: Decider, done: Replay | None = None, noted: Callable[[Replay], object] = lambda _: None
+) -> Replay:
+    """Decide them all, and add them to what was ``done``. ``noted`` is told after each."""
+    done = done or Replay()
     for item in items:
         done.add(item, decider)
+        noted(done)
     return done
 
 

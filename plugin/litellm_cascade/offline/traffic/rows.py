@@ -1,4 +1,4 @@
-"""JSON objects from files that may be larger than memory: one a line, or the members of one array."""
+"""JSON objects from files that may be larger than memory: one a line, the members of one array, or the rows of a parquet file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date, time
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from litellm_cascade.audit.ledger.files import chains_in, named
 from litellm_cascade.errors import ConfigurationError
@@ -16,6 +18,9 @@ from litellm_cascade.errors import ConfigurationError
 CHUNK = 1 << 16
 LARGEST = 1 << 26
 """Bytes of one line or one member of an array. A million tokens of text are about 4 MiB; more is no request."""
+PARQUET = ".parquet"
+ROWS_AT_ONCE = 8192
+"""Rows of a parquet file that are in memory together."""
 _BETWEEN = " \t\r\n,"
 
 
@@ -32,21 +37,59 @@ class Row:
         return unusable(self.file, sentence, self.line)
 
 
-class Rows:
-    """The objects of a file, or of the files of a decision record in a folder, in order. To be read once.
+class Source(Protocol):
+    """Where rows come from. To be read once; ``digest`` is of all that was read so far, ``size`` what there is to read.
 
-    ``digest`` is of all bytes read so far; ``advance`` is told how many were read each time.
+    ``name`` stands for it in outputs, ``state`` tells whether it is still what it was. ``advance`` is told how much was read each time, in
+    the unit of the size.
     """
 
-    def __init__(self, path: Path, advance: Callable[[int], object] = lambda _: None) -> None:
+    advance: Callable[[int], object]
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def state(self) -> str: ...
+
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+class Rows:
+    """The objects of a file, or of the files of a decision record in a folder, in order. Sizes are in bytes."""
+
+    def __init__(self, path: Path, advance: Callable[[int], object] = lambda _: None, name: str | None = None) -> None:
         self.path = path
-        self._advance = advance
+        self.advance = advance
+        self._name = name
         self._hash = hashlib.sha256()
+
+    @property
+    def name(self) -> str:
+        """Without its folder, which is nobody's business."""
+        return self._name or self.path.name
 
     @property
     def digest(self) -> str:
         """``sha256:`` and 64 hexadecimal digits."""
         return f"sha256:{self._hash.hexdigest()}"
+
+    @property
+    def size(self) -> int:
+        """Of all files."""
+        return sum(file.stat().st_size for file in files_in(self.path) if file.is_file())
+
+    @property
+    def state(self) -> str:
+        """Names, sizes and times of the files, hashed."""
+        known = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files_in(self.path)]
+        return hashlib.sha256(repr(known).encode()).hexdigest()
 
     def __iter__(self) -> Iterator[Row]:
         found = False
@@ -62,6 +105,9 @@ class Rows:
             raise unusable(self.path, "holds no requests; give a decision record, LiteLLM spend logs, or requests as JSON, one a line")
 
     def _rows(self, file: Path, content: BinaryIO) -> Iterator[Row]:
+        if file.suffix == PARQUET:
+            yield from self._table(file, content)
+            return
         first = content.read(CHUNK).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
         content.seek(0)
         yield from (self._members if first == b"[" else self._lines)(file, content)
@@ -85,9 +131,28 @@ class Rows:
             line, member = window.member()
             yield Row(file=file, line=line, content=_an_object(file, line, member))
 
+    def _table(self, file: Path, content: BinaryIO) -> Iterator[Row]:
+        """The rows of a parquet file, some thousands at a time; what is null is left out."""
+        if find_spec("polars") is None:
+            raise unusable(file, "parquet needs polars: pip install 'litellm-cascade[lab]'")
+        import polars as pl  # noqa: PLC0415 - the extra lab
+
+        while raw := content.read(CHUNK):
+            self._hash.update(raw)
+        try:
+            table = pl.scan_parquet(file)
+            height = int(table.select(pl.len()).collect().item())
+            for begin in range(0, height, ROWS_AT_ONCE):
+                batch = table.slice(begin, ROWS_AT_ONCE).collect()
+                self.advance(file.stat().st_size * batch.height // height)
+                for number, row in enumerate(batch.iter_rows(named=True), begin + 1):
+                    yield Row(file=file, line=number, content={name: _as_json(value) for name, value in row.items() if value is not None})
+        except pl.exceptions.PolarsError as error:
+            raise unusable(file, f"cannot be read as parquet ({type(error).__name__}); write it again, or give JSON") from None
+
     def _count(self, raw: bytes) -> None:
         self._hash.update(raw)
-        self._advance(len(raw))
+        self.advance(len(raw))
 
 
 class _Window:
@@ -182,6 +247,11 @@ def _an_object(file: Path, number: int, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise unusable(file, "is no JSON object; every request is one", number)
     return value
+
+
+def _as_json(value: Any) -> Any:
+    """A cell as JSON would have it: times as text."""
+    return value.isoformat() if isinstance(value, (date, time)) else value
 
 
 def _whole_characters(raw: bytes) -> tuple[str, bytes]:

@@ -1,74 +1,34 @@
-"""Replays and plans as tables, how far a command has come, and their JSON."""
+"""Replays and plans as tables, and their JSON."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.plainly import shown
-from litellm_cascade.offline.traffic.items import Item, Perceive, items_of
+from litellm_cascade.offline.traffic.off_policy import OffPolicy, Value
 from litellm_cascade.offline.traffic.planning import Change, Delta, PlanOf
 from litellm_cascade.offline.traffic.replaying import Beside, Replay
-from litellm_cascade.offline.traffic.rows import Rows, files_in
 
 FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
 UNBROKEN = 1000
 """Columns of a table that goes into a pipe or a file, where no line is to be broken."""
+PLACES = frozenset({"policy", "old", "new", "traces", "against", "model"})
+"""Parameters that name a file, a policy, a database or a model's folder."""
 MOST_SHOWN = 20
 """Lines of one table; the JSON has all."""
-AT_ONCE = 200
-"""Requests between two looks at the clock."""
-
-
-class Reading:
-    """The requests of a file or folder, with a bar on standard error while they are read. ``rows`` knows the digest afterwards."""
-
-    def __init__(self, path: Path, perceive: Perceive) -> None:
-        self._perceive, self._bytes = perceive, 0
-        self.path, self.n, self.took_s = path, 0, 0.0
-        self.rows = Rows(path, self._advance)
-
-    def __iter__(self) -> Iterator[Item]:
-        began = time.perf_counter()
-        size = sum(file.stat().st_size for file in files_in(self.path) if file.is_file())
-        with _progress() as progress:
-            task = progress.add_task("", total=size, rate="")
-            for item in items_of(self.rows, self._perceive):
-                self.n += 1
-                if self.n % AT_ONCE == 0:
-                    rate = f"{self.n:,} requests, {self.n / (time.perf_counter() - began):,.0f} a second"
-                    progress.update(task, completed=self._bytes, rate=rate)
-                yield item
-        self.took_s = time.perf_counter() - began
-        if self.n == 0:
-            raise ConfigurationError([f"{self.path}: holds no request to a chat model"])
-
-    def tell(self) -> None:
-        """How many and how fast, on standard error."""
-        typer.echo(f"{self.n:,} requests in {self.took_s:.1f} s, {self.n / max(self.took_s, 1e-9):,.0f} a second", err=True)
-
-    def as_json(self) -> dict[str, Any]:
-        """Where the numbers come from."""
-        return {"traces": self.path.name, "data": self.rows.digest, "version": version("litellm-cascade")}
-
-    def _advance(self, size: int) -> None:
-        self._bytes += size
 
 
 def print_replay(done: Replay) -> None:
@@ -88,6 +48,7 @@ def print_replay(done: Replay) -> None:
         _print_counts(name, counts, sum(counts.values()) if counts is not done.reasons else done.n)
     _print_cost("all of it asked of the largest", done.against_large)
     _print_cost("what was recorded", done.against_recorded)
+    print_off_policy("this policy", done.brings)
 
 
 def print_plan(done: PlanOf, changes: list[Change]) -> None:
@@ -95,27 +56,46 @@ def print_plan(done: PlanOf, changes: list[Change]) -> None:
     moved = sum(done.moves.values())
     typer.echo(f"{done.n:,} requests, {moved:,} move ({moved / done.n:.1%})")
     if done.moves:
-        table = _table("from", "to", "n", "share")
+        table = table_of("from", "to", "n", "share")
         for (was, now), count in done.moves.most_common(MOST_SHOWN):
             table.add_row(was, now, f"{count:,}", f"{count / done.n:.1%}")
-        _print(table)
+        print_table(table)
         _tell_rest(len(done.moves))
     by_outcomes = any(change.outcome is not None for change in changes)
-    table = _table("by", "name", "n", "moved", "cost", "quality", "escalation", *(["recorded quality"] if by_outcomes else []))
+    table = table_of("by", "name", "n", "moved", "cost", "quality", "escalation", *(["recorded quality"] if by_outcomes else []))
     for change in changes:
         last = [_delta(change.outcome, "{:+.4f}")] if by_outcomes else []
         cells = [_delta(change.cost, "{:+.1%}"), _delta(change.quality, "{:+.4f}"), _delta(change.escalation, "{:+.1%}"), *last]
         table.add_row(change.by, shown(change.name) if change.name else "", f"{change.n:,}", f"{change.moved:,}", *cells)
     typer.echo("")
-    _print(table)
+    print_table(table)
+    print_off_policy("the old policy", done.old_brings)
+    print_off_policy("the new policy", done.new_brings)
     measured, guessed = done.verdicts["measured"], done.verdicts["estimated"]
     if measured + guessed:
         typer.echo(f"the new gates: {measured:,} verdicts from recorded scores, {guessed:,} estimated from the pool's quality")
 
 
+def print_off_policy(of: str, brings: OffPolicy) -> None:
+    """What a policy brings, by what was done by chance. Nothing where no policy of then drew lots."""
+    estimates = brings.estimates()
+    if not estimates:
+        return
+    table = table_of("reward", "n", "effective", "recorded", "inverse propensity", "self-normalised", "direct", "doubly robust")
+    for one in estimates:
+        values = (one.logged, one.inverse_propensity, one.self_normalised, one.direct, one.doubly_robust)
+        table.add_row(one.reward, f"{one.n:,}", f"{one.effective_n:,.0f}", *(_value(value) for value in values))
+    typer.echo(f"\nwhat {of} brings, by the requests that were decided by chance")
+    print_table(table)
+    if brings.by_chance:
+        typer.echo(f"{brings.by_chance:,} requests do not count: the policy draws lots itself; give each arm as a policy of its own")
+    for warning in dict.fromkeys(f"{one.reward}: {warning}" for one in estimates for warning in one.warnings):
+        typer.echo(f"warning: {warning}")
+
+
 def write_json(path: Path, context: typer.Context, content: dict[str, Any]) -> None:
     """The numbers, with the command behind them. Raises ConfigurationError where it cannot be written."""
-    text = json.dumps({"format": FORMAT, "command": _command(context), **content}, indent=1)
+    text = json.dumps({"format": FORMAT, "command": command_of(context), **content}, indent=1)
     try:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
@@ -131,10 +111,10 @@ def _print_counts(name: str, counts: Counter[str], whole: int) -> None:
     if not counts:
         return
     typer.echo("")
-    table = _table(name, "n", "share")
+    table = table_of(name, "n", "share")
     for kind, count in counts.most_common(MOST_SHOWN):
         table.add_row(shown(kind), f"{count:,}", f"{count / whole:.1%}")
-    _print(table)
+    print_table(table)
     _tell_rest(len(counts))
 
 
@@ -146,20 +126,24 @@ def _print_cost(name: str, beside: Beside) -> None:
         typer.echo(f"\ncost against {name}: unknown, no request has both; prices come from the policy's `price` or from the record")
 
 
+def _value(value: Value | None) -> str:
+    return "unknown" if value is None else f"{value.value:.4g} [{value.low:.4g}, {value.high:.4g}]"
+
+
 def _delta(delta: Delta | None, form: str) -> str:
     if delta is None:
         return "unknown"
     return f"{form.format(delta.value)} [{form.format(delta.low)}, {form.format(delta.high)}]"
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", justify="right" if number and column in {"n", "share", "moved"} else "left")
     return table
 
 
-def _print(table: Table) -> None:
+def print_table(table: Table) -> None:
     Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else UNBROKEN).print(table)
 
 
@@ -168,22 +152,26 @@ def _tell_rest(kinds: int) -> None:
         typer.echo(f"and {kinds - MOST_SHOWN} more; --json writes all")
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield progress
+def _names(context: typer.Context) -> list[str]:
+    """Of the command, and of the groups it is in."""
+    above = context.parent
+    return [*(_names(above) if above is not None else []), *([str(context.info_name)] if above is not None else [])]  # type: ignore[arg-type]
 
 
-def _command(context: typer.Context) -> str:
+def without_place(value: object) -> str:
+    """A path without its folders. What is none, such as a hub's id of a model, as it is."""
+    text = str(value)
+    return Path(text).name if isinstance(value, Path) or Path(text).exists() else text
+
+
+def command_of(context: typer.Context) -> str:
     """As it was called; file names alone, as folders are nobody's business."""
-    words = ["cascade", str(context.info_name)]
+    words = ["cascade", *_names(context)]
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if parameter.name == "json_" or value in (None, parameter.default, []):
             continue
         for one in value if isinstance(value, (list, tuple)) else [value]:
-            said = one.name if isinstance(one, Path) else Path(str(one)).name if parameter.name in {"policy", "old", "new"} else str(one)
+            said = without_place(one) if isinstance(one, Path) or parameter.name in PLACES else str(one)
             words += [said] if parameter.param_type_name == "argument" else [parameter.opts[0], said]
     return shlex.join(words)

@@ -2,7 +2,7 @@
 
 The file is JSON: the features it reads (docs/policies.md lists them) and, for each alias, an intercept and a weight per feature. The
 probability that the alias is right is the logistic function of ``intercept + weights x features``.
-``litellm_cascade.offline.fit_gain`` writes such files.
+``cascade train gain`` writes such files.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class Thresholds(Bands, StrategyBase):
         by_task: dict[str, _Bands] = {}
         for override in self.overrides:
             by_task |= dict.fromkeys(override.tasks, _Bands(cuts=override.cuts, options=override.options(kit)))
-        return _Cut(by=self.by, read=_reader(self.by), usual=_Bands(cuts=self.cuts, options=self.options(kit)), by_task=by_task)
+        return _Cut(by=self.by, read=reader_of(self.by), usual=_Bands(cuts=self.cuts, options=self.options(kit)), by_task=by_task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,8 @@ def _listed(cuts: tuple[float, ...]) -> str:
     return ", ".join(f"{cut:g}" for cut in cuts)
 
 
-def _reader(by: str) -> Callable[[Evidence], float]:
+def reader_of(by: str) -> Callable[[Evidence], float]:
+    """What reads one of ``MEASURES``. KeyError for a dimension that nothing measured."""
     if not by.startswith(_DIMENSION):
         return VARIABLES[by].read
     name, read = by.removeprefix(_DIMENSION), VARIABLES["classification.dimensions"].read

@@ -9,6 +9,7 @@ from litellm_cascade.offline.lazy_group import lazy_group
 BENCHMARKS = {
     "cascade": "Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.",
     "classifier": "How fast the classifier nvidia is here, against the hardware's limit and plain transformers.",
+    "service": "Requests a second of the classifier service on a device stand-in.",
     "embedded": "How good and how fast the embedded classifiers are, beside dull baselines.",
 }
 
@@ -27,4 +28,5 @@ def _bench() -> None:
 
     For example:
       cascade bench cascade --data ../shared/data
+      cascade bench service
     """

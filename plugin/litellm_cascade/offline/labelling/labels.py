@@ -1,0 +1,104 @@
+"""The file of labelled prompts: a line for each, written as soon as it is known, so that an interrupted run goes on where it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.traffic.rows import Row, Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A request to label: its row as it was read, and what tells it apart."""
+
+    id: str
+    row: Mapping[str, Any]
+
+    @property
+    def messages(self) -> list[Any]:
+        """The conversation."""
+        body = self.row if "messages" in self.row else self.row["body"]
+        return list(body["messages"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Who was asked, and who judged: labels of other terms do not belong in the same file."""
+
+    aliases: tuple[str, ...]
+    judge: str
+    all: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Labels:
+    """What is done so far: the prompts' ids, and what all of it has cost."""
+
+    file: Path
+    terms: Terms
+    done: set[str]
+    spent_usd: float
+
+    def add(self, prompt: Prompt, found: Mapping[str, Any], cost_usd: float) -> None:
+        """One more. Raises ConfigurationError where it cannot be written."""
+        terms = self.terms
+        how = {"id": prompt.id, "judge": terms.judge, "aliases": list(terms.aliases), "all": terms.all, "cost_usd": cost_usd}
+        try:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({**prompt.row, **found, "labelled": how}, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise ConfigurationError([f"{self.file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+        self.done.add(prompt.id)
+
+
+def prompts_in(file: Path) -> Iterator[Prompt]:
+    """The requests of a file, each once. Raises ConfigurationError for a row that is none."""
+    seen: set[str] = set()
+    for row in Rows(file):
+        prompt = _prompt(row)
+        if prompt.id not in seen:
+            seen.add(prompt.id)
+            yield prompt
+
+
+def labels_in(file: Path, terms: Terms) -> Labels:
+    """What an earlier run left. A last line that was torn off is cut away. Raises ConfigurationError for labels of other terms."""
+    labels = Labels(file=file, terms=terms, done=set(), spent_usd=0.0)
+    if not file.exists() or not _whole_lines(file):
+        return labels
+    for row in Rows(file):
+        how = row.content.get("labelled")
+        if not isinstance(how, dict):
+            raise row.problem("is no label of `cascade label`; name another file with --out")
+        if Terms(aliases=tuple(how["aliases"]), judge=how["judge"], all=how["all"]) != terms:
+            raise row.problem("was labelled with other aliases or another judge; name another file with --out")
+        labels.done.add(how["id"])
+        labels.spent_usd += how["cost_usd"]
+    return labels
+
+
+def _prompt(row: Row) -> Prompt:
+    content = row.content
+    body = content if "messages" in content else content.get("body")
+    messages = body.get("messages") if isinstance(body, dict) else None
+    if not isinstance(messages, list) or not any(isinstance(turn, dict) and turn.get("role") == "user" for turn in messages):
+        raise row.problem("has no `messages` with a turn of the user; label takes requests as OpenAI's clients write them, one a line")
+    named = content.get("custom_id") or content.get("id")
+    hashed = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
+    return Prompt(id=str(named or hashed), row=content)
+
+
+def _whole_lines(file: Path) -> int:
+    """Cut what stands behind the last line break; how many bytes are left."""
+    content = file.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with file.open("rb+") as torn:
+            torn.truncate(whole)
+    return whole

@@ -1,0 +1,126 @@
+"""A page of headings, sentences, tables and plots: as Markdown, or as one self-contained HTML file that reads well in light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from litellm_cascade.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Opens a section."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """One or several sentences."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table; numbers are written by whoever makes it."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A figure of plotly. ``says`` stands for it where no figure can be shown."""
+
+    figure: Any
+    says: str
+
+
+Block = Heading | Paragraph | Grid | Plot
+
+_STYLE = """\
+:root { color-scheme: light dark; --text: #1f2328; --page: #ffffff; --line: #d0d7de; --soft: #f6f8fa; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --page: #0d1117; --line: #30363d; --soft: #161b22; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { border: 1px solid var(--line); padding: .3rem .7rem; text-align: left; font-variant-numeric: tabular-nums; }
+th { background: var(--soft); }
+"""
+_PAINT = """\
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function paint() {
+  const text = dark.matches ? "#e6edf3" : "#1f2328", line = dark.matches ? "#30363d" : "#d0d7de";
+  for (const plot of document.querySelectorAll(".plotly-graph-div")) {
+    const change = {"font.color": text, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"};
+    for (const axis of Object.keys(plot.layout).filter(name => /^[xy]axis/.test(name))) {
+      change[axis + ".gridcolor"] = line; change[axis + ".zerolinecolor"] = line; change[axis + ".linecolor"] = line;
+    }
+    Plotly.relayout(plot, change);
+  }
+}
+dark.addEventListener("change", paint);
+addEventListener("load", paint);
+"""
+
+
+def markdown(title: str, blocks: Iterable[Block]) -> str:
+    """Without the plots, whose numbers stand in tables."""
+    parts = [f"# {title}", *(text for block in blocks if (text := _markdown(block)))]
+    return "\n\n".join(parts) + "\n"
+
+
+def html(title: str, blocks: Sequence[Block]) -> str:
+    """Everything in one file: plotly too, where there is a plot."""
+    body = "\n".join(_html(blocks))
+    script = f"<script>{_PAINT}</script>" if any(isinstance(block, Plot) for block in blocks) else ""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><h1>{escape(title)}</h1>\n{body}\n{script}</body></html>\n'
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and the folders that lead to it. Raises ConfigurationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+
+
+def _markdown(block: Block) -> str:
+    if isinstance(block, Heading):
+        return f"## {block.text}"
+    if isinstance(block, Paragraph):
+        return block.text
+    if isinstance(block, Grid):
+        lines = [block.head, ["---"] * len(block.head), *block.rows]
+        return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return ""
+
+
+def _html(blocks: Sequence[Block]) -> Iterator[str]:
+    has_plotly = False
+    for block in blocks:
+        if isinstance(block, Heading):
+            yield f"<h2>{escape(block.text)}</h2>"
+        elif isinstance(block, Paragraph):
+            yield f"<p>{escape(block.text)}</p>"
+        elif isinstance(block, Grid):
+            yield f"<table><thead>{_row('th', block.head)}</thead><tbody>{''.join(_row('td', row) for row in block.rows)}</tbody></table>"
+        else:
+            yield f'<figure aria-label="{escape(block.says)}">{_figure(block.figure, with_plotly=not has_plotly)}</figure>'
+            has_plotly = True
+
+
+def _row(kind: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{kind}>{escape(cell)}</{kind}>' for cell in cells)}</tr>"
+
+
+def _figure(figure: Any, *, with_plotly: bool) -> str:
+    figure.update_layout(template="plotly_white", paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
+    return str(figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displaylogo": False}))
