@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.classifiers import Surroundings, build, eight_heads, servable
 from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.classifiers.embedded import (
     HEAD_TOKENS,
@@ -211,3 +211,15 @@ print(sorted({"torch", "transformers", "sklearn", "scipy", "polars", "pandas", "
 def test_classifying_128_tokens_is_quick(network, benchmark):
     ids = [101, *([2054] * 126), 102]
     benchmark(lambda: network.logits(ids))
+
+
+async def test_a_service_gets_the_same_parts(embedded):
+    parts = servable.load("embedded", {}, Surroundings())
+    text = "Summarize the text: " + "the harbour was full of ships. " * 60
+    encoded = parts.encode(text)
+    answer = await embedded.classify(asking(text))
+    (logits,) = parts.engine.logits([encoded.ids])
+    assert eight_heads.read(logits[: eight_heads.LOGITS], parts.heads).task_probabilities == answer.task_probabilities
+    assert (encoded.truncated, len(encoded.ids), parts.digest) == (True, parts.longest, answer.digest)
+    assert parts.outcomes == ("complexity", "small", "strong")
+    assert max(encoded.ids) < parts.vocabulary

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     Score = Callable[[NDArray[Any], NDArray[Any]], float]
 
 UNSEEN: Final = ("flask", "wizardlm_test", "t0_p3")  # in internal/ only: measured on, never trained on
-FULL_AT_MOST: Final = 3_000  # prompts of a row; it takes twice the time and says the same
+FULL_AT_MOST: Final = 4_000  # prompts of a row; it takes twice the time and says the same
 _BINS: Final = 10
+_ROUNDED: Final = ("task_type", "self_instruct", "constructed", "flask", "wizardlm_test")
+"""Data sets on which the network is also asked before its weights are rounded."""
 _EXAMS: Final = ("mmlu", "mmlu_pro", "gsm8k")
 
 
@@ -107,6 +109,8 @@ def measured(compared: Compared, examples: Sequence[Example], unseen: Sequence[E
         figures += compared.tasks(f"unseen data set {source}", rows, both) if rows else []
     rows = [it for it in unseen if it.source in UNSEEN]
     figures += compared.tasks("unseen data sets together", rows, {"accuracy": accuracy}) if rows else []
+    rows = [it for it in (*test, *unseen) if it.task is not None and it.source in _ROUNDED]
+    figures += compared.tasks("all of these but t0_p3 together", rows, {"accuracy": accuracy})
     figures.append(compared.calibration("ECE of the task, public prompts, English", english))
     figures.append(compared.calibration("ECE of the task, constructed, unseen wordings", _of(test, "constructed")))
     exams = [it for it in test if it.source in _EXAMS and it.small is not None]
