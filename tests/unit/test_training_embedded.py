@@ -14,7 +14,7 @@ from litellm_cascade.classifiers.embedded import LOGITS as ALL_LOGITS
 from litellm_cascade.classifiers.embedded import load
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.prompts.making import make
-from litellm_cascade.offline.training_embedded.examples import Example, constructed, training_rows
+from litellm_cascade.offline.training_embedded.examples import Example, constructed, read_examples, training_rows
 from litellm_cascade.offline.training_embedded.fitting import padded, targets
 from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
 
@@ -97,6 +97,14 @@ async def test_and_it_classifies(trained):
     assert sum(answer.task_probabilities.values()) == pytest.approx(1)
     assert -1 <= answer.gain <= 1
     assert 0 <= answer.small_copes <= 1
+
+
+def test_what_is_trained_on_is_decided_by_the_seed(tmp_path):
+    tiny_data(tmp_path)
+    first, again, other = (read_examples(tmp_path / "shareable", seed, each=4) for seed in (1, 1, 2))
+    assert first == again
+    assert training_rows(first, Random(1)) == training_rows(again, Random(1))
+    assert first != other
 
 
 def test_without_data_the_command_says_what_is_missing(tmp_path):

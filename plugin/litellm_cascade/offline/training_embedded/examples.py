@@ -127,17 +127,23 @@ def _self_instruct(shareable: Path) -> Iterator[Example]:
 
 
 def _outcomes(shareable: Path) -> Iterator[Example]:
-    """Complexity is the share of all models that failed; small and strong are the two sides of the pairs."""
+    """Complexity is the share of all models that failed; small and strong are the two sides of the pairs. In the order of their ids: joins
+    have none of their own, and the sampling must depend on the seed alone.
+    """
     import polars as pl  # noqa: PLC0415 -- the extra lab
 
-    failed = pl.read_parquet(shareable / "routing_scores.parquet").group_by("pid").agg((1 - pl.col("score")).mean().alias("failed"))
-    pairs = pl.read_parquet(shareable / "routing_pairs.parquet").group_by("pid")
+    failed = (
+        pl.read_parquet(shareable / "routing_scores.parquet")
+        .group_by("pid", maintain_order=True)
+        .agg((1 - pl.col("score")).mean().alias("failed"))
+    )
+    pairs = pl.read_parquet(shareable / "routing_pairs.parquet").group_by("pid", maintain_order=True)
     sides = pairs.agg(pl.col("score_weak").mean().alias("small"), pl.col("score_strong").mean().alias("strong"))
     prompts = pl.read_parquet(shareable / "routing_prompts.parquet").filter(
         pl.col("benchmark") != "mt_bench", pl.col("flag").fill_null("") != "contaminated"
     )
     joined = prompts.join(failed, on="pid").join(sides, on="pid", how="left")
-    merged = joined.group_by("prompt", "benchmark", "group", maintain_order=True)
+    merged = joined.sort("pid").group_by("prompt", "benchmark", "group", maintain_order=True)
     wanted = [pl.col("failed").mean(), pl.col("small").mean(), pl.col("strong").mean(), pl.col("subject").first()]
     for row in merged.agg(wanted).iter_rows(named=True):
         yield _outcome(row)
