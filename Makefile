@@ -21,7 +21,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check test-real-llm bench-overhead bench-cascade docker-smoke span-docs constraints clean
+.PHONY: help serve test check test-real-llm bench-overhead bench-cascade bench-routing docker-smoke span-docs constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-16s %s\n' "$$name" "$$does"; done
@@ -54,6 +54,9 @@ docker-smoke: ## Build the image of the proxy without a registry and run it (roo
 
 bench-cascade: $(VENV)/.for-test ## Measure cascades on recorded answers (CASCADE_DATA: where they are)
 	@$(BIN)/cascade bench cascade
+
+bench-routing: $(VENV)/.for-test ## Measure routing on recorded answers (CASCADE_DATA: where they are)
+	@$(BIN)/cascade bench routing
 
 span-docs: $(VENV)/.for-test ## Write the reference of spans in docs/audit.md again
 	@$(BIN)/python -m litellm_cascade.offline.document_spans docs/audit.md

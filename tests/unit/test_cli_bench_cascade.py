@@ -192,3 +192,22 @@ def test_rounded_probabilities_become_log_probabilities(folder):
     pl.DataFrame(rows).write_parquet(folder / "cascade_calibration_mcq.parquet")
     (found,) = read_sets(folder)
     assert found.records.scores["mean"].tolist() == [0.0, -100.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda table: table.drop("conf_gpt_4o_mini"), "has no column 'conf_gpt_4o_mini'"),
+        (lambda table: table.clear(), "holds no row"),
+        (lambda table: table.with_columns(correct_gpt_4o_mini=pl.lit(1)), "'gpt-4o-mini -> gpt-4o': all 400 answers are right"),
+        (lambda table: table.with_columns(cost_gpt_4o=pl.lit(None, pl.Float64)), "400 of 400 answers have no finite 'cost_large'"),
+        (lambda table: table.with_columns(conf_gpt_4o_mini=pl.lit(float("nan"))), "400 of 400 answers have no finite 'mean'"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_in_one_sentence(folder, change, sentence):
+    prices(folder, n=400)
+    file = folder / "internal/cascade_zellinger.parquet"
+    change(pl.read_parquet(file)).write_parquet(file)
+    result = run("--data", str(folder), "--draws", "2")
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.output
+    assert sentence in result.stderr

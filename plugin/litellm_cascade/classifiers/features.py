@@ -47,6 +47,11 @@ def read_features(text: str) -> Features:
     return Features(groups=(_words(words), _edges(words), _characters(text.lower()[:_CHARACTERS_READ])), dense=_dense(text, len(words)))
 
 
+def read_words(text: str) -> NDArray[np.intp]:
+    """The first group alone: words and pairs of words."""
+    return _words(_WORD.findall(text.lower()))
+
+
 def _hashed(grams: Iterable[str]) -> NDArray[np.intp]:
     buckets = {crc32(gram.encode("utf-8", "surrogatepass")) % BUCKETS for gram in grams}
     return np.fromiter(buckets, np.intp, len(buckets))

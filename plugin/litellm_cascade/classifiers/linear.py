@@ -17,6 +17,7 @@ import numpy as np
 
 from litellm_cascade.classifiers.base import TASK_TYPES, Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.base import Options as AnyOptions
+from litellm_cascade.classifiers.chances import Chances, read_chances
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import Classification
@@ -36,11 +37,14 @@ class Options(AnyOptions):
 
     weights: Path | None = None
     """An .npz file of your own, relative to LiteLLM's configuration file; without it those that are shipped."""
+    chances: Path | None = None
+    """An .npz file with how likely your aliases are right, from `offline.gaining.chances`, for `strategy: learned`; relative likewise."""
 
 
 def make(options: Options, around: Surroundings) -> Linear:
     """The classifier ``linear``."""
-    return Linear(weights=around.folder / options.weights if options.weights else SHIPPED)
+    weights, chances = (around.folder / path if path else None for path in (options.weights, options.chances))
+    return Linear(weights=weights or SHIPPED, chances=chances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +68,24 @@ class Weights:
 class Linear:
     """Task type and complexity of a prompt from a linear model.
 
-    ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it. It is read once, in a thread, by ``warm_up`` or by
-    the first request.
+    ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it, ``chances`` one that was fitted with
+    ``litellm_cascade.offline.gaining``. They are read once, in a thread, by ``warm_up`` or by the first request.
     """
 
     name: Final = "linear"
 
-    def __init__(self, *, weights: Path = SHIPPED) -> None:
-        self._path = Path(weights)
+    def __init__(self, *, weights: Path = SHIPPED, chances: Path | None = None) -> None:
+        self._path, self._chances_path = Path(weights), chances
         self._weights: Weights | None = None
+        self._chances: Chances | None = None
         self._loading = threading.Lock()
 
     @property
     def digest(self) -> str:
-        """First 16 hex digits of the file's SHA-256; empty until it is loaded."""
-        return self._weights.digest if self._weights else ""
+        """First 16 hex digits of the file's SHA-256, with chances of that of both; empty until they are loaded."""
+        if self._weights is None or self._chances is None:
+            return self._weights.digest if self._weights else ""
+        return hashlib.sha256(f"{self._weights.digest} {self._chances.digest}".encode()).hexdigest()[:16]
 
     async def warm_up(self) -> None:
         """Read the weights. Raises ``ClassifierError`` when the file is missing or not what it should be."""
@@ -105,8 +112,9 @@ class Linear:
             task_probability=probabilities[task],
             task_probabilities=probabilities,
             complexity=1 / (1 + exp(-float(np.clip(logits[-1], -30, 30)))),
+            chances=self._chances.of(text) if self._chances else {},
             classifier=self.name,
-            digest=weights.digest,
+            digest=self.digest,
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=truncated,
         )
@@ -114,6 +122,8 @@ class Linear:
     def _load(self) -> Weights:
         with self._loading:
             if self._weights is None:
+                if self._chances_path is not None:
+                    self._chances = read_chances(self._chances_path)
                 self._weights = read_weights(self._path)
             return self._weights
 

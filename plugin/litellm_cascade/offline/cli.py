@@ -17,7 +17,7 @@ COMMANDS = {
     "schema": "Print the JSON schema of the policy language.",
     "docs": "Write a policy down as a document that an auditor can file.",
     "policies": "List the policies that are shipped.",
-    "bench": "Measure what cascades are worth on recorded answers.",
+    "bench": "Measure routing and cascades: recorded, simulated, or in a real proxy.",
     "replay": "Decide recorded traffic again with a policy, and say what that is expected to cost.",
     "plan": "Compare two policies on recorded traffic: who moves, and what that changes.",
     "tune": "Find thresholds that save the most at a quality, or give the most quality for a budget.",

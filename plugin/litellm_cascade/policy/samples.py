@@ -53,6 +53,7 @@ FULL = Evidence(
         labels={"label": 1.0},
         complexity=1.0,
         dimensions=dict.fromkeys(DIMENSIONS, 1.0),
+        chances={"large": 1.0},
         small_copes=1.0,
         gain=1.0,
         classifier="sample",

@@ -15,7 +15,9 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
+from litellm_cascade.offline.bench_common.telling import COLOURS, interval, share, table
 from litellm_cascade.offline.calibrating.thresholds import Bound
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
 JSON_FORMAT = 1
 BOUND = Bound(alpha=0.05, delta=0.1)
@@ -85,10 +87,10 @@ def markdown(results: Results) -> str:
     parts: list[str] = []
     for name in dict.fromkeys(row.set for row in results.rows):
         rows = [row for row in results.rows if row.set == name]
-        parts += [f"**{name}** ({rows[0].n} answers, data {rows[0].data})", _table(_HEAD, [_cells(row) for row in rows])]
+        parts += [f"**{name}** ({rows[0].n} answers, data {rows[0].data})", table(_HEAD, [_cells(row) for row in rows])]
     if results.risks:
         head = ("set", "risk of accepting all", "bound", "kept", "nothing proven", "accepted")
-        parts += ["**The risk bound**", _table(head, [_risk_cells(risk) for risk in results.risks])]
+        parts += ["**The risk bound**", table(head, [_risk_cells(risk) for risk in results.risks])]
     return "\n\n".join(parts)
 
 
@@ -111,13 +113,13 @@ _HEAD = (
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.method,
-        _interval(row.apgr, row.apgr_low, row.apgr_high),
-        _interval(row.apgr_over_mean, row.apgr_over_mean_low, row.apgr_over_mean_high) if row.apgr_over_mean else "",
-        _interval(row.auroc, row.auroc_low, row.auroc_high),
-        _interval(row.over_mean, row.over_mean_low, row.over_mean_high) if row.over_mean_low != row.over_mean_high else "",
-        _share(row.cost_share_80),
-        _share(row.cost_share_95),
-        _share(row.accuracy_at_half_cost),
+        interval(row.apgr, row.apgr_low, row.apgr_high),
+        interval(row.apgr_over_mean, row.apgr_over_mean_low, row.apgr_over_mean_high) if row.apgr_over_mean else "",
+        interval(row.auroc, row.auroc_low, row.auroc_high),
+        interval(row.over_mean, row.over_mean_low, row.over_mean_high) if row.over_mean_low != row.over_mean_high else "",
+        share(row.cost_share_80),
+        share(row.cost_share_95),
+        share(row.accuracy_at_half_cost),
         *("" if error is None else f"{error:.3f}" for error in (row.ece_before, row.ece_after, row.ece_noise, row.debiased_error)),
     )
 
@@ -125,33 +127,25 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _risk_cells(risk: RiskRow) -> tuple[str, ...]:
     bound = f"{risk.alpha:g}, with {1 - risk.delta:g}"
     kept = f"{risk.held} of {risk.resamplings}"
-    return risk.set, f"{risk.base_risk:.3f}", bound, kept, str(risk.none), _share(risk.accepted)
-
-
-def _interval(value: float | None, low: float | None, high: float | None) -> str:
-    return "" if value is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None or not np.isfinite(value) else f"{value:.1%}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
+    return risk.set, f"{risk.base_risk:.3f}", bound, kept, str(risk.none), share(risk.accepted)
 
 
 def write_page(path: Path, results: Results) -> None:
     """A self-contained page: APGR, or AUROC where the large model is not known, of every method of every set, with its interval."""
+    note = f"95 % intervals of {results.draws} draws over groups, seed {results.seed}. Fitted on {results.fitted}."
+    blocks: list[Block] = [Paragraph(note)]
+    for name in dict.fromkeys(row.set for row in results.rows):
+        rows = [row for row in results.rows if row.set == name]
+        blocks += [Heading(name), Plot(_dots(rows), "Each method with its interval"), Grid(_HEAD, [_cells(row) for row in rows])]
+    write_text(path, html("Cascades on recorded answers", blocks))
+
+
+def _dots(rows: Sequence[Row]) -> Any:
     import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
 
-    page = plots.Figure()
-    for method in dict.fromkeys(row.method for row in results.rows):
-        rows = [row for row in results.rows if row.method == method]
-        values = [row.auroc if row.apgr is None else row.apgr for row in rows]
-        lows = [row.auroc_low if row.apgr_low is None else row.apgr_low for row in rows]
-        highs = [row.auroc_high if row.apgr_high is None else row.apgr_high for row in rows]
-        errors = {"type": "data", "array": np.subtract(highs, values).tolist(), "arrayminus": np.subtract(values, lows).tolist()}
-        sets = [f"{row.set} ({'AUROC' if row.apgr is None else 'APGR'})" for row in rows]
-        page.add_bar(name=method, x=sets, y=values, error_y=errors)
-    page.update_layout(barmode="group", title=f"Cascades on recorded answers, 95 % intervals of {results.draws} draws, seed {results.seed}")
-    page.write_html(path, include_plotlyjs=True)
+    figure = "AUROC" if rows[0].apgr is None else "APGR"
+    spans = [(row.auroc, row.auroc_low, row.auroc_high) if row.apgr is None else (row.apgr, row.apgr_low, row.apgr_high) for row in rows]
+    values, lows, highs = (np.array(column, float) for column in zip(*spans, strict=True))
+    errors = {"type": "data", "array": (highs - values).tolist(), "arrayminus": (values - lows).tolist(), "thickness": 1}
+    dots = plots.Scatter(x=values.tolist(), y=[row.method for row in rows], mode="markers", error_x=errors, marker={"size": 9})
+    return plots.Figure(dots).update_layout(title=figure, colorway=COLOURS, height=120 + 30 * len(rows), margin={"l": 280})

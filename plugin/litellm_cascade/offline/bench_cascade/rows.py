@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from litellm_cascade.offline.bench_cascade.methods import CALIBRATED, LEARNED, PARTS, confidences
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
+from litellm_cascade.offline.bench_common.resampling import Draws, bounds, drawn
 from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import costs_of
 from litellm_cascade.offline.calibrating.records import Numbers, Records
 
 Rows = NDArray[np.int_]
-Draws = list[Rows]
 Figure = Callable[[Numbers, Rows], float]
 ERRORS = ("ece_before", "ece_after", "ece_noise", "ece_noise_high", "debiased_error")
 
@@ -59,32 +59,34 @@ class Row:
 def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: int) -> Iterator[Row]:
     """A row for each method."""
     said = confidences(scored, fitted_on, seed)
-    drawn = _draws(scored.records.groups, seed, draws)
+    resampled = drawn(scored.records.groups, seed, draws)
     mean = scored.records.scores["mean"]
     for method, confidence in said.items():
-        yield _row(scored, method, confidence, mean, drawn)
+        yield _row(scored, method, confidence, mean, resampled)
 
 
-def _row(scored: BenchSet, method: str, confidence: Numbers, mean: Numbers, drawn: Draws) -> Row:
-    records = scored.records
+def _row(scored: BenchSet, method: str, confidence: Numbers, mean: Numbers, resampled: Draws) -> Row:
+    records, both = scored.records, (confidence, mean)
     correct, large = records.correct, records.correct_large
-    compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), (confidence, mean), drawn)
+    compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), both, resampled)
     if large is None:
         compared |= dict.fromkeys(field.name for field in fields(Row) if field.name.startswith("apgr"))
     else:
         gains = large - correct
-        compared |= _compared("apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), (confidence, mean), drawn)
+        compared |= _compared(
+            "apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), (confidence, mean), resampled
+        )
     errors = _errors(confidence, mean, correct) if method in {CALIBRATED, LEARNED, PARTS} else dict.fromkeys(ERRORS)
     return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, confidence), **errors)
 
 
-def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers], drawn: Draws) -> dict[str, Any]:
+def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers], resampled: Draws) -> dict[str, Any]:
     """A figure of a method, and how far it is above that of the mean; each with its interval."""
     confidence, mean = said
     everything = np.arange(len(confidence))
-    value, values = figure(confidence, everything), [figure(confidence, rows) for rows in drawn]
-    beyond = [one - figure(mean, rows) for one, rows in zip(values, drawn, strict=True)]
-    (low, high), (over_low, over_high) = _quantiles(values), _quantiles(beyond)
+    value, values = figure(confidence, everything), [figure(confidence, rows) for rows in resampled]
+    beyond = [one - figure(mean, rows) for one, rows in zip(values, resampled, strict=True)]
+    (low, high), (over_low, over_high) = bounds(values), bounds(beyond)
     found = {name: value, f"{name}_low": low, f"{name}_high": high}
     return found | {over: value - figure(mean, everything), f"{over}_low": over_low, f"{over}_high": over_high}
 
@@ -102,16 +104,3 @@ def _costs(records: Records, confidence: Numbers) -> dict[str, Any]:
         return dict.fromkeys(names)
     curve = figures.deferral(confidence, records.correct, records.correct_large, *costs_of(records))
     return dict(zip(names, (curve.cost_share(0.8), curve.cost_share(0.95), curve.quality_at(0.5)), strict=True))
-
-
-def _draws(groups: NDArray[np.str_], seed: int, draws: int) -> Draws:
-    """Groups are drawn, not answers: near-duplicates are no new evidence."""
-    order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.flatnonzero(groups[order][1:] != groups[order][:-1]) + 1)
-    random = np.random.default_rng(seed)
-    return [np.concatenate([members[pick] for pick in random.integers(0, len(members), len(members))]) for _ in range(draws)]
-
-
-def _quantiles(values: list[float]) -> tuple[float, float]:
-    low, high = np.nanquantile(values, (0.025, 0.975))
-    return float(low), float(high)

@@ -9,24 +9,37 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import features
 from litellm_cascade.offline.bench_cascade.llama_tokens import texts_of
+from litellm_cascade.offline.bench_common.reading import digest_of, find_file, read_table
 from litellm_cascade.offline.calibrating.records import Numbers, Records
 from litellm_cascade.vocabulary import TokenLogprob
 
 FLOOR: Final = -100.0
 """Providers write -inf for "practically impossible"; as in ``escalation/confidence.py``."""
 SVAMP: Final = "llama-3.1-8b, SVAMP tokens"
-_FOLDERS: Final = ("", "internal", "shareable")
 _OWN: Final = {"qwen0.5b": "qwen1.5b", "smollm2-135m": "qwen1.5b", "qwen1.5b": None}
 """Small models of the own records, each with the larger one that was asked the same."""
+
+_ZELLINGER: Final = ("gpt_4o_mini", "gpt_4o", "llama3_1_8b", "llama3_1_405b")
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "cascade_zellinger.parquet": (
+        *("benchmark", "group", "split"),
+        *(f"{kind}_{model}" for kind in ("correct", "cost") for model in _ZELLINGER),
+        *("conf_gpt_4o_mini", "conf_llama3_1_8b"),
+    ),
+    "cascade_llama8b_math.parquet": ("method", "benchmark", "group", "split", "weak_correct", "gpt4_correct"),
+    "cascade_llama8b_tokens.parquet": ("token_ids", "logprobs", "weak_correct", "benchmark", "group", "split"),
+    "cascade_calibration_mcq.parquet": ("p_ans_gpt-4o", "correct_gpt-4o", "correct_deepseek_r1", "benchmark", "pid", "split"),
+}
+"""The columns that each file is read for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,35 +59,18 @@ class BenchSet:
 
 
 def read_sets(folder: Path) -> list[BenchSet]:
-    """Every set whose file is there."""
+    """Every set whose file is there. Raises ConfigurationError, in one sentence, for a file that cannot be used."""
     readers: Mapping[str, Callable[[Any, str], Iterator[BenchSet]]] = {
         "cascade_zellinger.parquet": _zellinger,
         "cascade_llama8b_math.parquet": _gsm8k,
         "cascade_llama8b_tokens.parquet": _svamp,
         "cascade_calibration_mcq.parquet": _choices,
     }
-    found = {name: path for name in readers if (path := _find(folder, name)) is not None}
-    sets = [one for name, path in found.items() for one in readers[name](_table(path), _digest([path]))]
+    found = {name: path for name in readers if (path := find_file(folder, name)) is not None}
+    sets = [one for name, path in found.items() for one in readers[name](read_table(path, _NEEDED[name]), digest_of([path]))]
     math = found.get("cascade_llama8b_math.parquet")
-    sets = [_with_parts(one, _table(math)) if math is not None and one.name == SVAMP else one for one in sets]
+    sets = [_with_parts(one, read_table(math)) if math is not None and one.name == SVAMP else one for one in sets]
     return [one for one in (*sets, *_own(folder / "own")) if len(one.records)]
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    return next((path for inside in _FOLDERS if (path := folder / inside / name).is_file()), None)
-
-
-def _table(path: Path) -> Any:
-    import polars as pl  # noqa: PLC0415 - the extra lab
-
-    return pl.read_parquet(path)
-
-
-def _digest(paths: Sequence[Path]) -> str:
-    digest = sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _numbers(table: Any, column: str, *, floor: float | None = None) -> Numbers:
@@ -176,14 +172,26 @@ def _choices(table: Any, data: str) -> Iterator[BenchSet]:
 
 
 def _set(name: str, records: Records, table: Any, raw: tuple[str, ...], data: str) -> BenchSet:
+    _check(name, records)
     lengths = table["prompt"].str.len_chars().to_numpy().astype(float) if "prompt" in table.columns else np.zeros(len(records))
     return BenchSet(name=name, records=records, lengths=lengths, split=_texts(table, "split"), raw=raw, data=data)
+
+
+def _check(name: str, records: Records) -> None:
+    """Raises ConfigurationError for answers that nothing can be measured on."""
+    numbers = {**records.scores, "correct": records.correct, "cost_small": records.cost_small, "cost_large": records.cost_large}
+    for column, values in numbers.items():
+        if values is not None and not np.isfinite(values).all():
+            lacking = int((~np.isfinite(values)).sum())
+            raise ConfigurationError([f"{name!r}: {lacking} of {len(records)} answers have no finite {column!r}; leave such rows out"])
+    if len(records) and np.ptp(records.correct) == 0:
+        raise ConfigurationError([f"{name!r}: all {len(records)} answers are {'right' if records.correct[0] else 'wrong'}; it takes both"])
 
 
 def _own(folder: Path) -> Iterator[BenchSet]:
     """Short questions asked of small local models: every token with its alternatives."""
     rows = {run: _lines(folder / f"{run}.jsonl") for run in _OWN if (folder / f"{run}.jsonl").is_file()}
-    data = _digest([folder / f"{run}.jsonl" for run in rows])
+    data = digest_of([folder / f"{run}.jsonl" for run in rows])
     for run, larger in _OWN.items():
         if run in rows:
             name = f"own, {run} -> {larger}" if larger in rows else f"own, {run}"

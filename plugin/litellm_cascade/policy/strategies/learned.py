@@ -1,7 +1,8 @@
 """``strategy: learned``: a small fitted model says how likely each candidate is right about this request; utility decides.
 
-The file is JSON: the features it reads (docs/policies.md lists them) and, for each alias, an intercept and a weight per feature. The
-probability that the alias is right is the logistic function of ``intercept + weights x features``.
+Without a file the classifier says so: one that was fitted to outcomes (``classification.chances``), which has read the prompt. The file
+needs no such classifier. It is JSON: the features it reads (docs/policies.md lists them) and, for each alias, an intercept and a weight per
+feature. The probability that the alias is right is the logistic function of ``intercept + weights x features``.
 ``cascade train gain`` writes such files.
 """
 
@@ -54,7 +55,9 @@ class Learned(ScoringBase):
     content: ClassVar[type[BaseModel] | None] = GainFile
 
     strategy: Literal["learned"] = Field(description="Expected gain, from a fitted model.")
-    gain: str = Field(description="The JSON file with the fitted model, relative to this policy.")
+    gain: str | None = Field(
+        default=None, description="The JSON file with the fitted model, relative to this policy; without it the classifier's `chances`."
+    )
     weights: Worth = Field(default=Worth(), description="What a right answer, a dollar and a second are worth.")
 
     @classmethod
@@ -64,11 +67,31 @@ class Learned(ScoringBase):
 
     def scorer(self, kit: Kit) -> Scorer:
         """With the fitted probabilities."""
-        return _Gain(weights=self.weights, content=kit.content)
+        return _Chances(weights=self.weights) if self.gain is None else _Gain(weights=self.weights, content=kit.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Gain(UtilityScorer):
+class _Chances(UtilityScorer):
+    """With what the classifier believes of each alias."""
+
+    def expect(self, situation: Situation) -> Mapping[str, Estimate]:
+        """The pool's estimates, with the classifier's probabilities for the aliases that it knows."""
+        chances = situation.evidence.classification.chances
+        return {
+            alias: replace(estimate, quality=chances[alias]) if alias in chances else estimate
+            for alias, estimate in situation.estimates.items()
+        }
+
+    def scores(self, candidates: Sequence[Estimate]) -> list[float]:
+        """The gain in utility over the first, which is the cheapest."""
+        utilities = UtilityScorer.scores(self, candidates)
+        return [utility - utilities[0] for utility in utilities]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gain(_Chances):
+    """With a file of its own."""
+
     content: GainFile
 
     def expect(self, situation: Situation) -> Mapping[str, Estimate]:
@@ -79,11 +102,6 @@ class _Gain(UtilityScorer):
             alias: replace(estimate, quality=_probability(fitted[alias], features)) if alias in fitted else estimate
             for alias, estimate in situation.estimates.items()
         }
-
-    def scores(self, candidates: Sequence[Estimate]) -> list[float]:
-        """The gain in utility over the first, which is the cheapest."""
-        utilities = UtilityScorer.scores(self, candidates)
-        return [utility - utilities[0] for utility in utilities]
 
 
 def _probability(fitted: Fitted, features: Sequence[float]) -> float:

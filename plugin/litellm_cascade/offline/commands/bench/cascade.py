@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.report import as_json, markdown, measured, write_page
+from litellm_cascade.offline.bench_common.reading import need_lab
+from litellm_cascade.offline.bench_common.telling import write_json
 
 HERE = Path("../shared/data")
 
@@ -37,8 +36,7 @@ def cascade(
     if not data.is_dir():
         typer.echo(f"skipped: there is no folder {str(data)!r}; name the one with the recorded answers with --data or CASCADE_DATA")
         return
-    if find_spec("polars") is None or find_spec("sklearn") is None:
-        raise ConfigurationError(["cascade bench cascade needs polars and scikit-learn: pip install 'litellm-cascade[lab]'"])
+    need_lab("cascade bench cascade")
     if fit is not None and not fit.is_dir():
         raise typer.BadParameter(f"there is no folder {str(fit)!r}")
     results = measured(data, fit, seed=seed, draws=draws)
@@ -47,6 +45,6 @@ def cascade(
         return
     typer.echo(markdown(results))
     if json_ is not None:
-        json_.write_text(json.dumps(as_json(results), indent=1) + "\n", encoding="utf-8")
+        write_json(json_, as_json(results))
     if html is not None:
         write_page(html, results)

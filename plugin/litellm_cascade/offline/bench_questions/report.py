@@ -1,0 +1,86 @@
+"""Both benchmarks of question sets, as tables and as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from litellm_cascade.offline.bench_common.telling import COLOURS, interval, share, table
+from litellm_cascade.offline.bench_questions import arena, rows
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
+
+HEAD = ("method", "accuracy", "mean latency ms", "dollars for 1,000", "answered by")
+ARENA_HEAD = ("method", "score", "accuracy", "dollars for 1,000", "asked the better model")
+
+
+def tables(found: Sequence[rows.Row]) -> str:
+    """A table for each set."""
+    return _by_set(found, HEAD, _cells)
+
+
+def arena_tables(found: Sequence[arena.Row]) -> str:
+    """A table for each pair."""
+    return _by_set(found, ARENA_HEAD, _arena_cells)
+
+
+def _by_set(found: Sequence[Any], head: Sequence[str], cells: Any) -> str:
+    parts: list[str] = []
+    for name in dict.fromkeys(row.set for row in found):
+        of_set = [row for row in found if row.set == name]
+        parts += [f"**{name}** ({of_set[0].n:,} questions, data {of_set[0].data})", table(head, map(cells, of_set))]
+    return "\n\n".join(parts)
+
+
+def _cells(row: rows.Row) -> tuple[str, ...]:
+    return (
+        row.method,
+        interval(row.accuracy, row.accuracy_low, row.accuracy_high),
+        "" if row.latency_ms is None else f"{row.latency_ms:.0f}",
+        "" if row.cost_usd is None else f"{1000 * row.cost_usd:.4f}",
+        ", ".join(f"{alias} {part:.0%}" for alias, part in row.usage.items()),
+    )
+
+
+def _arena_cells(row: arena.Row) -> tuple[str, ...]:
+    score = interval(row.score, row.score_low, row.score_high)
+    return row.method, score, f"{row.accuracy:.3f}", f"{row.cost_usd:.4f}", share(row.better_share)
+
+
+def write_page(path: Path, found: Sequence[rows.Row], note: str) -> None:
+    """A plot and a table for each set."""
+    blocks: list[Block] = [Paragraph(note)]
+    for name in dict.fromkeys(row.set for row in found):
+        of_set = [row for row in found if row.set == name]
+        spans = [(row.method, row.accuracy, row.accuracy_low, row.accuracy_high) for row in of_set]
+        blocks += [
+            Heading(name),
+            Plot(_dots(spans, "right answers"), "Accuracy of each method"),
+            Grid(HEAD, [_cells(row) for row in of_set]),
+        ]
+    write_text(path, html("Question sets, routed and alone", blocks))
+
+
+def write_arena_page(path: Path, found: Sequence[arena.Row], note: str) -> None:
+    """A plot and a table for each pair."""
+    blocks: list[Block] = [Paragraph(note)]
+    for name in dict.fromkeys(row.set for row in found):
+        of_set = [row for row in found if row.set == name]
+        spans = [(row.method, row.score, row.score_low, row.score_high) for row in of_set]
+        blocks += [
+            Heading(name),
+            Plot(_dots(spans, "score"), "Score of each method"),
+            Grid(ARENA_HEAD, [_arena_cells(row) for row in of_set]),
+        ]
+    write_text(path, html("RouterArena's score", blocks))
+
+
+def _dots(spans: Sequence[tuple[str, float, float, float]], title: str) -> Any:
+    import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
+
+    shown = sorted(spans, key=lambda span: span[1])
+    up, down = [high - value for _, value, _, high in shown], [value - low for _, value, low, _ in shown]
+    errors = {"type": "data", "array": up, "arrayminus": down, "thickness": 1}
+    values, names = [value for _, value, *_ in shown], [name for name, *_ in shown]
+    chart = plots.Figure(plots.Scatter(x=values, y=names, mode="markers", error_x=errors, marker={"size": 9}))
+    return chart.update_layout(title=title, colorway=COLOURS, height=120 + 30 * len(shown), margin={"l": 280})

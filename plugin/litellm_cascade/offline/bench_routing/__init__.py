@@ -1,0 +1,1 @@
+"""``cascade bench routing``: ``pairs`` are read, ``methods`` order prompts, ``rows`` measure the orders, ``report`` shows them."""

@@ -1,0 +1,50 @@
+"""``cascade bench overhead``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from litellm_cascade.offline import bench_overhead
+from litellm_cascade.offline.pages import Block, Grid, Paragraph, write_text
+from litellm_cascade.offline.pages import html as page
+
+
+def overhead(
+    starts: Annotated[int | None, typer.Option(min=1, help="How often every proxy is started.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds after each start; each loads every setup once.")] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="Requests of one setup in one round; a quarter as many streams.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the order, the prompts and the bootstrap.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every reading and the results here.")] = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the table here.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the section of docs/benchmarks.md.")] = False,
+) -> None:
+    """What the cascade costs the proxy per request, beside plain LiteLLM and its complexity router; interleaved rounds, ratios.
+
+    Starts proxies and a model server on this machine, and takes many minutes.
+
+    For example:
+      cascade bench overhead --starts 1 --rounds 2
+    """
+    given = {"--starts": starts, "--rounds": rounds, "--requests": requests, "--seed": seed, "--json": json_}
+    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    shown: list[str] = []
+    bench_overhead.main([*words, *(["--markdown"] if markdown else [])], show=shown.append)
+    text = "\n".join(shown)
+    typer.echo(text)
+    if html is not None:
+        write_text(html, page("What the cascade costs the proxy", [*blocks_of(text)]))
+
+
+def blocks_of(markdown: str) -> Iterator[Block]:
+    """Tables and paragraphs of a report."""
+    for is_table, lines in groupby((line for line in markdown.splitlines() if line.strip()), lambda line: line.startswith("|")):
+        if is_table:
+            head, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+            yield Grid(head, rows)
+        else:
+            yield Paragraph(" ".join(lines))

@@ -1,0 +1,90 @@
+"""The strongest model of gain that the lab has: means of models that err differently, too large to run before each request.
+
+A logistic regression on TF-IDF of words and pairs, boosted trees on the proportions of ``classifiers/chances.py``, which words do not see,
+and the model of chances itself, which has both. Each says how likely either model of a pair is right; the difference is the gain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from litellm_cascade.classifiers.chances import read_proportions
+from litellm_cascade.offline.gaining.chances import Numbers, fit_chances
+
+Predict = Callable[[Sequence[str]], Numbers]
+
+TREES: Final = 80
+_TOKEN: Final = r"(?u)\b\w+\b|[^\w\s]"  # noqa: S105 - a pattern for words and marks
+_HALF: Final = 0.5
+
+
+def fit_gain(texts: Sequence[str], weak: Numbers, strong: Numbers) -> Predict:
+    """From prompts and what two models made of them (0..1) to the gain that is expected on others, in an order that can be trusted more
+    than its size: the parts are brought to one spread before they are added.
+    """
+    parts = [fit_by_chances(texts, weak, strong), *(_difference(make, texts, weak, strong) for make in (_words, _proportions))]
+    spreads = [float(part(texts).std()) or 1.0 for part in parts]
+
+    def predict(others: Sequence[str]) -> Numbers:
+        return np.asarray(np.sum([part(others) / spread for part, spread in zip(parts, spreads, strict=True)], axis=0))
+
+    return predict
+
+
+def fit_by_chances(texts: Sequence[str], weak: Numbers, strong: Numbers) -> Predict:
+    """The same with the model that ships: what ``strategy: learned`` makes of ``classifiers/chances.py``."""
+    chances = fit_chances(texts, {"weak": weak, "strong": strong})
+
+    def predict(others: Sequence[str]) -> Numbers:
+        said = [chances.of(text) for text in others]
+        return np.array([one["strong"] - one["weak"] for one in said])
+
+    return predict
+
+
+def fit_words(texts: Sequence[str], weak: Numbers, strong: Numbers) -> Predict:
+    """The usual learned baseline: a logistic regression on TF-IDF alone."""
+    return _difference(_words, texts, weak, strong)
+
+
+def _difference(make: Callable[[], Any], texts: Sequence[str], weak: Numbers, strong: Numbers) -> Predict:
+    of_weak, of_strong = (_right(make(), texts, scores) for scores in (weak, strong))
+    return lambda others: of_strong(others) - of_weak(others)
+
+
+def _right(model: Any, texts: Sequence[str], scores: Numbers) -> Predict:
+    """P(right). Scores between 0 and 1 count as right from the middle on."""
+    middle = _HALF if np.isin(scores, (0.0, 1.0)).all() else float(np.median(scores))
+    right = scores > middle
+    if right.all() or not right.any():
+        return lambda others: np.full(len(others), float(right[0]))
+    model.fit(texts, right)
+    return lambda others: np.asarray(model.predict_proba(others)[:, 1])
+
+
+def _words() -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - the extra lab
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - the extra lab
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - the extra lab
+
+    words = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2), token_pattern=_TOKEN)
+    return make_pipeline(words, LogisticRegression(max_iter=300))
+
+
+def _proportions() -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - the extra lab
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - the extra lab
+    from sklearn.preprocessing import FunctionTransformer  # noqa: PLC0415 - the extra lab
+
+    counted = FunctionTransformer(_counted)
+    trees = HistGradientBoostingClassifier(
+        max_iter=TREES, learning_rate=0.05, max_leaf_nodes=8, min_samples_leaf=30, l2_regularization=5.0, random_state=0
+    )
+    return make_pipeline(counted, trees)
+
+
+def _counted(texts: Sequence[str]) -> Any:
+    return np.stack([read_proportions(text) for text in texts])
