@@ -17,7 +17,7 @@ def embedded_proxy(start_proxy, upstream_server):
 def test_the_trace_names_the_classifier_and_what_it_believes(embedded_proxy, upstream, collector, trace, stream):
     upstream.script("small", Reply("fine", logprob=-0.01))
     with embedded_proxy.client() as client:
-        asked = f"Translate to German: good morning, where is the station {stream}?"
+        asked = f"Translate this sentence into French: the library is open when {stream} is said."
         heard = DIALECTS["chat"].ask(client, asked, stream=stream, headers=trace.headers)
     assert (heard.status, heard.text) == (200, "fine")
     assert heard.cascade("degraded") is None

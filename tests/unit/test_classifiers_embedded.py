@@ -52,7 +52,7 @@ def embedded():
             "Summarize the following article in three sentences:\nThe council met on Monday. Residents complained about noise.",
         ),
         ("Rewrite", "Rewrite this email so that it sounds more polite: send me the file now"),
-        ("Rewrite", "Translate to German: good morning, where is the station?"),
+        ("Rewrite", "Translate this sentence into French: Where is the library?"),
         ("Chatbot", "Hello! How are you?"),
         ("Open QA", "What is the capital of France?"),
         ("Open QA", "How many legs has a spider?"),
