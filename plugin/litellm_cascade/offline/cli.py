@@ -32,13 +32,7 @@ COMMANDS = {
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""
 ELSEWHERE = dict.fromkeys(("serve-classifier", "export-triton"), "litellm_cascade.service.commands")
 
-app = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands", COMMANDS, ELSEWHERE),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = lazy_group("litellm_cascade.offline.commands", COMMANDS, ELSEWHERE)
 
 
 def _show_version(wanted: bool) -> None:

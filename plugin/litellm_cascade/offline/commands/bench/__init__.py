@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from litellm_cascade.offline.lazy_group import lazy_group
 
 BENCHMARKS = {
@@ -19,13 +17,7 @@ BENCHMARKS = {
     "embedded": "How good and how fast the embedded classifiers are, beside dull baselines.",
 }
 
-bench = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands.bench", BENCHMARKS),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+bench = lazy_group("litellm_cascade.offline.commands.bench", BENCHMARKS)
 
 
 @bench.callback()
