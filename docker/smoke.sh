@@ -38,8 +38,9 @@ lent=()
 for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
     [ ! -e "$file" ] || lent+=(--volume "$(realpath "$file"):$file:ro")
 done
+[ -z "${PIP_INDEX_URL:-}" ] || lent+=(--build-arg PIP_INDEX_URL="$PIP_INDEX_URL")
 buildah build --quiet --format docker --isolation chroot --target proxy --file docker/Dockerfile --ignorefile docker/Dockerfile.dockerignore \
-    --build-arg PYTHON_IMAGE="$base" --build-arg PIP_INDEX_URL="${PIP_INDEX_URL:-https://pypi.org/simple}" "${lent[@]}" --tag "$image" .
+    --build-arg PYTHON_IMAGE="$base" "${lent[@]}" --tag "$image" .
 podman image inspect --format '{{.Size}} bytes, user {{.User}}' "$image"
 podman image inspect --format '{{json .HealthCheck}}' "$image" | grep -q healthcheck.py || fail "the image has no health check"
 

@@ -70,6 +70,6 @@ def test_very_long_text_is_cut_before_it_is_tokenised(head, windows):
 
 def test_a_token_without_a_row_never_reaches_a_device(path):
     narrow = Tokeniser(path, vocabulary=TINY.vocabulary)
-    narrow._vocabulary = 10  # as if the file had been exchanged after it was checked
+    narrow.vocabulary = 10  # as if the file had been exchanged after it was checked
     with pytest.raises(ClassifierError, match=r"the tokenizer gave the token .*, and there are 10 rows"):
         narrow("write a story")

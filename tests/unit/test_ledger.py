@@ -17,11 +17,13 @@ from prometheus_client import REGISTRY
 
 from ledger_records import RECORD, record, write_chain
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
-from litellm_cascade.audit.ledger.chain import BEGINNING
+from litellm_cascade.audit.ledger.appending import Entry, FileAppender
+from litellm_cascade.audit.ledger.chain import BEGINNING, Sealer
 from litellm_cascade.audit.ledger.codec import read_record, record_text
 from litellm_cascade.audit.ledger.files import chains_in
 from litellm_cascade.audit.ledger.reading import lines_of
 from litellm_cascade.audit.ledger.verifying import KeyNeededError, verify_chain
+from litellm_cascade.audit.ledger.writer import Writer
 from litellm_cascade.errors import RecordError
 from litellm_cascade.vocabulary import Texts, Turn
 
@@ -180,7 +182,7 @@ def test_until_then_it_names_the_first_line_and_in_the_end_the_last(tmp_path, fs
     ledger = Ledger(LedgerOptions(folder=tmp_path, fsync_ms=fsync_ms))
     ledger(RECORD)
     until(lambda: ledger.pending == 0)
-    assert head(tmp_path)["seq"] in {0, 1}  # both lines may have been written at once
+    assert head(tmp_path)["seq"] == 0
     ledger.close()
     assert head(tmp_path)["seq"] == 2
 
@@ -312,6 +314,22 @@ def test_a_killed_process_loses_at_most_what_was_not_forced_to_the_disk(tmp_path
     assert found.findings == []
     assert found.requests >= head(tmp_path)["seq"] - found.files
     assert found.notes[-1] == "the chain has no last line: its process still runs, or was ended without time to write one"
+
+
+def test_there_is_a_head_before_there_is_a_second_line(tmp_path):
+    written = []
+
+    class Kept(FileAppender):
+        def write(self, entries):
+            written.append((head(tmp_path)["seq"], [entry.seq for entry in entries]))
+            super().write(entries)
+
+    writer = Writer(Kept(tmp_path, "chain", Sealer()), fsync_ms=3_600_000.0)
+    for seq in range(5):
+        writer.put(Entry(b"{}\n", 1, seq, "hash", "now"))
+    writer.start()
+    assert writer.close(10) == 0
+    assert written == [(-1, [0]), (0, [1, 2, 3, 4])]
 
 
 def test_a_last_line_that_was_never_finished_is_no_tampering_unless_the_head_knows_it(tmp_path):

@@ -322,6 +322,7 @@ def test_a_killed_worker_loses_at_most_what_was_not_committed(url):
         for line in process.stdout:
             if int(line) >= 1000:
                 break
+        until(lambda: ask(url, "select to_regclass('record') is not null") == [(True,)])  # made by the worker's thread
         until(lambda: ask(url, "select count(*) > 500 from record") == [(True,)])
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -107,13 +107,14 @@ class Writer:
         return True
 
     def _write_some(self) -> None:
-        file = self._queue[0].file
-        entries = list(takewhile(lambda entry: entry.file == file, islice(self._queue, AT_ONCE)))
+        first = self._queue[0]
+        most = AT_ONCE if first.seq else 1  # the head is there before a second line is, so that one that is missing was taken away
+        entries = list(takewhile(lambda entry: entry.file == first.file, islice(self._queue, most)))
         self._appender.write(entries)
         for _ in entries:
             self._queue.popleft()
         metrics.WRITTEN.inc(len(entries))
-        if entries[0].seq == 0:  # from the very first line on there is a head, so that one that is missing was taken away
+        if first.seq == 0:
             self._appender.sync() if self._fsync_s is not None else self._appender.checkpoint(to_disk=False)
         elif self._fsync_s is not None and self._sync_at is None:
             self._sync_at = time.monotonic() + self._fsync_s
