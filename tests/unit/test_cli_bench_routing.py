@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.offline.bench_routing.pairs import read_pairs
 from litellm_cascade.offline.cli import app
+from litellm_cascade.offline.gaining.ensemble import fit_gain
 from routing_records import write_pairs
 
 
@@ -170,3 +173,35 @@ def test_a_method_that_cannot_be_fitted_to_a_small_set_is_left_out_and_told(fold
     assert {"random", "prompt length", "TF-IDF gain", "oracle"} <= methods
     assert "learned: chances" not in methods
     assert "'learned: chances' is left out: 'weak' has" in result.stderr
+
+
+def test_how_right_other_pairs_models_were_is_known_by_the_text_and_never_the_pairs_own(tmp_path):
+    folder = write_pairs(tmp_path, pairs=("first",), n=60)
+    rows, prompts = pl.read_parquet(folder / "routing_pairs.parquet"), pl.read_parquet(folder / "routing_prompts.parquet")
+    others = rows.head(40).with_columns(pair=pl.lit("second"), strong_model=pl.lit("vast"), score_strong=pl.lit(1, pl.Int64))
+    unlearnable = rows.with_columns(
+        pair=pl.lit("third"), weak_model=pl.lit("foe"), pid="third" + pl.col("pid"), score_weak=1 - pl.col("score_weak")
+    )
+    renamed = prompts.with_columns(pid="third" + pl.col("pid"), source=pl.lit("routerarena"))
+    pl.concat([rows, others, unlearnable]).write_parquet(folder / "routing_pairs.parquet")
+    pl.concat([prompts, renamed]).write_parquet(folder / "routing_prompts.parquet")
+    first, second, third = read_pairs(folder)
+    known = np.isin(first.pids, second.pids)
+    assert known.sum() == 40
+    assert first.elsewhere[known].tolist() == [1.0] * 40, "of vast alone: tiny is its own, routerarena is not learned from"
+    assert np.isnan(first.elsewhere[~known]).all()
+    of_huge = dict(zip(first.pids, first.score_strong.tolist(), strict=True))
+    assert second.elsewhere.tolist() == [of_huge[pid] for pid in second.pids]
+    assert first.at(known).elsewhere.tolist() == [1.0] * 40
+    assert len(third) == 60
+
+
+def test_what_other_models_fail_at_tells_the_ensemble_where_a_larger_one_gains():
+    random = np.random.default_rng(2)
+    hard = random.random(300) < 0.5
+    texts = [" ".join([*random.choice(["prove", "lemma"] if one else ["colour", "animal"], 3), f"n{n % 9}"]) for n, one in enumerate(hard)]
+    weak, strong = (random.random((2, 300)) < 0.5).astype(float)
+    said = fit_gain(texts, weak, strong, np.where(hard, 0.0, 1.0))(texts) - fit_gain(texts, weak, strong)(texts)
+    assert said[hard].mean() > said[~hard].mean() + 1, "the outcomes of the pair itself are chance"
+    nobody_asked = fit_gain(texts, weak, strong, np.full(300, np.nan))(texts)
+    assert nobody_asked.tolist() == fit_gain(texts, weak, strong)(texts).tolist()

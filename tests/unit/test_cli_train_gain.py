@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.offline.cli import app
+from litellm_cascade.policy import parse_policy
 from litellm_cascade.policy.strategies.learned import GainFile
+from litellm_cascade.vocabulary import Endpoint, Envelope, Evidence, Request, Turn
 from traffic_records import request_row, write_lines
 
 POLICY = """\
@@ -101,3 +105,77 @@ def test_what_cannot_be_learned_from_is_told(folder, rows, message):
 
 def test_one_alias_is_called_wrongly(folder):
     assert train(aliases="small").exit_code == 2
+
+
+# --- --chances ---------------------------------------------------------------------------------------------------------------
+
+
+def asked(count, **same):
+    """The small model fails at proofs, however long the question is; every seventh answer of the large model was judged by nobody."""
+    random = Random(5)
+    for number in range(count):
+        hard = random.random() < 0.4
+        words = [random.choice(("prove", "lemma", "theorem") if hard else ("colour", "capital", "animal")) for _ in range(3)]
+        text = " ".join([*words, *("word" for _ in range(random.randrange(1, 40))), str(number)])
+        correct = {"small": random.random() < (0.1 if hard else 0.9), "large": random.random() < 0.9} | same
+        if number % 7 == 0:
+            del correct["large"]
+        yield request_row(number, messages=[{"role": "user", "content": text}], correct=correct)
+
+
+def train_chances(aliases="small,large", traces="asked.jsonl", out="chances.npz"):
+    return CliRunner().invoke(app, ["train", "gain", "--traces", traces, "--aliases", aliases, "--out", out, "--chances"])
+
+
+async def test_chances_are_fitted_and_the_classifier_linear_and_the_strategy_learned_decide_on_them(folder):
+    write_lines(folder / "asked.jsonl", asked(600))
+    result = train_chances()
+    assert result.exit_code == 0, result.output
+    assert "chances minus prompt length" in result.stdout
+    assert "do not rely on it" not in result.stdout
+    linear = build("linear", {"chances": "chances.npz"}, Surroundings(folder=folder))
+    policy = parse_policy(POLICY.replace(", gain: gain.json", "").replace("cost: 1", "cost: 0"))
+    for text, alias in (("prove lemma theorem word word", "large"), ("colour capital animal word word", "small")):
+        envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="p")
+        belief = await linear.classify(Request(envelope=envelope, turns=(Turn(role="user", text=text),)))
+        margin = belief.chances["large"] - belief.chances["small"]
+        assert (margin > 0.3) == (alias == "large"), belief.chances
+        decided = policy.decide(Evidence(envelope=envelope, classification=belief), Random(0))
+        assert {one.alias: one.quality for one in decided.estimates} == pytest.approx(belief.chances)
+
+
+def test_the_file_of_chances_says_what_it_was_fitted_on(folder):
+    write_lines(folder / "asked.jsonl", asked(600))
+    result = train_chances()
+    with np.load("chances.npz") as file:
+        told = json.loads(str(file["told"]))
+    assert told["aliases"] == ["small", "large"]
+    assert told["card"]["traces"] == "asked.jsonl"
+    assert told["card"]["data"].startswith("sha256:")
+    assert f"fitted on {told['card']['fitted on']} requests" in result.stdout
+    assert told["card"]["fitted on"] < 400, "two fifths were measured on"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (list(asked(50)), "asked.jsonl: has 50 requests with text and a judged answer of small, large, and it takes at least 200"),
+        ([row | {"correct": {}} for row in asked(300)], "has 0 requests with text and a judged answer"),
+        (list(asked(300, large=True)), "outcomes of 'large' are 1; it takes right and wrong answers"),
+        ([row | {"correct": {"small": row["correct"].get("large", True), "large": row["correct"]["small"]}} for row in asked(400)],
+         "'large' gains nothing over 'small'"),
+    ],
+)  # fmt: skip
+def test_what_chances_cannot_be_learned_from_is_told(folder, rows, message):
+    write_lines(folder / "asked.jsonl", rows)
+    result = train_chances()
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
+    assert message in result.stderr
+    assert not Path("chances.npz").exists()
+
+
+def test_chances_that_cannot_be_written_are_told(folder):
+    write_lines(folder / "asked.jsonl", asked(600))
+    result = train_chances(out="nowhere/chances.npz")
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
+    assert "nowhere/chances.npz: cannot be written" in result.stderr

@@ -35,7 +35,7 @@ _FIRST_OPTION: Final = re.compile(r"(?m)^\(?A[.):]")
 _NEGATION: Final = re.compile(r"(?i)\b(?:not|except|false|incorrect)\b")
 _STEP: Final = re.compile(r"(?i)\b(?:each|every|per|twice|half|times|total|more|less|fewer|remaining|left)\b")
 _BLANK: Final = re.compile(r"_{2,}")
-_MEND: Final = "fit it again with litellm_cascade.offline.gaining.chances"
+_MEND: Final = "fit it again with `cascade train gain --chances`"
 
 
 def read_proportions(text: str) -> NDArray[np.float32]:

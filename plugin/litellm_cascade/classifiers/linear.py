@@ -38,7 +38,7 @@ class Options(AnyOptions):
     weights: Path | None = None
     """An .npz file of your own, relative to LiteLLM's configuration file; without it those that are shipped."""
     chances: Path | None = None
-    """An .npz file with how likely your aliases are right, from `offline.gaining.chances`, for `strategy: learned`; relative likewise."""
+    """An .npz file of `cascade train gain --chances`: how likely your aliases are right, for `strategy: learned`; relative likewise."""
 
 
 def make(options: Options, around: Surroundings) -> Linear:

@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.classifiers.linear import Linear
+from litellm_cascade.offline.bench_common.resampling import apgr_draws, bounds, multiplicities
+from litellm_cascade.offline.calibrating.figures import apgr
 from litellm_cascade.offline.constructed_prompts import part_of
 from litellm_cascade.policy.features import FEATURES, vector_of
 from litellm_cascade.signals import read_signals
@@ -120,34 +122,22 @@ def predicted_gains(model: dict[str, Any], features: NDArray[np.float64]) -> NDA
     return right("large") - right("small")
 
 
-def apgr(order_by: NDArray[np.float64], gains: NDArray[np.float64]) -> float:
-    """Average performance gap recovered (RouteLLM): the share of the large model's gain that is had when the prompts with the highest
-    numbers go to it, averaged over how many do.
-    """
-    recovered = np.cumsum(gains[np.argsort(-order_by, kind="stable")])
-    return float(recovered.mean() / recovered[-1])
-
-
 def measure(recorded: Recorded, model: dict[str, Any], seed: int) -> list[Figure]:
     """The gain model, the prompt's length and the difference, on prompts that neither it nor the classifier was fitted on."""
     tested = recorded.tested_on
-    gain, length, gains = predicted_gains(model, recorded.features[tested]), recorded.lengths[tested], recorded.gains[tested]
-    members = [np.flatnonzero(recorded.groups[tested] == group) for group in np.unique(recorded.groups[tested])]
-    random = np.random.default_rng(seed)
-    draws = [np.concatenate([members[pick] for pick in random.integers(0, len(members), len(members))]) for _ in range(DRAWS)]
+    gain = predicted_gains(model, recorded.features[tested])
+    return figures_of("gain model", gain, recorded.lengths[tested], recorded.gains[tested], recorded.groups[tested], seed)
 
-    def figure(what: str, score: Callable[[NDArray[Any]], float]) -> Figure:
-        low, high = np.quantile([score(draw) for draw in draws], (0.025, 0.975))
-        return Figure(what=what, value=score(np.arange(len(gains))), low=float(low), high=float(high))
 
-    def of(numbers: NDArray[np.float64]) -> Callable[[NDArray[Any]], float]:
-        return lambda rows: apgr(numbers[rows], gains[rows])
-
-    return [
-        figure("gain model", of(gain)),
-        figure("prompt length", of(length)),
-        figure("gain model minus prompt length", lambda rows: of(gain)(rows) - of(length)(rows)),
-    ]
+def figures_of(
+    what: str, gain: NDArray[np.float64], length: NDArray[np.float64], gains: NDArray[np.float64], groups: NDArray[Any], seed: int
+) -> list[Figure]:
+    """APGR of an order by expected gain, of the prompt's length, and the difference, with bootstrap intervals over groups."""
+    times = multiplicities(groups, seed, DRAWS)
+    ours, theirs = (apgr_draws(order, gains, times) for order in (gain, length))
+    value, of_length = (apgr(-order, gains) for order in (gain, length))
+    rows = ((what, value, ours), ("prompt length", of_length, theirs), (f"{what} minus prompt length", value - of_length, ours - theirs))
+    return [Figure(what=name, value=value, low=low, high=high) for name, value, draws in rows for low, high in (bounds(draws),)]
 
 
 def card_of(recorded: Recorded, figures: Sequence[Figure], digest: str) -> str:

@@ -11,14 +11,23 @@ import polars as pl
 import pytest
 
 from litellm_cascade.offline import fit_gain
+from litellm_cascade.offline.calibrating.figures import apgr
 from litellm_cascade.policy.strategies.learned import GainFile
 
 
-def test_apgr_is_a_half_for_any_order_of_equal_gains_and_more_for_a_good_one():
-    gains = np.array([1.0, 0.0, 1.0, 0.0])
+def test_an_order_by_the_gain_itself_beats_the_length_beyond_the_interval_and_its_figures_are_the_bench_s():
+    random = np.random.default_rng(3)
+    gains = random.choice([0.0, 1.0, -1.0], 400, p=[0.6, 0.3, 0.1])
+    length, groups = random.random(400), np.array([str(number) for number in range(400)])
 
-    assert fit_gain.apgr(gains, gains) == pytest.approx((1 + 2 + 2 + 2) / 4 / 2)
-    assert fit_gain.apgr(-gains, gains) == pytest.approx((0 + 0 + 1 + 2) / 4 / 2)
+    ours, theirs, difference = fit_gain.figures_of("oracle", gains, length, gains, groups, seed=1)
+
+    assert (ours.what, theirs.what, difference.what) == ("oracle", "prompt length", "oracle minus prompt length")
+    assert ours.value == apgr(-gains, gains) > 1
+    assert theirs.value == apgr(-length, gains)
+    assert difference.value == pytest.approx(ours.value - theirs.value)
+    assert all(figure.low < figure.value < figure.high for figure in (ours, theirs, difference))
+    assert difference.low > 0
 
 
 @pytest.fixture

@@ -56,8 +56,8 @@ def trained(scored: PairSet, basis: Basis) -> dict[str, Callable[[], Numbers]]:
         "learned: the file that ships": lambda there, here: by_shipped_gain(there, here, seen),
         "neighbours": lambda there, here: by_neighbours(there, here, seen),
         "TF-IDF gain": lambda there, here: fit_words(there.texts, there.score_weak, there.score_strong)(here.texts),
-        CHANCES: lambda there, here: fit_by_chances(there.texts, *_unit(there))(here.texts),
-        ENSEMBLE: lambda there, here: fit_gain(there.texts, *_unit(there))(here.texts),
+        CHANCES: lambda there, here: fit_by_chances(there.texts, *there.unit_scores)(here.texts),
+        ENSEMBLE: lambda there, here: fit_gain(there.texts, *there.unit_scores, there.elsewhere)(here.texts),
     }
     trainable = {name: fitter for name, fitter in own.items() if not _may_not_train(scored) or name.startswith(("utility", "learned: the"))}
     methods: dict[str, Callable[[], Numbers]] = {name: partial(_out_of_sample, fitter, scored, basis) for name, fitter in trainable.items()}
@@ -80,7 +80,7 @@ def _may_not_train(one: PairSet) -> bool:
 
 
 def _elsewhere(scored: PairSet, basis: Basis) -> Numbers:
-    return fit_elsewhere([(pair.texts, *_unit(pair)) for pair in basis.others])(scored.texts)
+    return fit_elsewhere([(pair.texts, *pair.unit_scores) for pair in basis.others])(scored.texts)
 
 
 def _out_of_sample(fitter: Fitted, scored: PairSet, basis: Basis) -> Numbers:
@@ -96,9 +96,3 @@ def _standard(fitter: Fitted, scored: PairSet, there: NDArray[np.bool_], here: N
     """Of a fold: models of different folds say numbers of different spread, which would mix their orders."""
     said = fitter(scored.at(there), scored.at(here))
     return np.asarray((said - said.mean()) / (said.std() or 1.0))
-
-
-def _unit(one: PairSet) -> tuple[Numbers, Numbers]:
-    """Grades such as 1 to 10 brought to 0..1."""
-    most = max(1.0, float(one.score_weak.max()), float(one.score_strong.max()))
-    return one.score_weak / most, one.score_strong / most

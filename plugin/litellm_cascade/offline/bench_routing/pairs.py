@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,8 @@ class PairSet:
     """One pair of models on the same prompts; arrays are per prompt.
 
     ``texts`` is what is asked, without the examples of a few-shot prompt; ``groups`` holds near-duplicates together. Costs are dollars,
-    None where the file knows none. ``split``: ``test`` is never fitted on.
+    None where the file knows none. ``split``: ``test`` is never fitted on. ``elsewhere``: how right (0..1) the models of other pairs were
+    about the same text, on average; not a number where none was asked.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PairSet:
     groups: NDArray[np.str_]
     benchmarks: NDArray[np.str_]
     split: NDArray[np.str_]
+    elsewhere: Numbers
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -61,6 +63,12 @@ class PairSet:
     def lengths(self) -> Numbers:
         """Of the texts, in characters."""
         return np.array([float(len(text)) for text in self.texts])
+
+    @property
+    def unit_scores(self) -> tuple[Numbers, Numbers]:
+        """Of the weak and the strong model; grades such as 1 to 10 are brought to 0..1."""
+        most = max(1.0, float(self.score_weak.max()), float(self.score_strong.max()))
+        return self.score_weak / most, self.score_strong / most
 
     def at(self, rows: NDArray[Any]) -> PairSet:
         """Some of the prompts, by a mask."""
@@ -76,6 +84,7 @@ class PairSet:
             groups=self.groups[rows],
             benchmarks=self.benchmarks[rows],
             split=self.split[rows],
+            elsewhere=self.elsewhere[rows],
         )
 
 
@@ -106,7 +115,23 @@ def read_pairs(folder: Path, inside: tuple[str, ...] = FOLDERS) -> list[PairSet]
     if unknown:
         raise ConfigurationError([f"{pairs_file}: {unknown} of {len(pairs)} rows have a `pid` that {prompts_file.name} does not have"])
     parts = rows.with_columns(pl.col("pair").cast(pl.String)).sort("pair", "pid").partition_by("pair", maintain_order=True)
-    return [one for part in parts for one in _pair(part, pairs_file)]
+    return _with_others([one for part in parts for one in _pair(part, pairs_file)])
+
+
+def _with_others(pairs: list[PairSet]) -> list[PairSet]:
+    """Each with ``elsewhere``, from all pairs whose source may be learned from."""
+    scores: dict[str, dict[str, float]] = {}
+    for pair in (pair for pair in pairs if pair.source != EVALUATION_ONLY):
+        for model, said in zip((pair.weak_model, pair.strong_model), pair.unit_scores, strict=True):
+            for text, score in zip(pair.texts, said.tolist(), strict=True):
+                scores.setdefault(text, {})[model] = score
+    return [replace(pair, elsewhere=np.array([_mean_without(scores.get(text, {}), pair) for text in pair.texts])) for pair in pairs]
+
+
+def _mean_without(scores: Mapping[str, float], pair: PairSet) -> float:
+    """Of all models but the pair's own."""
+    others = [score for model, score in scores.items() if model not in {pair.weak_model, pair.strong_model}]
+    return sum(others) / len(others) if others else float("nan")
 
 
 def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
@@ -129,6 +154,7 @@ def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
         benchmarks=benchmarks,
         groups=np.array([str(group) for group in rows["group"].to_list()]),
         split=np.array([str(part) for part in rows["split"].to_list()] if "split" in rows.columns else ["dev"] * len(rows)),
+        elsewhere=np.full(len(rows), np.nan),
     )
     if (one.cost_weak is None) != (one.cost_strong is None):
         lacking = one.weak_model if one.cost_weak is None else one.strong_model
