@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.called import command_of
@@ -40,7 +41,7 @@ def tune(
     steps: Annotated[int, typer.Option(min=2, max=100, help="Values to try for each threshold.")] = 15,
     settings: Annotated[int, typer.Option(min=2, help="Of more combinations than so many, so many are drawn.")] = 225,
     sample: Annotated[int, typer.Option(min=200, help="Of more requests than so many, so many are drawn.")] = 5_000,
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     seed: Seed = 0,
     draws: Draws = 400,
     html: Html = None,

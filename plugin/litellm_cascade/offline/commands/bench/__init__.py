@@ -16,6 +16,7 @@ BENCHMARKS = {
     "overhead": "What the cascade costs the proxy per request, beside plain LiteLLM.",
     "classifier": "How fast the classifier nvidia is here, against the hardware's limit and plain transformers.",
     "service": "Requests a second of the classifier service on a device stand-in.",
+    "embedded": "How good and how fast the embedded classifiers are, beside dull baselines.",
 }
 
 bench = typer.Typer(

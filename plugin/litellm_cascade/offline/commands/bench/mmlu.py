@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_common.reading import digest_of, need_lab
 from litellm_cascade.offline.bench_common.resampling import drawn
@@ -54,7 +55,7 @@ def mmlu(
     models: Annotated[str, typer.Option(help="What to ask, with commas: single models, and the routed one.")] = "small,large,auto",
     limit: Annotated[int, typer.Option(min=1, help="Of questions that are asked.")] = 200,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 256,
-    classifier: Annotated[str, typer.Option(help="Which classifier reads recorded questions.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help="Which classifier reads recorded questions.")] = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of random choices and the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,

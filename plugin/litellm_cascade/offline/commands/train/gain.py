@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.called import command_of
@@ -24,7 +25,7 @@ def gain(
     traces: Traces,
     aliases: Annotated[str, typer.Option(help="The models to choose from, cheapest first, with commas: small,large.")],
     out: Annotated[Path, typer.Option(dir_okay=False, help="The JSON file for the policy's `gain`.")],
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
 ) -> None:
     """Fit what the larger model adds, for a policy's strategy `learned`.
