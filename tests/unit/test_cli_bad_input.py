@@ -77,6 +77,7 @@ def answers(**changes):
 OUTCOMES = {
     "one class only": ("calibrate", answers(correct=True), "right"),
     "a score that is no number": ("calibrate", answers(mean=float("nan")), "bad.jsonl"),
+    "a task that cannot be printed": ("calibrate", answers(task="a\u2028b"), "bad.jsonl:1"),
     "one group only": ("calibrate", answers(group="the same"), "1 group,"),
     "a model with no rows": ("calibrate", answers(alias="large"), "small"),
     "one label only": ("train sequence", [{"prompt": f"word {number}", "label": "a"} for number in range(100)], "bad.jsonl"),

@@ -141,6 +141,8 @@ def _checked(rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, dict[str, A
                 f"has no {' and no '.join(f'`{name}`' for name in lacking)}" if lacking else "has an `alias` or a `correct` of a wrong kind"
             )
             raise ConfigurationError([f"{where}: {what}; every record needs alias (text), correct (true or false), and tokens or scores"])
+        if not str(row.get("task") or "").isprintable():
+            raise ConfigurationError([f"{where}: `task` has characters that cannot be printed; leave them out"])
         for name in (*COLUMNS, *_NUMBERS):
             if name in row and not _is_a_number(row[name]):
                 raise ConfigurationError([f"{where}: `{name}` is {row[name]!r}; write a finite number, or leave it out"])

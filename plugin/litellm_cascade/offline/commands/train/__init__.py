@@ -5,7 +5,7 @@ from __future__ import annotations
 from litellm_cascade.offline.lazy_group import lazy_group
 
 TRAININGS = {
-    "embedded": "Train the transformer that is shipped as the classifier `embedded`.",
+    "embedded": "The transformer that ships in the package: eight heads, complexity, gain.",
     "gain": "Fit what the larger model adds, for a policy's strategy `learned`.",
     "sequence": "Fine-tune a sequence classifier of Hugging Face's, a DistilBERT for example, on labelled prompts.",
 }
@@ -15,9 +15,9 @@ train = lazy_group("litellm_cascade.offline.commands.train", TRAININGS)
 
 @train.callback()
 def _train() -> None:
-    """Train a classifier on data of your own.
+    """Train a classifier on data of your own, or again on ours.
 
     For example:
-      cascade train embedded --data ../shared/data --out embedded
       cascade train gain --traces labelled.jsonl --aliases small,large --out gain.json
+      cascade train embedded --data ../shared/data --out embedded
     """
