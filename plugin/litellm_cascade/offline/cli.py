@@ -25,7 +25,7 @@ COMMANDS = {
     "report": "Say what the cascade saved, how good its answers were, and what changed since the last report.",
     "label": "Label prompts with the cheapest model that copes, by the word of a judge.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
-    "train": "Train a classifier on data of your own, or again on ours.",
+    "train": "Train a classifier on data of your own.",
     "serve-classifier": "Run one classifier as a service that many proxies share.",
     "export-triton": "Write a model repository for the Triton inference server.",
 }

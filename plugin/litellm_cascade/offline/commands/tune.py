@@ -12,13 +12,14 @@ import typer
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic.deciding import Decider
 from litellm_cascade.offline.traffic.options import Draws, Html, Json, Reader, Seed, Traces, known_classifier, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading, progress
 from litellm_cascade.offline.traffic.sampling import sampled
-from litellm_cascade.offline.traffic.telling import command_of, write_json
+from litellm_cascade.offline.traffic.telling import write_json
 from litellm_cascade.offline.tuning.choosing import Wish
 from litellm_cascade.offline.tuning.choosing import tune as chosen_for
 from litellm_cascade.offline.tuning.knobs import knobs_of, settings_of

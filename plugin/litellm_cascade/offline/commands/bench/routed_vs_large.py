@@ -12,8 +12,9 @@ import typer
 
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.bench_common.reading import DIGITS
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, write_json
+from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import SIMULATED, RoutedResults, measure_routed, routed_tables, write_routed_page
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.simulating.text_to_sql import PER_BAND, SqlPrompt, joined, read_templates, shipped_templates, sql_prompts
 

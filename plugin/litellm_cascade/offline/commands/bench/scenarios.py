@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from litellm_cascade.classifiers import DEFAULT
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, write_json
+from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import (
     SIMULATED,
     measure_routed,
@@ -18,6 +18,7 @@ from litellm_cascade.offline.bench_simulated.report import (
     write_scenario_page,
 )
 from litellm_cascade.offline.bench_simulated.scenarios import read_scenarios
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.commands.bench.routed_vs_large import POLICIES, digest_of_prompts, prompts_of
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.simulating.text_to_sql import PER_BAND

@@ -7,7 +7,6 @@ import typer
 from litellm_cascade.offline.lazy_group import lazy_group
 
 TRAININGS = {
-    "embedded": "The transformer that ships in the package: eight heads, complexity, gain.",
     "gain": "Fit what the larger model adds, for a policy's strategy `learned`.",
     "sequence": "Fine-tune a sequence classifier of Hugging Face's, a DistilBERT for example, on labelled prompts.",
 }
@@ -23,8 +22,8 @@ train = typer.Typer(
 
 @train.callback()
 def _train() -> None:
-    """Train a classifier on data of your own, or again on ours.
+    """Train a classifier on data of your own.
 
     For example:
-      cascade train embedded --data ../shared/data --out embedded
+      cascade train gain --traces labelled.jsonl --aliases small,large --out gain.json
     """

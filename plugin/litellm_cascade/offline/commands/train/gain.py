@@ -12,10 +12,11 @@ import typer
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.traffic.options import Reader, Traces, known_classifier, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
-from litellm_cascade.offline.traffic.telling import command_of, print_table, table_of
+from litellm_cascade.offline.traffic.telling import print_table, table_of
 from litellm_cascade.offline.training_gain import gain_model, recorded_of
 
 
