@@ -7,6 +7,7 @@ import typer
 from litellm_cascade.offline.lazy_group import lazy_group
 
 TRAININGS = {
+    "embedded": "The transformer that ships in the package: eight heads, complexity, gain.",
     "gain": "Fit what the larger model adds, for a policy's strategy `learned`.",
     "sequence": "Fine-tune a sequence classifier of Hugging Face's, a DistilBERT for example, on labelled prompts.",
 }
