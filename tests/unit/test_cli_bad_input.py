@@ -77,6 +77,7 @@ def answers(**changes):
 OUTCOMES = {
     "one class only": ("calibrate", answers(correct=True), "right"),
     "a score that is no number": ("calibrate", answers(mean=float("nan")), "bad.jsonl"),
+    "one group only": ("calibrate", answers(group="the same"), "1 group,"),
     "a model with no rows": ("calibrate", answers(alias="large"), "small"),
     "one label only": ("train sequence", [{"prompt": f"word {number}", "label": "a"} for number in range(100)], "bad.jsonl"),
     "no outcome": ("train gain", [request_row(number) for number in range(300)], "bad.jsonl"),
@@ -158,6 +159,13 @@ def test_recorded_answers_that_cannot_be_used_are_told(folder, case):
         changed = rows.with_columns(**CASCADES[case]) if case in CASCADES else rows.head(0) if case == "empty" else rows.drop("split")
         changed.write_parquet(file)
     told(folder, "bench cascade --data . --draws 5 --json out")
+
+
+@pytest.mark.parametrize("what", FILES)
+def test_own_answers_that_cannot_be_used_are_told(folder, what):
+    (folder / "own").mkdir()
+    (folder / "own/qwen0.5b.jsonl").write_text(FILES[what])
+    assert "qwen0.5b.jsonl" in told(folder, "bench cascade --data . --draws 5 --json out")
 
 
 POLICIES = {"bench routed-vs-large": "--policy {file} --json out", "replay": "--traces good.jsonl --policy {file} --classifier none"}

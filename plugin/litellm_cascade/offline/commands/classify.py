@@ -15,7 +15,7 @@ import typer
 import yaml
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TimeRemainingColumn
 
-from litellm_cascade.classifiers import DEFAULT, registry
+from litellm_cascade.classifiers import registry
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import classify_files
 from litellm_cascade.offline.asking_models import ThroughProxy
@@ -29,7 +29,7 @@ KEY = "LITELLM_API_KEY"
 
 def classify(
     prompt: Annotated[str | None, typer.Argument(metavar="PROMPT", help="What the user asks; - reads it from standard input.")] = None,
-    classifier: Annotated[str, typer.Option(help=f"Who reads it: {CLASSIFIERS}.")] = DEFAULT,
+    classifier: Annotated[str, typer.Option(help=f"Who reads it: {CLASSIFIERS}.")] = "embedded",
     option: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="An option of the classifier, the value in YAML; dots lead inward. Repeatable.")
     ] = None,
