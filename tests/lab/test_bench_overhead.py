@@ -3,34 +3,36 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from litellm_cascade.offline.bench.measuring import Measured, Reading, Start
 from litellm_cascade.offline.bench.report import differences, lines, tables
 from litellm_cascade.offline.bench.setups import SETUPS
-from litellm_cascade.offline.bench_overhead import main
+from litellm_cascade.offline.cli import app
 
 NAMES = {"plain", "complexity_router", "hand_on", "direct", "confident", "escalated", "plain_otel", "confident_otel"}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """What one start with one round of five requests printed and wrote."""
-    path = tmp_path_factory.mktemp("bench") / "overhead.json"
-    shown = []
+    """What `cascade bench overhead` printed and wrote: one start with one round of five requests."""
+    folder = tmp_path_factory.mktemp("bench")
     few = ["--starts", "1", "--rounds", "1", "--requests", "5", "--warm-up", "2", "--audit-rounds", "1"]
-    main([*few, "--markdown", "--json", str(path)], show=shown.append)
-    return "\n".join(shown), json.loads(path.read_text())
+    files = ["--json", str(folder / "overhead.json"), "--html", str(folder / "overhead.html")]
+    result = CliRunner().invoke(app, ["bench", "overhead", *few, "--markdown", *files])
+    assert result.exit_code == 0, result.output[-3000:]
+    return result.stdout, json.loads((folder / "overhead.json").read_text()), (folder / "overhead.html").read_text()
 
 
 def test_every_setup_is_read_whole_and_streamed(run):
-    _, document = run
+    _, document, _ = run
     assert {(one["setup"], one["stream"]) for one in document["readings"]} == {(name, stream) for name in NAMES for stream in (False, True)}
     assert {(one["setup"], one["stream"]) for one in document["lines"]} == {(name, stream) for name in NAMES for stream in (False, True)}
     assert {one["setup"] for one in document["starts"]} == NAMES
 
 
 def test_every_reading_is_a_positive_number(run):
-    _, document = run
+    _, document, _ = run
     assert min(one["p50_ms"] for one in document["readings"]) > 0
     assert min(one["cpu_ms"] for one in document["lines"]) > 0
     assert min(one["ratio"] for one in document["lines"]) > 0
@@ -38,7 +40,7 @@ def test_every_reading_is_a_positive_number(run):
 
 
 def test_spans_metrics_and_record_are_read_each_alone_and_all_together(run):
-    section, document = run
+    section, document, _ = run
     assert [(row["kind"], row["part"]) for row in document["audit"]] == [
         (kind, part) for kind in ("confident", "escalated") for part in ("spans", "metrics", "record", "all three")
     ]
@@ -47,11 +49,19 @@ def test_spans_metrics_and_record_are_read_each_alone_and_all_together(run):
 
 
 def test_the_section_holds_the_command_the_versions_and_a_verdict_for_every_bar(run):
-    section, document = run
+    section, document, _ = run
     assert section.startswith("## Overhead\n")
     assert "--rounds 1 --requests 5 --warm-up 2" in section
     assert document["about"]["litellm"] in section
     assert section.count("at most ") == 2 * 3 + 2 + 2
+
+
+def test_the_page_has_the_tables_and_no_marks_of_markdown(run):
+    *_, page = run
+    assert "<h2>Overhead</h2>" in page
+    assert page.count("<table>") >= 3
+    assert "| ---" not in page
+    assert "<p>#" not in page
 
 
 def made(**ratios):

@@ -171,7 +171,26 @@ def test_what_was_never_tried_shows_in_the_weights(folder):
     found, _ = brought(records(folder, 300), folder / "both.yaml")
     assert found["quality"].mean_weight.value == 0
     assert found["quality"].self_normalised is None
+    assert (found["quality"].inverse_propensity, found["quality"].doubly_robust) == (None, None)
+    assert any("none of these requests was decided as this policy decides" in warning for warning in found["quality"].warnings)
+
+
+def test_what_was_tried_in_part_shows_in_the_weights(folder):
+    (folder / "some.yaml").write_text(POOL + "routes: [{name: all, send: small}]\n")
+    halves = [one for number, one in enumerate(records(folder, 900)) if number % 2 or one.record.plan.decision.alias == "large"]
+    found, _ = brought(halves, folder / "some.yaml")
+    assert found["quality"].mean_weight.high < 1
     assert any("was never tried" in warning for warning in found["quality"].warnings)
+
+
+def test_one_caller_is_no_reason_to_be_sure(folder):
+    """All requests of a caller are drawn together, and one caller is drawn always: that says nothing of chance."""
+    everything = [replace(one, evidence=replace(one.evidence, caller=Caller(key_hash="the only one"))) for one in records(folder, 600)]
+    found, _ = brought(everything, folder / "large.yaml")
+    value = found["quality"].self_normalised
+    assert value.low < value.value < value.high
+    assert value.low <= 0.9 <= value.high
+    assert any(warning.startswith("1 caller sent all of it") for warning in found["quality"].warnings)
 
 
 def test_what_was_decided_without_lots_or_by_limits_does_not_count(folder):
@@ -187,5 +206,5 @@ def test_what_was_decided_without_lots_or_by_limits_does_not_count(folder):
 
 def test_another_lot_than_was_drawn_does_not_count(folder):
     (folder / "anew.yaml").write_text(POOL + SPLIT.replace("strategy: split,", "strategy: split, seed: 9,"))
-    _, brings = brought(records(folder, 200), folder / "anew.yaml")
-    assert 40 < brings.by_chance < 130  # 84 are expected: 0.7 x 0.3 x 2 of them
+    found, brings = brought(records(folder, 200), folder / "anew.yaml")
+    assert (found, brings.by_chance) == ({}, 200), "those that it drew alike by chance are no sample of what it does"

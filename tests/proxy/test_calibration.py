@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 from harness.configs import cascade_config
-from harness.dialects import DIALECTS
+from harness.dialects import ALL, DIALECTS, every
+from harness.looking import attempts, bills
 
 from litellm_cascade.escalation import judge
 from litellm_cascade.offline.constructed_prompts import construct
@@ -26,15 +27,29 @@ models: {small: {tier: budget}, large: {tier: premium}}
 routes: [{name: all, cascade: [small, large], gate: sure}]
 gates: {sure: {calibration: calibrations/small.json, accept_at: 0.8, strict: true, stream: {tokens: 2, within_ms: 2000}}}
 """
+THREE = """
+version: 1
+name: three
+models: {small: {tier: budget}, sql: {tier: standard}, large: {tier: premium}}
+routes: [{name: all, cascade: [small, sql, large], gate: sure}]
+gates:
+  sure:
+    calibration: {small: calibrations/small.json, sql: calibrations/sql.json}
+    accept_at: 0.8
+    strict: true
+    stream: {tokens: 2, within_ms: 2000}
+"""
 POINTS = ((-2.0, 0.3), (-1.0, 0.9))
 """A model whose -1 nat is worth 0.9, which no uncalibrated gate of ours would accept."""
+OF_SQL = ((-2.0, 0.1), (-1.0, 0.5), (-0.5, 0.9))
+"""A model that is surer of itself than it should be."""
 
 
-def calibration(points=POINTS):
+def calibration(points=POINTS, alias="small"):
     content = {
         "version": 1,
         "card": "Made up.",
-        "alias": "small",
+        "alias": alias,
         "score": "mean",
         "of": "reasoning_and_answer",
         "method": "isotonic",
@@ -54,14 +69,18 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrated")
     (folder / "calibrations").mkdir()
     (folder / "calibrations/small.json").write_text(calibration().model_dump_json())
+    (folder / "calibrations/sql.json").write_text(calibration(OF_SQL, "sql").model_dump_json())
     (folder / "test.yaml").write_text(POLICY)
+    (folder / "three.yaml").write_text(THREE)
     return folder
 
 
 @pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server, folder):
     settings = {"policies": str(folder), "debug_headers": True, "reload_seconds": 0.1}
-    return start_proxy(cascade_config(upstream_server.url, callback_settings={"cascade": settings}))
+    config = cascade_config(upstream_server.url, callback_settings={"cascade": settings})
+    config["model_list"].append({"model_name": "three", "litellm_params": {"model": "cascade/three"}, "model_info": {"mode": "chat"}})
+    return start_proxy(config)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -82,6 +101,32 @@ def test_the_probability_decides_and_the_span_names_the_calibration(
     assert span.attributes["cascade.confidence.score"] == pytest.approx(logprob)
     assert span.attributes["cascade.confidence.threshold"] == 0.8
     assert span.attributes["cascade.confidence.band"] == ("high" if model == "small" else "low")
+
+
+@every(*ALL)
+@pytest.mark.parametrize(
+    ("small", "sql", "chances", "served"),
+    [
+        (-1.0, -1.0, {"small": 0.9}, "small"),
+        (-1.5, -0.5, {"small": 0.6, "sql": 0.9}, "sql"),
+        (-1.5, -1.0, {"small": 0.6, "sql": 0.5}, "large"),
+    ],
+)
+def test_each_judged_rung_of_three_has_a_calibration_of_its_own(
+    client, upstream, collector, trace, spend, dialect, stream, small, sql, chances, served
+):
+    upstream.script("small", Reply("well maybe so", logprob=small))
+    upstream.script("sql", Reply("it could be", logprob=sql))
+    heard = dialect.ask(client, "hello", model="three", stream=stream, headers=trace.headers)
+    asked = list(dict.fromkeys([*chances, served]))
+    assert (heard.status, heard.cascade("model"), heard.cascade("attempts")) == (200, served, ",".join(asked))
+    _, tried = attempts(collector, trace)
+    judged = {alias: span.attributes for alias, span in tried.items() if "cascade.confidence.probability" in span.attributes}
+    assert {alias: of["cascade.confidence.probability"] for alias, of in judged.items()} == pytest.approx(chances)
+    fitted = {"small": calibration().id, "sql": calibration(OF_SQL, "sql").id}
+    assert {alias: of["cascade.confidence.calibration"] for alias, of in judged.items()} == {alias: fitted[alias] for alias in chances}
+    rungs, _ = bills(spend, heard, trace, len(asked) + 1)
+    assert sorted(rungs) == sorted(asked)
 
 
 def until(holds, seconds=10):

@@ -24,7 +24,7 @@ def proxy(start_proxy, upstream_server):
     config = cascade_config(upstream_server.url, callback_settings={"cascade": {"policies": "policies", "debug_headers": True}})
     auto = next(model for model in config["model_list"] if model["model_name"] == "auto")
     auto["litellm_params"] = {"model": "cascade/checks"}
-    config["model_list"] += [{**auto, "model_name": name} for name in ("beginnings", "flag", "error", "go-on")]
+    config["model_list"] += [{**auto, "model_name": name} for name in ("beginnings", "unheld", "flag", "error", "go-on")]
     return start_proxy(config)
 
 
@@ -146,6 +146,19 @@ def test_a_beginning_can_be_enough(ask, upstream, defect):
     assert upstream.wait_for(lambda seen: seen.model == "small" and seen.disconnected).tokens_sent < 100
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+@modes
+def test_where_streams_are_not_judged_only_whole_answers_are(ask, upstream, collector, trace, dialect, stream):
+    upstream.script("small", Reply("the small one does not know at all", logprob=VERY_UNSURE))
+    heard = ask(stream=stream, model="unheld", dialect=dialect)
+    served, reason = ("small", "not_judged") if stream else ("large", "low_confidence")
+    assert [heard.status, heard.cascade("model"), heard.cascade("reason")] == [200, served, reason]
+    assert [seen.model for seen in upstream.requests] == (["small"] if stream else ["small", "large"])
+    spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
+    small = next(span for span in spans if span.name == "cascade.attempt small")
+    assert "cascade.hold_ms" not in small.attributes, "nothing was held back"
+
+
 # --- when even the last rung is in doubt ----------------------------------------------------------------------------------------------
 
 
@@ -181,6 +194,7 @@ def test_a_sure_last_rung_bears_no_flag(ask, upstream, collector, trace, stream)
     assert [heard.cascade(name) for name in ("model", "reason", "abstained")] == ["large", "low_confidence", None]
     assert route_span(collector, trace)["cascade.verdict"] == "accept"
     assert verdicts(collector, trace) == ["escalate", "accept"]
+    assert heard.cascade("confidence") == "mean=-0.0100; abstain_below=-0.35"
 
 
 @modes
@@ -190,6 +204,7 @@ def test_a_doubtful_answer_is_withheld(ask, upstream, spend, collector, trace, s
     assert heard.status == 400
     assert "no model was confident enough of its answer to this request (low_confidence)" in heard.raw
     assert "one" not in heard.raw.replace("none", "")
+    assert heard.cascade("confidence") == "mean=-2.0000; abstain_below=-1.0"
     assert [seen.model for seen in upstream.requests] == ["small", "large"]
     route = route_span(collector, trace)
     assert (route["cascade.verdict"], route["cascade.abstained"], verdicts(collector, trace)) == (
@@ -209,8 +224,10 @@ def test_nothing_of_a_withheld_answer_is_told_on_other_endpoints(ask, upstream, 
     heard = ask(stream=stream, model="error", dialect=dialect)
     assert "no model was confident enough of its answer" in heard.raw
     assert not any(words in heard.raw for words in ("small one", "large one", "not sure"))
-    assert stream or heard.status == 400
+    assert heard.status == 400 or (stream and dialect in ("messages", "responses"))
     assert [seen.model for seen in upstream.requests] == ["small", "large"]
+    # For the errors of other whole answers LiteLLM asks for no headers.
+    assert heard.cascade("abstained") == ("low_confidence" if stream or dialect == "responses" else None)
 
 
 @modes
@@ -227,6 +244,7 @@ def test_doubt_goes_on_to_the_largest(ask, upstream, spend, collector, trace, st
     assert [heard.status, heard.text] == [200, "the large one is not sure of it either"]
     assert [heard.cascade(name) for name in ("model", "reason", "abstained")] == ["large", "low_confidence", None]
     assert "logprobs" not in upstream.asked("large")[0].body
+    assert heard.cascade("confidence") == "mean=-2.0000; abstain_below=-0.35", "of the answer that was judged last"
     assert verdicts(collector, trace) == ["escalate", "abstain", "accept"]
     rows = [row for row in spend.wait_rows(4, trace=trace.trace_id) if row["internal_call_origin"] == "cascade_attempt"]
     assert sorted(row["standard_logging_object"]["model_group"] for row in rows) == ["large", "small", "sql"]

@@ -12,6 +12,7 @@ from litellm_cascade.testing.upstream import Reply
 
 WITHIN_MS = 100
 CALLERS = 64
+FAILURES_TO_OPEN = 5
 HANGS_MS = 10_000
 LAG_MS = 8000
 """What the proxy's event loop may need to get round to 64 requests at once, on a machine that many others share."""
@@ -20,7 +21,7 @@ LAG_MS = 8000
 def with_classifier(start_proxy, upstream_server, name):
     settings = {"policies": "policies", "debug_headers": True, "classifier": {"name": name, "within_ms": WITHIN_MS}}
     config = cascade_config(upstream_server.url, callback_settings={"cascade": settings})
-    config["litellm_settings"]["callbacks"].insert(0, "trouble.loaded")
+    config["litellm_settings"]["callbacks"] = ["trouble.loaded", *config["litellm_settings"]["callbacks"], "prometheus"]
     return start_proxy(config)
 
 
@@ -49,12 +50,20 @@ def test_a_late_classifier_costs_its_deadline_and_no_more(hanging_proxy, upstrea
     assert classify.attributes["cascade.classifier.ms"] == pytest.approx(WITHIN_MS, rel=1.0)
 
 
-def test_a_dead_classifier_costs_evidence_not_the_request(dead_proxy, upstream):
+def test_a_dead_classifier_costs_evidence_not_the_request(dead_proxy, upstream, collector, trace):
     upstream.script("small", Reply("fine", logprob=-0.01))
     with dead_proxy.client() as client:
-        degraded = [DIALECTS["chat"].ask(client, f"hello {number}").cascade("degraded") for number in range(7)]
-    assert degraded[0] == "classifier_failed"
-    assert degraded[-1] == "classifier_open"  # and is not asked again for a while
+        heard = [DIALECTS["chat"].ask(client, f"hello {number}") for number in range(FAILURES_TO_OPEN + 1)]
+        last = DIALECTS["chat"].ask(client, "hello again", headers=trace.headers)
+        metrics = client.get("/metrics/").text
+    assert {(one.status, one.text, one.cascade("band")) for one in (*heard, last)} == {(200, "fine", "cascade")}
+    assert [one.cascade("degraded") for one in heard] == ["classifier_failed"] * FAILURES_TO_OPEN + ["classifier_open"]
+    assert last.cascade("degraded") == "classifier_open", "and is not asked again for a while"
+    spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
+    classify = next(span for span in spans if span.name == "cascade.classify")
+    assert (classify.status, classify.attributes["cascade.degraded"]) == ("ERROR", ("classifier_open",))
+    assert f'cascade_degraded_total{{reason="classifier_failed"}} {FAILURES_TO_OPEN}.0' in metrics
+    assert 'cascade_degraded_total{reason="classifier_open"} 2.0' in metrics
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from harness.configs import PRICES, cascade_config, model
 from harness.dialects import DIALECTS
 
 from litellm_cascade.escalation import prompts
+from litellm_cascade.testing.telemetry import TraceParent
 from litellm_cascade.testing.upstream import Reply, ToolCall
 from litellm_cascade.vocabulary import TokenLogprob
 
@@ -127,6 +128,24 @@ def test_its_calls_are_billed_once_and_stand_below_the_attempt(client, upstream,
     assert 0 < consult.attributes["cascade.cost_usd"] < attempt.attributes["cascade.cost_usd"]
     answered = next(row for row in rows if row["origin"] is None)
     assert sum(heard.usage) == answered["total_tokens"] < tokens, "the client is told of its answer alone"
+
+
+@pytest.mark.parametrize("name", ["checked", "agreed"])
+def test_its_calls_are_paid_for_and_take_nothing_from_the_limit_of_tokens_a_minute(client, upstream, spend, name):
+    silent_small(upstream)
+    key = {"Authorization": f"Bearer sk-team-7-{name}"}
+    rows = 3 if name == "checked" else 5
+
+    def left_and_used():
+        trace = TraceParent()
+        heard = DIALECTS["chat"].ask(client, "How many sheep?", model=name, headers=key | trace.headers)
+        logged = [row["standard_logging_object"] for row in spend.wait_rows(rows, trace=trace.trace_id)]
+        paid = sum(row["total_tokens"] for row in logged if row["response_cost"])
+        return int(heard.headers["x-ratelimit-api_key-remaining-tokens"]), sum(heard.usage), paid
+
+    before, used, paid = left_and_used()
+    after, *_ = left_and_used()
+    assert before - after == used < paid
 
 
 @pytest.mark.parametrize("stream", [False, True])

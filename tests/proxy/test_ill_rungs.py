@@ -120,8 +120,15 @@ def test_one_request_probes_while_the_others_still_do_without(ask, client, upstr
     assert sorted(one.text for one in heard) == ["Answer of large."] * 3 + ["still thinking"]
 
 
-def test_a_check_that_keeps_failing_is_left_alone_and_the_gate_says_what_unknown_comes_to(ask, client, upstream):
+def test_a_check_that_keeps_failing_is_left_alone_and_the_gate_says_what_unknown_comes_to(ask, client, upstream, collector, trace):
     upstream.script("small", lambda seen: BROKEN if seen.body["messages"][-1]["content"] == prompts.SELF_CHECK else Reply("Forty-two."))
     found = [DIALECTS["chat"].ask(client, "hello", model="checked") for _ in range(FAILURES + 1)]
     assert [heard.text for heard in found] == ["Forty-two."] * (FAILURES + 1)
     assert [heard.cascade("degraded") for heard in found] == ["small_self_check_failed"] * FAILURES + ["small_self_check_open"]
+    upstream.clear()
+    upstream.script("small", Reply("Forty-two."))
+    assert DIALECTS["chat"].ask(client, "hello", model="checked", headers=trace.headers).text == "Forty-two."
+    assert len(upstream.requests) == 1, "the answer, and no check of it"
+    route = next(span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route")
+    assert route.attributes["cascade.degraded"] == ("small_self_check_open",)
+    assert 'cascade_degraded_total{reason="small_self_check_open"} 2.0' in client.get("/metrics/").text

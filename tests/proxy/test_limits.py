@@ -23,6 +23,8 @@ LIMITS = {
     "rate-large": "escalation_rate: {at_most: 0.1, over: 1h, per: key, then: large}",
     "spend-accept": f"extra_spend: {{usd: {LARGE_USD * 2.5:.6f}, over: 1h, per: key, then: accept}}",
     "spend-large": f"extra_spend: {{usd: {LARGE_USD * 2.5:.6f}, over: 1h, per: key, then: large}}",
+    "of-a-team": f"extra_spend: {{usd: {LARGE_USD * 2.5:.6f}, over: 1h, per: team, then: accept}}",
+    "of-a-user": f"extra_spend: {{usd: {LARGE_USD * 2.5:.6f}, over: 1h, per: user, then: accept}}",
 }
 ENOUGH = 30
 """More requests than any of the limits grants escalations."""
@@ -103,6 +105,16 @@ def test_one_key_does_not_take_from_another(ask, client):
     until(kept, lambda: ask("spend-accept"))
     other = DIALECTS["chat"].ask(client, "hello", model="spend-accept", headers={"Authorization": f"Bearer {next(new_key)}"}, **SHORT)
     assert (other.cascade("model"), other.cascade("escalated")) == ("large", "true")
+
+
+@pytest.mark.parametrize("model", ["of-a-team", "of-a-user"])
+def test_the_keys_of_one_team_or_user_share_what_another_has_for_itself(ask, client, model):
+    def by(key):
+        return DIALECTS["chat"].ask(client, "hello", model=model, headers={"Authorization": f"Bearer {key}"}, **SHORT)
+
+    assert until(kept, lambda: ask(model)) == 2
+    assert by(next(new_key)).cascade("reason") == "over_budget"
+    assert by("sk-nearly-broke").cascade("model") == "large"
 
 
 def test_what_is_left_and_what_was_kept_are_metrics(ask, client):

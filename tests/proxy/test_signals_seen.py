@@ -64,11 +64,16 @@ def asked(client, **more):
     return DIALECTS["chat"].ask(client, "hello", **more).cascade("model")
 
 
-def becomes(wanted, client, seconds=10.0):
+def becomes(wanted, client):
+    until(lambda found: found == wanted, lambda: asked(client))
+
+
+def until(holds, ask, seconds=10.0):
     deadline = time.monotonic() + seconds
-    while (found := asked(client)) != wanted:
+    while not holds(found := ask()):
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
+    return found
 
 
 def begun(client, upstream, *, stream):
@@ -89,6 +94,21 @@ def test_a_deployment_in_a_cooldown_is_seen_until_it_ends(client, upstream):
     becomes("large", client)
     upstream.script("small", Reply("back again"))
     becomes("small", client)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_rung_in_a_cooldown_is_left_out_of_the_ladder_until_it_ends(client, upstream, stream):
+    def ask():
+        return DIALECTS["chat"].ask(client, "hello", model="able", stream=stream)
+
+    upstream.script("small", Reply(status=404, error="no such model"))
+    ask()
+    until(lambda heard: heard.cascade("degraded") == "unfit:small:cooling_down", ask)
+    upstream.clear()
+    heard = ask()
+    assert (heard.status, heard.text, [seen.model for seen in upstream.requests]) == (200, "Answer of large.", ["large"])
+    upstream.script("small", Reply("back again"))
+    assert until(lambda heard: heard.cascade("degraded") is None, ask).text == "back again"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from harness.configs import shapes_config
 from harness.dialects import ALL, DIALECTS, events
+from harness.looking import attempts
 
 from litellm_cascade.testing.upstream import Reply, ToolCall
 
 SURE, UNSURE = -0.01, -2.0
 SMALL_SAYS = "The small one says plenty of words about this matter here"
 LARGE_SAYS = "The large one knows better than that"
+HELD = 4
+"""Tokens that the policies of these tests hold back."""
 ARGUMENTS = json.dumps({"city": "Bern", "unit": "celsius", "days": [1, 2, 3]})
 CHUNK = 65_536
 
@@ -96,6 +99,46 @@ def test_json_is_judged_like_text_and_comes_out_whole(client, upstream, dialect,
     upstream.script("small", Reply(ARGUMENTS, logprob=SURE))
     heard = DIALECTS[dialect].ask(client, "hello", stream=True, model=model)
     assert (heard.text, heard.cascade("reason")) == (ARGUMENTS, "confident")
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("model", ["auto", "hedged"])
+def test_a_stream_that_loses_its_confidence_after_its_release_is_regretted_and_goes_on(client, upstream, collector, trace, dialect, model):
+    sure, unsure = [(f" sure{place}", SURE) for place in range(4)], [(f" unsure{place}", -1.0) for place in range(8)]
+    upstream.script("small", Reply(tokens=[*sure, *unsure, *sure]))
+    heard = DIALECTS[dialect].ask(client, "hello", stream=True, model=model, headers=trace.headers)
+    assert (heard.status, heard.text) == (200, "".join(text for text, _ in (*sure, *unsure, *sure)))
+    assert [heard.cascade(name) for name in ("model", "escalated", "reason")] == ["small", "false", "confident"]
+    _, tried = attempts(collector, trace)
+    assert tried["small"].attributes["cascade.late_regret"] is True
+    assert tried["small"].attributes["cascade.late_regret.score"] == pytest.approx(-1.0)
+    assert tried["small"].attributes["cascade.confidence.score"] == pytest.approx(SURE)
+
+
+@pytest.mark.parametrize("dialect", ALL)
+def test_a_stream_that_stays_sure_is_not_regretted(client, upstream, collector, trace, dialect):
+    upstream.script("small", Reply(SMALL_SAYS, logprob=SURE))
+    assert DIALECTS[dialect].ask(client, "hello", stream=True, headers=trace.headers).text == SMALL_SAYS
+    _, tried = attempts(collector, trace)
+    assert "cascade.late_regret" not in tried["small"].attributes
+
+
+@pytest.mark.parametrize("dialect", ALL)
+def test_the_first_text_waits_for_the_held_tokens_and_for_nothing_else(client, upstream, collector, trace, dialect):
+    upstream.script("small", Reply("one two three four five six seven eight", per_token_delay_s=0.5))
+    body = DIALECTS[dialect].body("hello", stream=True)
+    with client.stream("POST", DIALECTS[dialect].path, json=body, headers=trace.headers) as response:
+        so_far = ""
+        for part in response.iter_text():
+            so_far += part
+            if "four" in so_far:
+                break
+        (small,) = upstream.asked("small")
+        assert HELD <= small.tokens_sent < HELD + 2, "the next token is half a second away"
+    route, tried = attempts(collector, trace)
+    begun_ms = route.attributes["cascade.first_token_ms"] - tried["small"].attributes["cascade.hold_ms"]
+    assert 0 <= begun_ms < 1500, "until its first output, half a second after it was asked"
+    assert tried["small"].attributes["cascade.hold_ms"] == pytest.approx((HELD - 1) * 500, rel=0.3)
 
 
 @pytest.mark.parametrize("model", ["auto", "hedged"])

@@ -57,7 +57,15 @@ ATTEMPT = Attempt(
     late_regret=-2.0,
 )
 CLASSIFICATION = Classification(
-    digest="sha256:w", classifier="linear", took_ms=1.0, degraded=("classifier_late",), domain="law", label="large", labels={"large": 1.0}
+    digest="sha256:w",
+    classifier="linear",
+    took_ms=1.0,
+    small_copes=0.7,
+    gain=0.1,
+    degraded=("classifier_late",),
+    domain="law",
+    label="large",
+    labels={"large": 1.0},
 )
 DECISION = Decision(
     policy="p",

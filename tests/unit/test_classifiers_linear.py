@@ -135,7 +135,7 @@ assert "numpy" not in sys.modules, "importing the package is enough to load nump
 from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
 request = Request(envelope=Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="p"),
                   turns=(Turn(role="user", text="word " * 128),))
-asyncio.run(build("embedded").classify(request))
+asyncio.run(build("linear").classify(request))
 print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

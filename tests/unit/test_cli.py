@@ -14,6 +14,8 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import COMMANDS, ELSEWHERE, app
+from litellm_cascade.offline.commands.bench import BENCHMARKS
+from litellm_cascade.offline.commands.train import TRAININGS
 
 COMMAND = Path(sys.executable).with_name("cascade")
 IMPORTED_BY = """
@@ -51,6 +53,14 @@ def test_the_help_of_a_command_has_examples_each_on_its_line(name):
 
     assert result.exit_code == 0
     assert f"\n  For example:\n    cascade {name}" in result.output
+
+
+@pytest.mark.parametrize(("group", "listed"), [("bench", BENCHMARKS), ("train", TRAININGS)])
+def test_what_a_group_lists_is_there_and_what_is_there_is_listed(group, listed):
+    folder = Path(import_module(f"litellm_cascade.offline.commands.{group}").__file__).parent
+    modules = {file.stem.replace("_", "-") for file in folder.glob("*.py")} - {"--init--"}
+
+    assert {name: run(app, [group, name, "--help"]).exit_code for name in listed} == dict.fromkeys(modules, 0)
 
 
 def test_the_help_imports_no_command_and_nothing_heavy():

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from litellm_cascade.offline.bench_cascade.report import measured
+from litellm_cascade.offline.bench_cascade import report
 from litellm_cascade.offline.bench_cascade.sets import read_sets
+from litellm_cascade.offline.bench_common.resuming import Parts
 from litellm_cascade.offline.cli import app
 
 
@@ -18,6 +19,12 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CASCADE_DATA", raising=False)
     return tmp_path
+
+
+def measured(folder, fit, *, seed, draws):
+    about = {"seed": seed, "bootstrap_draws": draws}
+    elsewhere = read_sets(fit) if fit is not None else None
+    return report.measured(read_sets(folder), elsewhere, about, Parts(folder=None, key={}))
 
 
 def own(folder, run, n=110, seed=1):

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.resuming import Parts
 from litellm_cascade.offline.bench_questions.arena import arena_score
 from litellm_cascade.offline.bench_questions.live import Question, answered_by, is_right, read_questions
 from litellm_cascade.offline.cli import app
@@ -131,7 +132,7 @@ def asked(model, *prompts):
 
     async def ask():
         async with httpx.AsyncClient(base_url="http://proxy", transport=httpx.MockTransport(proxy)) as client:
-            return await answered_by(client, model, questions, max_tokens=8, advance=lambda: None)
+            return await answered_by(client, model, questions, max_tokens=8, parts=Parts(folder=None, key={}), advance=lambda: None)
 
     return asyncio.run(ask())
 

@@ -136,6 +136,12 @@ def test_parquet_and_a_page_with_plots(folder):
     assert "isotonic on mean" in (folder / "page.html").read_text(encoding="utf-8")
 
 
+def test_a_line_separator_within_a_token_does_not_end_the_record(folder):
+    rows = records(task="with a \u2028 in it")
+    Path("answers.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    assert run("--alias", "small").exit_code == 0
+
+
 ONE = {"alias": "small", "mean": -0.5, "correct": True}
 
 

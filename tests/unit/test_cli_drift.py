@@ -1,6 +1,7 @@
 """`cascade drift`."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -70,6 +71,15 @@ def test_the_index_is_the_same_both_ways_and_never_below_nothing(data, counts):
     there, back = psi(np.array(counts, float), np.array(other, float)), psi(np.array(other, float), np.array(counts, float))
     assert there == pytest.approx(back)
     assert there >= 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), counts=st.lists(st.integers(5, 300), min_size=3, max_size=10))
+def test_the_interval_holds_the_index(data, counts):
+    other = data.draw(st.lists(st.integers(5, 300), min_size=len(counts), max_size=len(counts)))
+    then, now = (Profile(n=sum(tasks), tasks=Counter(dict(zip("abcdefghij", tasks, strict=False)))) for tasks in (counts, other))
+    for one in drifts_of(then, now, draws=200, seed=0):
+        assert one.psi is None or 0 <= one.low <= one.psi <= one.high
 
 
 def test_chance_gives_more_than_it_should_about_five_times_in_a_hundred():

@@ -149,7 +149,7 @@ def test_the_json_form_has_the_keys_that_the_docs_name(desk):
 def test_no_word_of_the_prompt_is_in_an_explanation(prompt, system):
     marked = f"{SECRET} {prompt} {SECRET}"
     explained = explain(
-        shipped_folder() / "balanced.yaml", request_of(marked, system=system and SECRET + system, attached=[], caller=Caller()), "embedded"
+        shipped_folder() / "balanced.yaml", request_of(marked, system=system and SECRET + system, attached=[], caller=Caller()), "linear"
     )
 
     assert SECRET not in json.dumps(explained.as_json())

@@ -189,6 +189,16 @@ def test_a_prompt_that_failed_is_tried_again_and_its_money_counted(upstream):
     assert len(labelled()) == 6
 
 
+def test_a_judge_that_never_keeps_to_the_form_does_not_cost_the_whole_file(upstream):
+    write_lines(Path("many.jsonl"), [prompt(number, "easy") for number in range(40)])
+    upstream.script("judge", Reply("Certainly!", headers=COST))
+    result = label(upstream, prompts="many.jsonl")
+    assert (result.exit_code, Path("out.jsonl").exists()) == (1, False)
+    assert len(upstream.asked("small")) == 5
+    assert "5 prompts failed: the judge gave no verdict in the form it was asked for" in result.stderr
+    assert "stopped: nothing could be labelled" in result.stderr
+
+
 def test_labels_of_others_are_not_mixed_in(upstream):
     label(upstream)
     result = label(upstream, judge="large")

@@ -32,6 +32,8 @@ TASK_PROBABILITY = "cascade.task.probability"
 DOMAIN = "cascade.domain"
 LABEL = "cascade.label"
 COMPLEXITY = "cascade.complexity"
+SMALL_COPES = "cascade.small_copes"
+GAIN = "cascade.gain"
 TRUNCATED = "cascade.classifier.truncated"
 CLASSIFICATION_CACHED = "cascade.classification.cached"
 

@@ -100,6 +100,8 @@ CLASSIFY = (
     Attribute(name.DOMAIN, str, "", "what it is about; absent where the classifier does not tell"),
     Attribute(name.LABEL, str, "", "the likeliest of the classifier's own labels; absent where it has none"),
     Attribute(name.COMPLEXITY, float, PROBABILITY, "how hard"),
+    Attribute(name.SMALL_COPES, float, PROBABILITY, "that a small model is right, where the classifier knows"),
+    Attribute(name.GAIN, float, "-1..1", "how much more probable that is for a strong one, where the classifier knows"),
     Attribute(name.TRUNCATED, bool, "", "it read only a part of the prompt"),
     Attribute(name.CLASSIFICATION_CACHED, bool, "", "remembered from an equal prompt"),
     Attribute(name.DEGRADED, tuple, "", "what went wrong"),

@@ -138,6 +138,8 @@ def _classification_attributes(classification: Classification) -> dict[str, Valu
         name.DOMAIN: classification.domain or None,
         name.LABEL: classification.label or None,
         name.COMPLEXITY: classification.complexity,
+        name.SMALL_COPES: classification.small_copes,
+        name.GAIN: classification.gain,
         name.TRUNCATED: classification.truncated,
         name.CLASSIFICATION_CACHED: classification.cached,
         name.DEGRADED: classification.degraded,

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from litellm_cascade.classifiers.base import Classifier, Options
 
-__all__ = ["Surroundings", "build", "read_options", "registry"]
+__all__ = ["DEFAULT", "Surroundings", "build", "read_options", "registry"]
+
+DEFAULT: Final = "linear"
+"""Who reads prompts where nobody is named. The shipped policies' thresholds, calibrations and gain models were fitted with its answers."""
 
 registry: Final[Mapping[str, str]] = {
-    "embedded": "linear",  # the default
+    "embedded": "embedded",
     "hierarchical": "hierarchical",
     "linear": "linear",
     "llm": "llm",

@@ -40,6 +40,9 @@ FAILED: Final = "remote_failed"
 EMPTY: Final = "prompt_empty"
 COMPLEXITY: Final = "complexity"
 """The outcome that goes before the heads' own score, where the model was fitted to one."""
+SMALL: Final = "small"
+STRONG: Final = "strong"
+"""The outcomes that a small model is right, and that a strong one is."""
 HEAD_CHARACTERS: Final = 16_000
 TAIL_CHARACTERS: Final = 4_000
 """More than any model of the family reads; the service cuts what it gets to its own length."""
@@ -212,12 +215,16 @@ def _believed(model: Model, logits: NDArray[np.float64], heads: HeadMap) -> Clas
         raise ShedError(FAILED) from None
     if not np.isfinite(logits).all():
         raise ShedError(FAILED)
+    outcomes = _probabilities(model, logits)
+    small, strong = outcomes.get(SMALL), outcomes.get(STRONG)
     return Classification(
         task=reading.task,
         task_probability=reading.task_probability,
         task_probabilities=reading.task_probabilities,
-        complexity=_probabilities(model, logits).get(COMPLEXITY, reading.complexity),
+        complexity=outcomes.get(COMPLEXITY, reading.complexity),
         dimensions=reading.dimensions,
+        small_copes=small,
+        gain=strong - small if small is not None and strong is not None else None,
         classifier=Remote.name,
         digest=model.digest,
         device=model.device,

@@ -25,20 +25,14 @@ COMMANDS = {
     "report": "Say what the cascade saved, how good its answers were, and what changed since the last report.",
     "label": "Label prompts with the cheapest model that copes, by the word of a judge.",
     "calibrate": "Fit what confidence is worth: from a score to the probability that the answer is right.",
-    "train": "Train a classifier on data of your own, or again on ours.",
+    "train": "Train a classifier on data of your own.",
     "serve-classifier": "Run one classifier as a service that many proxies share.",
     "export-triton": "Write a model repository for the Triton inference server.",
 }
 """Each name with its line in the help: the function of that name in the module of that name, imported when it is asked for."""
 ELSEWHERE = dict.fromkeys(("serve-classifier", "export-triton"), "litellm_cascade.service.commands")
 
-app = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands", COMMANDS, ELSEWHERE),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = lazy_group("litellm_cascade.offline.commands", COMMANDS, ELSEWHERE)
 
 
 def _show_version(wanted: bool) -> None:

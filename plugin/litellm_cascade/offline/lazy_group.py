@@ -6,13 +6,15 @@ import re
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from litellm_cascade.errors import CascadeError
+
+PLAIN: Final[Mapping[str, Any]] = {"add_completion": False, "rich_markup_mode": None, "pretty_exceptions_enable": False}
 
 
 class _LazyGroup(TyperGroup):
@@ -41,12 +43,13 @@ class _LazyGroup(TyperGroup):
             raise typer.Exit(1) from None
 
 
-def lazy_group(package: str, summaries: Mapping[str, str], elsewhere: Mapping[str, str] | None = None) -> type[TyperGroup]:
+def lazy_group(package: str, summaries: Mapping[str, str], elsewhere: Mapping[str, str] | None = None) -> typer.Typer:
     """A group with a command for each name: the function of that name in the package's module of that name.
 
     ``elsewhere`` names another package for some of them.
     """
-    return type("LazyGroup", (_LazyGroup,), {"package": package, "summaries": summaries, "elsewhere": elsewhere or {}})
+    group = type("LazyGroup", (_LazyGroup,), {"package": package, "summaries": summaries, "elsewhere": elsewhere or {}})
+    return typer.Typer(cls=group, no_args_is_help=True, **PLAIN)
 
 
 def _imported(package: str, name: str) -> Any:
@@ -54,7 +57,7 @@ def _imported(package: str, name: str) -> Any:
     found = getattr(import_module(f"{package}.{word}"), word)
     if isinstance(found, typer.Typer):  # a group of commands
         return get_command(found)
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone = typer.Typer(**PLAIN)
     alone.command(name)(found)
     command = get_command(alone)
     command.help = _laid_out(command.help)

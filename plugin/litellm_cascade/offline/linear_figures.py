@@ -86,7 +86,7 @@ class _Tested:
 
     def _figure(self, what: str, rows: list[int], score: Score, answers: tuple[NDArray[Any], ...]) -> Figure:
         truth, ours, majority, by_length = answers
-        drawn = _bootstrap([self._examples[row].key for row in rows], lambda take: score(truth[take], ours[take]), self._random)
+        drawn = bootstrap([self._examples[row].key for row in rows], lambda take: score(truth[take], ours[take]), self._random)
         low, high = np.nanquantile(drawn, (0.025, 0.975))
         return Figure(
             what=what,
@@ -125,7 +125,7 @@ def _unseen_source(source: str, rows: Any, weights: Weights, seed: int) -> Figur
 
     truth = np.array([TASK_TYPES.index(task) for task in rows["task_type"]])
     ours = np.array([weights.logits(features_of(prompt))[:-1].argmax() for prompt in rows["prompt"]])
-    drawn = _bootstrap(rows["group"].to_list(), lambda take: accuracy(truth[take], ours[take]), np.random.default_rng(seed))
+    drawn = bootstrap(rows["group"].to_list(), lambda take: accuracy(truth[take], ours[take]), np.random.default_rng(seed))
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Figure(
         what=f"task type, unseen data set {source}",
@@ -138,7 +138,7 @@ def _unseen_source(source: str, rows: Any, weights: Weights, seed: int) -> Figur
     )
 
 
-def _bootstrap(keys: Sequence[str], score: Callable[[NDArray[Any]], float], random: np.random.Generator) -> list[float]:
+def bootstrap(keys: Sequence[str], score: Callable[[NDArray[Any]], float], random: np.random.Generator) -> list[float]:
     members: dict[str, list[int]] = {}
     for row, key in enumerate(keys):
         members.setdefault(key, []).append(row)

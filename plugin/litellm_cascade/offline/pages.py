@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -43,6 +44,14 @@ class Plot:
 
 Block = Heading | Paragraph | Grid | Plot
 
+COLOURS = (
+    *("#4477aa", "#ee6677", "#228833", "#b8860b", "#33a0c4", "#aa3377", "#888888", "#cc6611"),
+    *("#7a68c4", "#5c8a6a", "#d4789a", "#8a6a4a"),
+)
+"""Of plots: Paul Tol's bright set, the two palest darkened, so that it is told apart by colour-blind readers, on white as on black."""
+
+MARGIN_PX = 30
+"""Above a plot; twice as much where a title or the names of an axis stand."""
 _STYLE = """\
 :root { color-scheme: light dark; --text: #1f2328; --page: #ffffff; --line: #d0d7de; --soft: #f6f8fa; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --page: #0d1117; --line: #30363d; --soft: #161b22; } }
@@ -51,6 +60,7 @@ body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .7rem; text-align: left; font-variant-numeric: tabular-nums; }
 th { background: var(--soft); }
+td span { white-space: nowrap; }
 """
 _PAINT = """\
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -83,6 +93,12 @@ def html(title: str, blocks: Sequence[Block]) -> str:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><h1>{escape(title)}</h1>\n{body}\n{script}</body></html>\n'
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """As Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file, and the folders that lead to it. Raises ConfigurationError."""
     try:
@@ -98,8 +114,7 @@ def _markdown(block: Block) -> str:
     if isinstance(block, Paragraph):
         return block.text
     if isinstance(block, Grid):
-        lines = [block.head, ["---"] * len(block.head), *block.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+        return table(block.head, block.rows)
     return ""
 
 
@@ -118,9 +133,17 @@ def _html(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _row(kind: str, cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<{kind}>{escape(cell)}</{kind}>' for cell in cells)}</tr>"
+    return f"<tr>{''.join(f'<{kind}>{_whole(escape(cell))}</{kind}>' for cell in cells)}</tr>"
+
+
+def _whole(cell: str) -> str:
+    """An interval is not to be broken into two lines."""
+    return re.sub(r"\[[^\]]*\]", r"<span>\g<0></span>", cell)
 
 
 def _figure(figure: Any, *, with_plotly: bool) -> str:
-    figure.update_layout(template="plotly_white", paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)")
-    return str(figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displaylogo": False}))
+    margin = {"t": MARGIN_PX if figure.layout.title.text is None else 2 * MARGIN_PX, "b": 2 * MARGIN_PX}
+    figure.update_layout(
+        template="plotly_white", paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", colorway=COLOURS, margin=margin
+    )
+    return str(figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displayModeBar": False}))

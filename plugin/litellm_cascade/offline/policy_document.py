@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from litellm_cascade.errors import PolicyError
 from litellm_cascade.offline.counting import counted
+from litellm_cascade.offline.pages import table
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.policy_files import opening_comment, tests_beside
 from litellm_cascade.offline.route_wording import fenced, route_paragraphs
@@ -72,7 +73,7 @@ def _head(policy: Policy, file: Path, date: str | None, version: str) -> Iterato
         yield "\n".join(comment)
     facts = [("File", f"`{file.name}`"), ("Digest", f"`{policy.digest}`"), ("Language version", str(policy.document.version))]
     dated = [("Date", date)] if date else []
-    yield _table(("", ""), [*facts, ("Written by", f"litellm-cascade {version}"), *dated])
+    yield table(("", ""), [*facts, ("Written by", f"litellm-cascade {version}"), *dated])
     yield "Two policies with the same digest decide alike. Every span and every record of a request names the digest that decided it."
 
 
@@ -80,7 +81,7 @@ def _models(document: Document) -> Iterator[str]:
     yield f"The policy can ask {counted(len(document.models), 'model')}; the largest is `{document.largest}`."
     columns = list(type(next(iter(document.models.values()))).model_fields)
     rows = [(f"`{alias}`", *(_cell(getattr(card, column)) for column in columns)) for alias, card in document.models.items()]
-    yield _table(("alias", *(column.replace("_", " ") for column in columns)), rows)
+    yield table(("alias", *(column.replace("_", " ") for column in columns)), rows)
 
 
 def _gates(policy: Policy) -> Iterator[str]:
@@ -123,7 +124,7 @@ def _tests(file: Path) -> tuple[Sequence[str], bool]:
         return [f"The tests in `{file.name}` cannot be run:", "\n".join(f"- {_problem(line, file)}" for line in error.problems)], False
     failed = sum(not result.passed for result in results)
     said = f"`{file.name}` has {counted(len(results), 'case')}: {'all pass' if not failed else f'{failed} FAIL'}."
-    return [said, _table(("case", "decided by route", "ladder", "result"), map(_case, results))], not failed
+    return [said, table(("case", "decided by route", "ladder", "result"), map(_case, results))], not failed
 
 
 def _case(result: CaseResult) -> tuple[str, ...]:
@@ -140,8 +141,3 @@ def _cell(value: Any) -> str:
     if entries is not None:
         return ", ".join(f"{name} {shown(entry)}" for name, entry in entries.items())  # all of them, as they are written
     return "" if value in (None, ()) else shown(value)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

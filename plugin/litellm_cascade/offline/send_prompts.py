@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import platform
 import shlex
 import sys
@@ -25,10 +24,12 @@ from random import Random
 import httpx
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.asking import STREAMED, Asker, Asking, Prompt
+from litellm_cascade.offline.bars import bar
+from litellm_cascade.offline.called import key_in
 from litellm_cascade.offline.prompt_report import Answered, report
 
 MODULE = "litellm_cascade.offline.send_prompts"
@@ -101,23 +102,14 @@ async def _ask(given: argparse.Namespace, prompts: Sequence[Prompt]) -> tuple[li
     asking = Asking(
         model=given.model, max_tokens=given.max_tokens, temperature=given.temperature, stream=given.stream, concurrency=given.concurrency
     )
-    login = {"Authorization": f"Bearer {_key(given.key_env)}"}
+    login = {"Authorization": f"Bearer {key_in(given.key_env)}"}
     columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     async with httpx.AsyncClient(base_url=given.url, headers=login, timeout=given.timeout, trust_env=False) as client:
         asker = Asker(client, asking)
         await asker.check()
-        with Progress(*columns, console=Console(stderr=True)) as progress:
+        with bar(*columns) as progress:
             task = progress.add_task("asking", total=len(prompts))
             return await asker.ask_all(prompts, lambda: progress.advance(task)), asker.told
-
-
-def _key(variable: str) -> str:
-    key = os.environ.get(variable)
-    if not key:
-        raise ConfigurationError(
-            [f"the environment variable {variable} is empty; put the proxy's key there, or name another with --key-env"]
-        )
-    return key
 
 
 def _digest(path: Path) -> str:

@@ -28,7 +28,7 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         told |= {
             "route": decision.route,
             "policy-digest": decision.digest,
-            "confidence": _confidence(outcome),
+            "confidence": _confidence(outcome, rungs=len(decision.ladder)),
             "attempts": ",".join(attempt.alias for attempt in outcome.attempts),
             "decision-confidence": _number(decision.confidence),
             "estimated-cost-usd": _number(decision.estimate.cost_usd),
@@ -42,13 +42,14 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
     return {PREFIX + name: _ascii(value) for name, value in told.items() if value}
 
 
-def _confidence(outcome: Outcome) -> str:
-    judged = [a.judgement.confidence for a in outcome.attempts if a.judgement is not None and a.judgement.confidence is not None]
-    return _shown(judged[-1]) if judged else ""
+def _confidence(outcome: Outcome, *, rungs: int) -> str:
+    """Of the answer that was judged last. What it was held against on the last rung is the line of abstention."""
+    judged = [(a.rung, a.judgement.confidence) for a in outcome.attempts if a.judgement is not None and a.judgement.confidence is not None]
+    return "".join(_shown(confidence, "abstain_below" if rung + 1 == rungs else "accept_at") for rung, confidence in judged[-1:])
 
 
-def _shown(confidence: Confidence) -> str:
-    score = f"{confidence.name}={_known(confidence.score)}; accept_at={confidence.threshold}"
+def _shown(confidence: Confidence, line: str) -> str:
+    score = f"{confidence.name}={_known(confidence.score)}; {line}={confidence.threshold}"
     if confidence.calibration is None:
         return score
     return f"{score}; probability={_known(confidence.probability)}; calibration={confidence.calibration}"

@@ -35,19 +35,19 @@ class CascadeCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not typ
         self, data: dict[str, Any], user_api_key_dict: Any, response: Any, request_headers: dict[str, str] | None = None
     ) -> dict[str, str] | None:
         """Before the headers go out: what became of it."""
-        return await runtime().headers(data, response)
+        return await runtime().after.headers(data, response)
 
     @guarded
     async def async_log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:
         """After a call: its usage and cost; and whether its client has left."""
-        await runtime().logged(kwargs, response_obj, start_time, end_time)
+        await runtime().after.logged(kwargs, response_obj, start_time, end_time)
 
     @guarded
     async def async_post_call_failure_hook(
         self, request_data: dict[str, Any], original_exception: Exception, user_api_key_dict: Any, traceback_str: str | None = None
     ) -> None:
         """The client gets an error: close the trace."""
-        runtime().failed(request_data, original_exception)
+        runtime().after.failed(request_data, original_exception)
 
 
 def __getattr__(name: str) -> Any:

@@ -42,6 +42,11 @@ class Underway:
     since: float = field(default_factory=time.monotonic)
 
     @property
+    def answering(self) -> str | None:
+        """The alias whose answer the client gets; None where there is none, or not one of ours."""
+        return self.journey.outcome().alias if self.journey.cascades else self.journey.decided_plan.decision.alias
+
+    @property
     def lifetime(self) -> float:
         """Seconds to keep it."""
         return ENDED_SECONDS if self.journey.is_over else LONGEST_SECONDS

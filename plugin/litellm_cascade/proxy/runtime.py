@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from litellm.proxy import proxy_server
@@ -22,12 +21,11 @@ from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey, Meter, Sink
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
-from litellm_cascade.proxy.answers import said_in
+from litellm_cascade.proxy.afterwards import Afterwards
 from litellm_cascade.proxy.asking import on_behalf_of
-from litellm_cascade.proxy.cached import came_from_the_cache, keep_apart
+from litellm_cascade.proxy.cached import keep_apart
 from litellm_cascade.proxy.conversations import Conversations
 from litellm_cascade.proxy.dialogue import without_foreign
-from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
@@ -41,17 +39,14 @@ from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.proxy.wishes import take_wishes
-from litellm_cascade.vocabulary import Attempt, Caller, Judgement, Reason, Request, Usage, Verdict
+from litellm_cascade.vocabulary import Caller, Request
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
 """Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
-NANOSECONDS = 1e9
-SENT = Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)
-"""What there is to say of an answer that nobody judged because the policy sent the request straight to its alias."""
 
 
 class Runtime:
-    """Answers the hooks and the provider."""
+    """Answers the hooks and the provider; what comes after an answer is ``after``."""
 
     def __init__(
         self,
@@ -73,6 +68,7 @@ class Runtime:
             most=settings.feedback.remember,
             seconds=settings.feedback.remember_seconds,
         )
+        self.after = Afterwards(self.journeys, self.conversations, self.answers, everything=settings.debug_headers)
         self.tracing = Tracing()
         self._models = VirtualModels()
         self.breakers = Breakers(lambda: _rung_breaker(settings.rungs))
@@ -182,98 +178,15 @@ class Runtime:
         if underway is not None and underway.journey.has_failed:
             raise underway.failure or LateError
 
-    # --- after it ------------------------------------------------------------------------------------------------------------------
-
-    async def headers(self, data: Mapping[str, Any], response: Any) -> dict[str, str] | None:
-        """The ``x-cascade-*`` headers. For a stream this waits for the verdict, which the client's first token waits for anyway."""
-        underway = self.journeys.find(data)
-        if underway is None:
-            return None
-        if underway.stream is not None:
-            try:
-                await underway.stream.settle()
-            except Exception as error:  # noqa: BLE001 - the stream itself will raise it to the client
-                underway.failure = error
-        if came_from_the_cache(data.get("litellm_logging_obj")):
-            underway.journey.answered_from_cache()
-        else:
-            self._remember(underway, response)
-        self.answers.remember(underway.journey, _answering(underway))
-        return headers_of(underway.journey, everything=self.settings.debug_headers)
-
-    def _remember(self, underway: Underway, response: Any) -> None:
-        """Who answers, before the client has the answer: its next request may come at once."""
-        alias = _answering(underway)
-        if alias is not None:
-            self.conversations.answered_by(underway.conversation, underway.journey.decided_plan.decision.policy, alias)
-            self.conversations.answer(underway.conversation, alias, response)
-
-    async def logged(self, kwargs: Mapping[str, Any], response: Any, started: datetime, ended: datetime) -> None:
-        """LiteLLM has logged a call that succeeded: for a request sent straight to an alias, that is its end."""
-        underway = self.journeys.find(kwargs.get("litellm_params"))
-        if underway is None:
-            return
-        underway.call_ended()
-        alias = _answering(underway)
-        if kwargs.get("cache_hit") is True:
-            underway.journey.answered_from_cache()
-        elif alias is not None and kwargs.get("stream"):  # only now is there a whole answer
-            self.conversations.answer(underway.conversation, alias, response)
-        if underway.journey.is_over:
-            underway.stream = None  # it holds the conversation, and nobody needs it any more
-        elif underway.journey.cascades:
-            await _close_what_was_left(underway)
-        else:
-            if underway.journey.keeps_texts:
-                underway.journey.heard(0, said_in(response))
-            _answered_directly(underway, kwargs, started, ended)
-
-    def failed(self, data: Mapping[str, Any], error: Exception) -> None:
-        """The proxy is about to answer with an error."""
-        underway = self.journeys.find(data)
-        if underway is not None:
-            underway.call_ended()
-            gone = isinstance(error, asyncio.CancelledError)
-            underway.journey.ended(Reason.CLIENT_GONE if gone else Reason.ERROR)
-
 
 def behind_its_guard(classifier: Classifier, settings: ClassifierSettings) -> Remembering:
     """A classifier that is late or fails without harm, and is not asked twice."""
     return Remembering(Guarded(classifier, within_ms=settings.within_ms), most=settings.remember, seconds=settings.remember_seconds)
 
 
-def _answering(underway: Underway) -> str | None:
-    """The alias whose answer the client gets; None where there is none, or not one of ours."""
-    journey = underway.journey
-    return journey.outcome().alias if journey.cascades else journey.decided_plan.decision.alias
-
-
 def _rung_breaker(settings: RungSettings) -> Breaker:
     tally = ShareFailing(at_least=settings.failures, share=settings.failing_share, over_s=settings.over_seconds, clock=time.monotonic)
     return Breaker(tally, cool_off_s=settings.cool_off_seconds, clock=time.monotonic)
-
-
-async def _close_what_was_left(underway: Underway) -> None:
-    """A stream that LiteLLM has logged before its end is one whose client has left.
-
-    On /v1/messages nothing else says so: LiteLLM's translation lets go of the stream without closing it.
-    """
-    if underway.stream is not None:
-        await underway.stream.aclose()
-
-
-def _answered_directly(underway: Underway, kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> None:
-    attempt = Attempt(
-        rung=0,
-        alias=underway.journey.decided_plan.decision.alias,
-        judgement=SENT,
-        usage=_logged_usage(kwargs.get("standard_logging_object") or {}),
-        cost_usd=kwargs.get("response_cost"),
-        dropped=underway.dropped,
-        served=True,
-    )
-    started_ns, ended_ns = (int(time.timestamp() * NANOSECONDS) for time in (started, ended))
-    underway.journey.answered_directly(attempt, started_ns=started_ns, ended_ns=ended_ns)
 
 
 def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
@@ -288,11 +201,6 @@ def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
 
 def _parent_span(data: Mapping[str, Any], auth: Any) -> Any:
     return parent_of(getattr(auth, "parent_otel_span", None), (data.get("proxy_server_request") or {}).get("headers") or {})
-
-
-def _logged_usage(logged: Mapping[str, Any]) -> Usage:
-    """The one form in which LiteLLM has the tokens of all endpoints."""
-    return Usage(input_tokens=logged.get("prompt_tokens") or 0, output_tokens=logged.get("completion_tokens") or 0)
 
 
 def _note_for_spend_logs(data: MutableMapping[str, Any], journey: Journey) -> None:

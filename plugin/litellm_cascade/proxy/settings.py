@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import StartupError
 from litellm_cascade.policy.shipped import shipped_folder
 
@@ -17,7 +18,7 @@ class ClassifierSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = "linear"
+    name: str = DEFAULT
     options: Mapping[str, Any] = {}
     """What this classifier has of its own, such as where its weights lie: docs/classifiers.md."""
     within_ms: float = Field(default=25.0, gt=0)

@@ -7,6 +7,7 @@ from math import inf, isfinite
 from typing import Any
 
 from litellm_cascade.proxy.contracts import to_contract, wanted_format
+from litellm_cascade.proxy.dialogue import blocks
 from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
 
 Json = Mapping[str, Any]
@@ -104,13 +105,13 @@ def _turns(data: Json) -> Iterator[Turn]:
             role="tool" if _brings_a_result(content) else role,
             text="\n".join(part for part in parts if isinstance(part, str)),
             attachments=tuple(part for part in parts if isinstance(part, Attachment)),
-            tool_calls=tool_calls + sum(1 for part in _blocks(content) if _kind(part) == "tool_use" or "functionCall" in part),
+            tool_calls=tool_calls + sum(1 for part in blocks(content) if _kind(part) == "tool_use" or "functionCall" in part),
         )
 
 
 def _brings_a_result(content: Any) -> bool:
     """On /v1/messages and generateContent a tool's result comes as a user's turn."""
-    return any(_kind(part) == "tool_result" or "functionResponse" in part for part in _blocks(content))
+    return any(_kind(part) == "tool_result" or "functionResponse" in part for part in blocks(content))
 
 
 def _spoken(data: Json) -> Iterator[tuple[str, Any, int]]:
@@ -132,7 +133,7 @@ def _spoken(data: Json) -> Iterator[tuple[str, Any, int]]:
 def _messages(messages: Any) -> Iterator[tuple[str, Any, int]]:
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Mapping):
-            role, calls = str(message.get("role") or "user"), len(_blocks(message.get("tool_calls")))
+            role, calls = str(message.get("role") or "user"), len(blocks(message.get("tool_calls")))
             yield "tool" if role == "function" else role, message.get("content", message.get("parts")), calls
 
 
@@ -140,7 +141,7 @@ def _input_items(items: Any) -> Iterator[tuple[str, Any, int]]:
     if isinstance(items, str):
         yield "user", items, 0
         return
-    for item in _blocks(items):
+    for item in blocks(items):
         kind = _kind(item) or "message"
         if kind.endswith("_call_output"):
             yield "tool", item.get("output"), 0
@@ -216,7 +217,7 @@ def _modality(mime: str | None) -> str:
 
 
 def _tool_names(tools: Any) -> Iterator[str]:
-    for tool in _blocks(tools):
+    for tool in blocks(tools):
         function = tool.get("function")
         yield str((function if isinstance(function, Mapping) else tool).get("name") or tool.get("type") or "")
 
@@ -235,7 +236,7 @@ def direct_only(data: Json, endpoint: Endpoint) -> str | None:
 
 
 def _bridge_loses(data: Json) -> str | None:
-    if any(_kind(tool) not in {None, "function", "custom"} for tool in _blocks(data.get("tools"))):
+    if any(_kind(tool) not in {None, "function", "custom"} for tool in blocks(data.get("tools"))):
         return "built_in_tools"
     for block in _every_block(data):
         if "cache_control" in block:
@@ -246,19 +247,15 @@ def _bridge_loses(data: Json) -> str | None:
 
 
 def _every_block(data: Json) -> Iterator[Json]:
-    yield from _blocks(data.get("system"))
-    yield from _blocks(data.get("tools"))
-    for message in (*_blocks(data.get("messages")), *_blocks(data.get("input"))):
+    yield from blocks(data.get("system"))
+    yield from blocks(data.get("tools"))
+    for message in (*blocks(data.get("messages")), *blocks(data.get("input"))):
         yield message
-        yield from _blocks(message.get("content"))
+        yield from blocks(message.get("content"))
 
 
 def _first_present(data: Json, keys: Iterable[str]) -> str | None:
     return next((key for key in keys if data.get(key)), None)
-
-
-def _blocks(content: Any) -> list[Json]:
-    return [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
 
 
 def _kind(block: Json) -> str | None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata, parent_session_kwargs
+from litellm.litellm_core_utils.internal_call_metadata import parent_session_kwargs
 from litellm.proxy import proxy_server
-from opentelemetry.trace import NonRecordingSpan, Span
+from opentelemetry.trace import Span
 
 from litellm_cascade.breaker import Breakers
 from litellm_cascade.escalation import Answer, Ask, Consult, alternatives_needed
@@ -21,16 +21,14 @@ from litellm_cascade.proxy.cached import PAST_THE_CACHE
 from litellm_cascade.proxy.consulting import guarded, requests_for, score_of
 from litellm_cascade.proxy.conversations import Conversation
 from litellm_cascade.proxy.dialogue import own_turns
-from litellm_cascade.proxy.journeys import METADATA, TOKEN
+from litellm_cascade.proxy.inner_calls import inner_metadata
+from litellm_cascade.proxy.journeys import METADATA
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.streams import Consumption, RungStream, joined, total
 from litellm_cascade.vocabulary import Consultation, Turn
 
 ORIGIN = "cascade_attempt"
-"""Marks a rung's call in LiteLLM's metadata: its cost is billed, its tokens are not counted against limits a second time."""
-NOT_HANDED_DOWN = frozenset({TOKEN, "model_info", "model_group", "deployment", "api_base", "previous_models"})
-"""What the virtual model's own deployment left in the metadata, and would be untrue of a rung's."""
 ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs", "allowed_openai_params", "max_retries"})
 """Parameters of the request that a rung's call sets for itself."""
 THE_REQUESTS_FAULT = frozenset({400, 413, 422})
@@ -160,10 +158,7 @@ class RouterUpstream:
         return response
 
     async def _routed(self, span: Span, alias: str, parameters: Mapping[str, Any]) -> Any:
-        metadata = self._metadata()
-        if span.is_recording():
-            # The place in the trace without the pen: LiteLLM writes the whole request on a parent span when a call fails.
-            metadata["litellm_parent_otel_span"] = NonRecordingSpan(span.get_span_context())
+        metadata = inner_metadata(self._call.metadata, ORIGIN, span)
         timeout = {"timeout": self._call.timeout} if self._call.timeout is not None else {}
         session = parent_session_kwargs(self._call.litellm_params)
         router = proxy_server.llm_router  # looked up per call: LiteLLM replaces it when models change
@@ -182,10 +177,6 @@ class RouterUpstream:
         if not self._conversation.thinks:
             return self._call.messages
         return own_turns(self._call.messages, self._conversation.is_own(alias, unknown=False))
-
-    def _metadata(self) -> dict[str, Any]:
-        inherited = forwarded_internal_call_metadata(self._call.metadata, ORIGIN)
-        return {key: value for key, value in inherited.items() if key not in NOT_HANDED_DOWN}
 
     def _logprobs(self, rung: int) -> dict[str, Any]:
         """What the gate needs, and the client wants to see, of log-probabilities."""

@@ -39,6 +39,8 @@ class Classification:
 
     ``complexity`` and every dimension lie in 0..1 (``number_of_few_shots``: 0..5). ``degraded`` names what went wrong on the way.
     ``chances``: by alias, how probable a right answer of it is, 0..1, from a classifier that was fitted to outcomes.
+    ``small_copes`` is the probability that a small model is right, ``gain`` how much more probable that is for a strong one (-1..1);
+    None: this classifier does not know.
     """
 
     known: bool = True
@@ -51,6 +53,8 @@ class Classification:
     complexity: float = 0.5
     dimensions: Mapping[str, float] = field(default_factory=dict)
     chances: Mapping[str, float] = field(default_factory=dict)
+    small_copes: float | None = None
+    gain: float | None = None
     classifier: str = "none"
     digest: str = ""
     device: str = "cpu"

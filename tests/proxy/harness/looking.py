@@ -26,6 +26,27 @@ def attempts(collector, trace):
     return route, {span.attributes["cascade.alias"]: span for span in collector.children(route) if span.name.startswith("cascade.attempt")}
 
 
+def left_behind(spend, collector, trace, *, paid, tried):
+    """One bill for each of the rungs that are ``paid`` and none for the virtual model, and a span for each that was ``tried``, in order.
+
+    The route's span and the attempts by alias, as ``attempts`` has them.
+    """
+
+    def costs(rows):
+        logged = [row["standard_logging_object"] for row in rows]
+        return sorted(row["model_group"] for row in logged if row.get("response_cost"))
+
+    wanted = f"bills of {sorted(paid)} and a row of the virtual model"
+    spend.wait_until(
+        lambda rows: costs(rows) == sorted(paid) and any(row["internal_call_origin"] is None for row in rows),
+        wanted=wanted,
+        trace=trace.trace_id,
+    )
+    route, spans = attempts(collector, trace)
+    assert sorted(spans, key=lambda alias: spans[alias].attributes["cascade.rung"]) == list(tried)
+    return route, spans
+
+
 def leave_after_a_second(client, dialect, body, trace):
     """Hear the beginning, if it comes in time, and go."""
     with (

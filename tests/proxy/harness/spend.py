@@ -24,9 +24,13 @@ class Spend:
 
     def wait_rows(self, count, timeout=10.0, **which):
         """The rows, as soon as there are at least ``count``."""
+        return self.wait_until(lambda rows: len(rows) >= count, timeout, wanted=f"{count} spend rows", **which)
+
+    def wait_until(self, holds, timeout=10.0, wanted="other spend rows", **which):
+        """The rows, as soon as ``holds`` is true of them."""
         deadline = time.monotonic() + timeout
-        while len(rows := self.rows(**which)) < count:
-            assert time.monotonic() < deadline, f"{count} spend rows of {which} expected within {timeout} s, there are: {self.rows()}"
+        while not holds(rows := self.rows(**which)):
+            assert time.monotonic() < deadline, f"{wanted} of {which} expected within {timeout} s, there are: {self.rows()}"
             time.sleep(LOOK_EVERY_S)
         return rows
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,12 @@ import numpy as np
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
-from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
-from litellm_cascade.offline.bench_common.telling import COLOURS, interval, share, table
+from litellm_cascade.offline.bench_cascade.sets import BenchSet
+from litellm_cascade.offline.bench_common.resuming import Parts
+from litellm_cascade.offline.bench_common.telling import interval, share, steps, table, tell
 from litellm_cascade.offline.calibrating.thresholds import Bound
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
-JSON_FORMAT = 1
 BOUND = Bound(alpha=0.05, delta=0.1)
 FEWEST_FOR_RISK = 500
 """Answers below which half of them can hardly prove a risk of five in a hundred."""
@@ -31,23 +30,32 @@ class Results:
 
     rows: Sequence[Row]
     risks: Sequence[RiskRow]
-    seed: int
-    draws: int
-    fitted: str
+    about: Mapping[str, Any]
 
 
-def measured(data: Path, fit: Path | None, *, seed: int, draws: int) -> Results:
-    """Every set of ``data``. With ``fit``, everything is fitted on the set of the same name there."""
-    elsewhere = {one.name: one for one in read_sets(fit)} if fit is not None else {}
+def measured(sets: Sequence[BenchSet], elsewhere: Sequence[BenchSet] | None, about: Mapping[str, Any], parts: Parts) -> Results:
+    """Every set; what an interrupted run has finished is not measured again. All is fitted on the set of the same name ``elsewhere``."""
+    fitted_on = {one.name: one for one in elsewhere or ()}
     rows: list[Row] = []
     risks: list[RiskRow] = []
-    for one in read_sets(data):
-        scored, fitted_on = _parts(one, elsewhere.get(one.name))
-        rows += rows_of(scored, fitted_on, seed=seed, draws=draws)
-        if len(scored.records) >= FEWEST_FOR_RISK and scored.records.correct_large is not None:
-            risks.append(risk_row(scored, BOUND, seed=seed))
-    fitted = "another folder's records" if fit is not None else "the records not marked test, or where none is, the folds not scored"
-    return Results(rows=rows, risks=risks, seed=seed, draws=draws, fitted=fitted)
+    with steps(len(sets)) as progress:
+        for one in sets:
+            tell(progress, one.name)
+            found = parts.rows(one.name, partial(_measured, *_parts(one, fitted_on.get(one.name)), about))
+            rows += [Row(**row) for row in found if "method" in row]
+            risks += [RiskRow(**row) for row in found if "method" not in row]
+            tell(progress, one.name, advance=1)
+    return Results(rows=rows, risks=risks, about=about)
+
+
+def _measured(scored: BenchSet, fitted_on: BenchSet | None, about: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = rows_of(scored, fitted_on, seed=about["seed"], draws=about["bootstrap_draws"])
+    return [*map(asdict, rows), *map(asdict, _risks(scored, about["seed"]))]
+
+
+def _risks(scored: BenchSet, seed: int) -> Iterator[RiskRow]:
+    if len(scored.records) >= FEWEST_FOR_RISK and scored.records.correct_large is not None:
+        yield risk_row(scored, BOUND, seed=seed)
 
 
 def _parts(one: BenchSet, elsewhere: BenchSet | None) -> tuple[BenchSet, BenchSet | None]:
@@ -70,16 +78,8 @@ def _at(one: BenchSet, rows: Any) -> BenchSet:
 
 def as_json(results: Results) -> dict[str, Any]:
     """Every number, with what it takes to get it again."""
-    packages = {name: version(name) for name in ("litellm-cascade", "numpy", "scikit-learn", "polars")}
-    return {
-        "format": JSON_FORMAT,
-        "seed": results.seed,
-        "bootstrap_draws": results.draws,
-        "fitted_on": results.fitted,
-        "versions": {"python": platform.python_version(), **packages},
-        "rows": [asdict(row) for row in results.rows],
-        "risk": [asdict(risk) for risk in results.risks],
-    }
+    rows, risks = ([asdict(one) for one in found] for found in (results.rows, results.risks))
+    return {**results.about, "rows": rows, "risk": risks}
 
 
 def markdown(results: Results) -> str:
@@ -132,7 +132,9 @@ def _risk_cells(risk: RiskRow) -> tuple[str, ...]:
 
 def write_page(path: Path, results: Results) -> None:
     """A self-contained page: APGR, or AUROC where the large model is not known, of every method of every set, with its interval."""
-    note = f"95 % intervals of {results.draws} draws over groups, seed {results.seed}. Fitted on {results.fitted}."
+    about = results.about
+    intervals = f"95 % intervals of {about['bootstrap_draws']} draws over groups, seed {about['seed']}"
+    note = f"{about['command']}. {intervals}. Fitted on {about['fitted_on']}."
     blocks: list[Block] = [Paragraph(note)]
     for name in dict.fromkeys(row.set for row in results.rows):
         rows = [row for row in results.rows if row.set == name]
@@ -148,4 +150,4 @@ def _dots(rows: Sequence[Row]) -> Any:
     values, lows, highs = (np.array(column, float) for column in zip(*spans, strict=True))
     errors = {"type": "data", "array": (highs - values).tolist(), "arrayminus": (values - lows).tolist(), "thickness": 1}
     dots = plots.Scatter(x=values.tolist(), y=[row.method for row in rows], mode="markers", error_x=errors, marker={"size": 9})
-    return plots.Figure(dots).update_layout(title=figure, colorway=COLOURS, height=120 + 30 * len(rows), margin={"l": 280})
+    return plots.Figure(dots).update_layout(title=figure, height=120 + 30 * len(rows), margin={"l": 280})

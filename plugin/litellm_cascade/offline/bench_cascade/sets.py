@@ -28,6 +28,7 @@ SVAMP: Final = "llama-3.1-8b, SVAMP tokens"
 _OWN: Final = {"qwen0.5b": "qwen1.5b", "smollm2-135m": "qwen1.5b", "qwen1.5b": None}
 """Small models of the own records, each with the larger one that was asked the same."""
 
+_OF_OWN: Final = ("id", "cat", "q", "correct", "tokens")
 _ZELLINGER: Final = ("gpt_4o_mini", "gpt_4o", "llama3_1_8b", "llama3_1_405b")
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "cascade_zellinger.parquet": (
@@ -216,7 +217,25 @@ def _own_set(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]], larger:
 
 
 def _lines(path: Path) -> list[Mapping[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also cut at U+2028 within a token
+    except UnicodeDecodeError:
+        raise ConfigurationError([f"{path}: is no text; write one JSON object a line"]) from None
+    rows = [_line(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not rows:
+        raise ConfigurationError([f"{path}: holds no answer; remove it, or write one JSON object a line"])
+    return rows
+
+
+def _line(line: str, where: str) -> Mapping[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    lacking = [name for name in _OF_OWN if not isinstance(row, dict) or name not in row]
+    if lacking:
+        raise ConfigurationError([f"{where}: is no JSON object with {', '.join(_OF_OWN)}"])
+    return row  # type: ignore[no-any-return]
 
 
 def _seen(row: Mapping[str, Any]) -> Mapping[str, float]:

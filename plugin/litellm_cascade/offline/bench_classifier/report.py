@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from litellm_cascade.offline.bench_classifier.measuring import Results
 from litellm_cascade.offline.bench_classifier.speed import Speed
+from litellm_cascade.offline.pages import Grid, Plot, html, table, write_text
 
 JSON_FORMAT = 1
 _SPEEDS = ("way", "tokens", "batch", "ms of a batch, p50 [95 %]", "processor ms", "prompts/s", "of the limit", "batches timed")
@@ -26,9 +26,9 @@ def markdown(results: Results) -> str:
     peaks = ", ".join(f"{peak / 1e9:,.0f} GFLOP/s in {precision}" for precision, peak in results.peaks.items()) or "not measured"
     weights = "random weights" if results.random_weights else "weights"
     where = f"{weights} {results.checkpoint}; {results.device}, torch with {results.threads} threads, load {results.load:.1f} before"
-    parts = [f"{where}; matrix products: {peaks}", _table(_SPEEDS, [_speed_cells(speed) for speed in results.speeds])]
+    parts = [f"{where}; matrix products: {peaks}", table(_SPEEDS, [_speed_cells(speed) for speed in results.speeds])]
     if results.waits:
-        parts.append(_table(_WAITS, [_wait_cells(asdict(waits)) for waits in results.waits]))
+        parts.append(table(_WAITS, [_wait_cells(asdict(waits)) for waits in results.waits]))
     return "\n\n".join(parts)
 
 
@@ -58,23 +58,21 @@ def _wait_cells(waits: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
-
-
 def write_page(path: Path, results: Results) -> None:
     """A self-contained page: prompts per second by length, a line for each way and batch size."""
     import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
 
-    page = plots.Figure()
+    chart = plots.Figure()
     for way, precision, batch in dict.fromkeys((speed.way, speed.precision, speed.batch) for speed in results.speeds):
         line = [speed for speed in results.speeds if (speed.way, speed.precision, speed.batch) == (way, precision, batch)]
         name = f"{way}, {precision}, batch {batch}"
-        page.add_scatter(name=name, x=[speed.length for speed in line], y=[speed.prompts_per_s for speed in line], mode="lines+markers")
+        chart.add_scatter(name=name, x=[speed.length for speed in line], y=[speed.prompts_per_s for speed in line], mode="lines+markers")
     limits = dict.fromkeys((speed.precision, speed.length, speed.limit_per_s) for speed in results.speeds if speed.limit_per_s)
     for precision in results.peaks:
         x, y = zip(*[(length, limit) for of, length, limit in limits if of == precision], strict=True)
-        page.add_scatter(name=f"limit in {precision}", x=x, y=y, mode="lines", line={"dash": "dot"})
+        chart.add_scatter(name=f"limit in {precision}", x=x, y=y, mode="lines", line={"dash": "dot"})
     title = f"The classifier nvidia on {results.device}, {results.threads} threads"
-    page.update_layout(title=title, xaxis_title="tokens", yaxis_title="prompts/s", xaxis_type="log", yaxis_type="log")
-    page.write_html(path, include_plotlyjs=True)
+    chart.update_layout(xaxis_title="tokens", yaxis_title="prompts/s", xaxis_type="log", yaxis_type="log")
+    tables = [Grid(_SPEEDS, [_speed_cells(speed) for speed in results.speeds])]
+    tables += [Grid(_WAITS, [_wait_cells(asdict(waits)) for waits in results.waits])] if results.waits else []
+    write_text(path, html(title, [Plot(chart, "Prompts per second by their length"), *tables]))

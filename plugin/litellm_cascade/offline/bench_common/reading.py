@@ -37,6 +37,11 @@ def need_lab(command: str) -> None:
         raise ConfigurationError([f"{command} needs polars and scikit-learn: pip install 'litellm-cascade[lab]'"])
 
 
+def basis_of(fit: Path | None) -> str:
+    """What methods are fitted on, for those who read the figures."""
+    return "another folder's records" if fit is not None else "the records not marked test, or where none is, the folds not scored"
+
+
 def read_table(path: Path, columns: Iterable[str] = ()) -> Any:
     """A parquet file as a polars table with at least these columns and one row. Raises ConfigurationError in one sentence."""
     import polars as pl  # noqa: PLC0415 - the extra lab

@@ -24,14 +24,17 @@ class Parts:
 
     def rows(self, name: str, measure: Callable[[], Rows]) -> Rows:
         """The rows of a part: as they were kept, else measured and kept."""
-        if self.folder is None:
-            return measure()
-        file = self.folder / f"{self._digest(name)}.json"
-        kept = _kept(file)
-        if kept is not None:
-            return kept
-        rows = measure()
-        _write(file, json.dumps(rows))
+        kept = self.kept(name)
+        return kept if kept is not None else self.keep(name, measure())
+
+    def kept(self, name: str) -> Rows | None:
+        """The rows of a part that is done; None where it is not."""
+        return None if self.folder is None else _kept(self.folder / f"{self._digest(name)}.json")
+
+    def keep(self, name: str, rows: Rows) -> Rows:
+        """The rows, which are kept from now on."""
+        if self.folder is not None:
+            _write(self.folder / f"{self._digest(name)}.json", json.dumps(rows))
         return rows
 
     def done(self) -> None:

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import json
 import platform
-import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from litellm_cascade.offline.pages import write_text
+from litellm_cascade.offline.bars import bar
+from litellm_cascade.offline.pages import table, write_text
+
+__all__ = ["figure", "interval", "origin", "share", "steps", "table", "tell", "write_json"]
 
 JSON_FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
-
-COLOURS = (
-    *("#4477aa", "#ee6677", "#228833", "#b8860b", "#33a0c4", "#aa3377", "#888888", "#cc6611"),
-    *("#7a68c4", "#5c8a6a", "#d4789a", "#8a6a4a"),
-)
-"""Of plots: Paul Tol's bright set, the two palest darkened, so that it is told apart by colour-blind readers, on white as on black."""
 
 
 @contextmanager
 def steps(total: int) -> Iterator[Progress]:
     """A bar on standard error, where that is a terminal. ``tell`` moves it."""
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar(*columns) as progress:
         progress.add_task("", total=total)
         yield progress
 
@@ -41,11 +34,6 @@ def steps(total: int) -> Iterator[Progress]:
 def tell(progress: Progress, what: str, *, advance: int = 0) -> None:
     """What is being done, and how many steps are."""
     progress.update(progress.task_ids[0], description=what, advance=advance)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """As Markdown."""
-    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
@@ -76,17 +64,6 @@ def origin(command: str, *, data: Mapping[str, str], seed: int, draws: int, pack
         "bootstrap_draws": draws,
         "versions": {"python": platform.python_version(), **versions},
     }
-
-
-def command_of(context: typer.Context) -> str:
-    """As it was called; of paths the last part alone, as folders are nobody's business."""
-    words = ["cascade", *(str(part) for part in (context.parent and context.parent.info_name, context.info_name) if part)]
-    for parameter in context.command.params:
-        value = context.params.get(parameter.name or "")
-        if value in (None, parameter.default, []) or parameter.name in {"json_", "html"}:
-            continue
-        words += [parameter.opts[0], *([] if value is True else [value.name if isinstance(value, Path) else str(value)])]
-    return shlex.join(words)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

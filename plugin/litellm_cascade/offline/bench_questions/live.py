@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import httpx
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.asking import HEADER, Asker, Asking
 from litellm_cascade.offline.bench_common.reading import no_gaps, read_table
+from litellm_cascade.offline.bench_common.resuming import Parts
 from litellm_cascade.offline.bench_questions.rows import Answered
 
 CONCURRENCY: Final = 4
@@ -84,15 +85,22 @@ def is_right(said: str, answer: str) -> bool:
 
 
 async def answered_by(
-    client: httpx.AsyncClient, model: str, questions: Sequence[Question], *, max_tokens: int, advance: Callable[[], object]
+    client: httpx.AsyncClient, model: str, questions: Sequence[Question], *, max_tokens: int, parts: Parts, advance: Callable[[], object]
 ) -> list[Answered]:
-    """Every question, asked of one model of the proxy. Raises ConfigurationError when it is not there or does not answer."""
+    """Every question, asked of one model of the proxy; what an interrupted run has asked is not asked again.
+
+    Raises ConfigurationError when the model is not there or does not answer.
+    """
     await Asker(client, Asking(model=model)).check()
     waiting, done = iter(enumerate(questions)), dict[int, Answered]()
 
     async def work() -> None:
         for number, question in waiting:
-            done[number] = await _asked(client, model, question, max_tokens)
+            part = f"{model} {number}"
+            kept = parts.kept(part)
+            done[number] = Answered(**kept[0]) if kept else await _asked(client, model, question, max_tokens)
+            if not kept:
+                parts.keep(part, [asdict(done[number])])
             advance()
 
     await asyncio.gather(*(work() for _ in range(CONCURRENCY)))

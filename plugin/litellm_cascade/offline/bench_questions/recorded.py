@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,14 +66,14 @@ def _latencies(file: Path, pair: PairSet) -> dict[str, Numbers | None]:
     return found
 
 
-def by_policy(recorded: Recorded, policy: Policy, *, classifier: str, seed: int) -> list[Answered]:
+def by_policy(recorded: Recorded, policy: Policy, *, classifier: str, seed: int, advance: Callable[[], object]) -> list[Answered]:
     """What a policy makes of the questions; cascades see answers without log-probabilities."""
     unknown = [alias for alias in policy.aliases if alias not in {SMALL, LARGE}]
     if unknown:
         raise ConfigurationError([f"the policy {policy.name!r} asks {unknown[0]!r}, and answers are recorded of small and large alone"])
     places = {text: place for place, text in enumerate(recorded.pair.texts)}
     asked = [Asked(id=str(place), text=text) for place, text in enumerate(recorded.pair.texts)]
-    served = asyncio.run(served_by(policy, asked, _answers(recorded, places), classifier=classifier, seed=seed))
+    served = asyncio.run(served_by(policy, asked, _answers(recorded, places), classifier=classifier, seed=seed, advance=advance))
     alone = recorded.answered(0, SMALL)
     return [
         Answered(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from litellm_cascade.offline.bench_common.telling import COLOURS, interval, share, table
+from litellm_cascade.offline.bench_common.telling import interval, share, table
 from litellm_cascade.offline.bench_questions import arena, rows
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
@@ -83,4 +83,4 @@ def _dots(spans: Sequence[tuple[str, float, float, float]], title: str) -> Any:
     errors = {"type": "data", "array": up, "arrayminus": down, "thickness": 1}
     values, names = [value for _, value, *_ in shown], [name for name, *_ in shown]
     chart = plots.Figure(plots.Scatter(x=values, y=names, mode="markers", error_x=errors, marker={"size": 9}))
-    return chart.update_layout(title=title, colorway=COLOURS, height=120 + 30 * len(shown), margin={"l": 280})
+    return chart.update_layout(title=title, height=120 + 30 * len(shown), margin={"l": 280})

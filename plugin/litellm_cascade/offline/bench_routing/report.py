@@ -14,7 +14,7 @@ from rich.progress import Progress
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_common.resampling import Numbers, multiplicities
 from litellm_cascade.offline.bench_common.resuming import Parts
-from litellm_cascade.offline.bench_common.telling import COLOURS, figure, interval, share, table, tell
+from litellm_cascade.offline.bench_common.telling import figure, interval, share, table, tell
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.methods import LENGTH, ORACLE, RANDOM, Basis, others_of, trained, untrained
 from litellm_cascade.offline.bench_routing.pairs import PairSet
@@ -166,7 +166,7 @@ def _bars(rows: Sequence[Row]) -> Any:
     dots = plots.Scatter(x=values, y=[row.method for row in known], mode="markers", error_x=errors, marker={"size": 9}, showlegend=False)
     chart = plots.Figure(dots)
     chart.add_vline(x=0.5, line_dash="dot", line_width=1, line_color="#888888")
-    return chart.update_layout(title="APGR; 0.5 is a random order", colorway=COLOURS, height=120 + 30 * len(known), margin={"l": 280})
+    return chart.update_layout(title="APGR; 0.5 is a random order", height=120 + 30 * len(known), margin={"l": 280})
 
 
 def _curves(one: Measured) -> Any:
@@ -176,4 +176,4 @@ def _curves(one: Measured) -> Any:
     for method, curve in one.curves.items():
         chart.add_scatter(x=np.linspace(0, 1, len(curve)).tolist(), y=list(curve), mode="lines", name=method)
     axes = {"xaxis": {"title": "share of prompts that the larger model gets", "tickformat": ".0%"}, "yaxis": {"title": "share of its lead"}}
-    return chart.update_layout(title="Lead recovered by calls", colorway=COLOURS, **axes)
+    return chart.update_layout(title="Lead recovered by calls", **axes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from litellm_cascade.offline.bench_common.telling import COLOURS
 from litellm_cascade.offline.bench_simulated import routed, scenarios
 
 GREY: Final = "rgba(128, 128, 128, 0.35)"
@@ -97,4 +96,4 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _laid_out(chart: Any, title: str, **layout: Any) -> Any:
-    return chart.update_layout(title=title, colorway=COLOURS, height=420, **layout)
+    return chart.update_layout(title=title, height=420, **layout)

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import features
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.policy.problems import did_you_mean
 from litellm_cascade.vocabulary import TokenLogprob
 
 Numbers = NDArray[np.float64]
 
+FEWEST_GROUPS = 10
+"""Of records that are held out together: five folds of which none is everything, whatever the hashes."""
 FEWEST = 50
 """Records below which a calibration says next to nothing: at 50, a share of one half is known to +- 0.14 (95 %)."""
 NO_TASK = "Unknown"
@@ -78,6 +81,10 @@ def read_records(path: Path, alias: str, *, of: str, prefix_tokens: int | None =
         raise _unusable(path, f"all {len(records)} answers of {alias!r} are {'right' if right else 'wrong'}; it takes right and wrong ones")
     if len(records) < FEWEST:
         raise _unusable(path, f"has {len(records)} records of {alias!r} with scores, and it takes at least {FEWEST}")
+    if (groups := len(set(records.groups.tolist()))) < FEWEST_GROUPS:
+        raise _unusable(
+            path, f"the records of {alias!r} are of {counted(groups, 'group')}, which are held out in turn; it takes {FEWEST_GROUPS}"
+        )
     return records
 
 
@@ -102,7 +109,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
         yield from _parquet_rows(path)
         return
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also cut at U+2028 within a token
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, f"cannot be read as text ({type(error).__name__}); check the path") from None
     for number, line in enumerate(lines, 1):

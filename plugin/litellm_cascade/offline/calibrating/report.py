@@ -16,6 +16,7 @@ from rich.table import Table
 
 from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import Fit, costs_of
+from litellm_cascade.offline.pages import Paragraph, Plot, html, write_text
 from litellm_cascade.policy.calibration_file import CalibrationFile
 
 JSON_FORMAT = 1
@@ -121,5 +122,7 @@ def write_page(path: Path, fitted: Fit, file: CalibrationFile) -> None:
     points = [point for point in points_of(fitted) if point.accepted_right is not None]
     shares, right = [point.escalated for point in points], [point.accepted_right for point in points]
     page.add_scatter(x=shares, y=right, mode="lines+markers", name="by share escalated", row=1, col=2)
-    page.update_layout(title=f"Calibration {file.id} of {file.alias}: {file.card}")
-    page.write_html(path, include_plotlyjs=True)
+    page.update_xaxes(title="said: the probability of a right answer", row=1, col=1)
+    page.update_xaxes(title="share of requests that escalate", row=1, col=2)
+    title = f"Calibration {file.id} of {file.alias}"
+    write_text(path, html(title, [Paragraph(file.card), Plot(page, "Said against seen, and what a share of escalations leaves right")]))

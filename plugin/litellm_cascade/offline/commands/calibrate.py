@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +17,8 @@ from litellm_cascade.offline.calibrating.fitting import Origin, Wish, content_of
 from litellm_cascade.offline.calibrating.records import SCORED, Records, digest_of, read_records
 from litellm_cascade.offline.calibrating.report import as_json, file_text, print_report, raw_ece_of, write_page
 from litellm_cascade.offline.calibrating.thresholds import Bound
+from litellm_cascade.offline.called import command_of
+from litellm_cascade.offline.pages import write_text
 
 
 class Kind(StrEnum):
@@ -85,10 +86,17 @@ def calibrate(
     bound = Bound(alpha=risk, delta=delta) if risk is not None else None
     records = read_records(traces, alias, of=of.value, prefix_tokens=prefix_tokens)
     fitted = fit(records, _method(records, score, method, features), Wish(quality=target_quality, cost_usd=target_cost, bound=bound), seed)
-    origin = Origin(of=of.value, data=digest_of(traces), command=_command(context), prefix_tokens=prefix_tokens, card=card, model=model)
+    origin = Origin(
+        of=of.value,
+        data=digest_of(traces),
+        command=command_of(context, leaving_out=("out", "card")),
+        prefix_tokens=prefix_tokens,
+        card=card,
+        model=model,
+    )
     file = content_of(fitted, origin, bound)
     if out is not None:
-        _write(out, file_text(file))
+        write_text(out, file_text(file))
     if html is not None:
         write_page(html, fitted, file)
     if as_json_:
@@ -105,21 +113,3 @@ def _method(records: Records, score: str | None, kind: Kind, features: str | Non
     if kind is Kind.LOGISTIC:
         return Method(score=score or scores[0], kind=kind.value, features=chosen)
     return Method(score=score or best_score(records, scores, kind.value), kind=kind.value)
-
-
-def _command(context: typer.Context) -> str:
-    """As it was called, but for what it writes; file names alone, as folders are nobody's business."""
-    words = ["cascade", "calibrate"]
-    for parameter in context.command.params:
-        name, value = parameter.name or "", context.params.get(parameter.name or "")
-        if name not in {"out", "html", "as_json_", "card"} and value not in (None, parameter.default):
-            words += [parameter.opts[0], value.name if isinstance(value, Path) else str(value)]
-    return shlex.join(words)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError([f"{path}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TimeRemainingColumn
 
 from litellm_cascade.classifiers import registry
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import classify_files
 from litellm_cascade.offline.asking_models import ThroughProxy
+from litellm_cascade.offline.bars import bar
 from litellm_cascade.offline.classifying import PromptReader, around_here
 from litellm_cascade.offline.plainly import shown
 
@@ -98,13 +98,9 @@ def _classify_file(source: Path, target: Path, asked: dict[str, Any], reader: Pr
 
 
 def _run(job: classify_files.Job, reader: PromptReader, at_once: int) -> int:
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    if not console.is_terminal:
-        return classify_files.run(job, reader, at_once=at_once, complain=partial(typer.echo, err=True), advance=lambda _: None)
-    columns = (BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=job.lines, completed=job.done)
-        return classify_files.run(job, reader, at_once=at_once, complain=console.print, advance=partial(progress.advance, bar))
+    with bar(BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
+        task = progress.add_task("", total=job.lines, completed=job.done)
+        return classify_files.run(job, reader, at_once=at_once, complain=progress.console.print, advance=partial(progress.advance, task))
 
 
 def _options(written: Sequence[str]) -> dict[str, Any]:

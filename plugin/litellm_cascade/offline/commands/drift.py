@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.traffic.bounds import Bound, bounds_of
 from litellm_cascade.offline.traffic.calibrated_on import profile_of_calibration
@@ -35,7 +36,7 @@ def drift(
         list[str] | None,
         typer.Option(metavar="CONDITION", help="psi (the largest), task, complexity or confidence, >, a number: 'psi>0.2'. Repeatable."),
     ] = None,
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     seed: Seed = 0,
     draws: Draws = 400,
     json_: Json = None,

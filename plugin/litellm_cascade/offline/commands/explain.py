@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import registry
+from litellm_cascade.classifiers import DEFAULT, registry
 from litellm_cascade.offline import explaining
 from litellm_cascade.offline.explanation_text import print_explanation
 from litellm_cascade.offline.policy_files import find_policy, from_here
@@ -46,7 +46,7 @@ def explain(
     team: Annotated[str | None, typer.Option(help="The caller's team.")] = None,
     tier: Annotated[str | None, typer.Option(help="The caller's tier.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag of the request. Repeatable.")] = None,
-    classifier: Annotated[str, typer.Option(help=f"Who reads the prompt: {CLASSIFIERS}.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help=f"Who reads the prompt: {CLASSIFIERS}.")] = DEFAULT,
     record: Annotated[
         str | None, typer.Option(metavar="ID", help="Instead of a prompt: a request of the decision record, by its id or its trace's.")
     ] = None,

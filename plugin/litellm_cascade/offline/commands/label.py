@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.called import key_in
 from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.labelling.asking import Asker
 from litellm_cascade.offline.labelling.labels import Labels, Prompt, Terms, labels_in, prompts_in
@@ -63,7 +62,7 @@ def label(
         return
     facts = load_policy(find_policy(prices)).facts if prices is not None else {}
     limits = Limits(max_usd=max_usd, max_tokens=max_tokens, concurrency=concurrency, logprobs=logprobs)
-    login = {"Authorization": f"Bearer {_key(key_env)}"}
+    login = {"Authorization": f"Bearer {key_in(key_env)}"}
     client = httpx.AsyncClient(base_url=url.removesuffix("/").removesuffix("/v1"), headers=login, timeout=within_s, trust_env=False)
     tally = asyncio.run(_labelled(client, facts, labels, limits, waiting))
     _tell(tally, labels, len(waiting), max_usd)
@@ -89,16 +88,9 @@ def _tell(tally: Tally, labels: Labels, prompts: int, max_usd: float) -> None:
         typer.echo(f"{counted(count, 'prompt')} failed: {reason}", err=True)
     if tally.capped:
         typer.echo(f"stopped: another prompt could have gone beyond {max_usd:g} USD; give a higher --max-usd to go on", err=True)
+    elif tally.hopeless:
+        typer.echo("stopped: nothing could be labelled; mend that, or name another judge, before money is spent on the rest", err=True)
     elif tally.failed:
         typer.echo("run it again to try those that failed", err=True)
     if tally.capped or tally.failed:
         raise typer.Exit(1)
-
-
-def _key(variable: str) -> str:
-    key = os.environ.get(variable)
-    if not key:
-        raise ConfigurationError(
-            [f"the environment variable {variable} is empty; put the proxy's key there, or name another with --key-env"]
-        )
-    return key

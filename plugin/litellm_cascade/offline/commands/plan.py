@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic import planning, telling
 from litellm_cascade.offline.traffic.bounds import bounds_of
@@ -24,7 +25,7 @@ def plan(
         list[str] | None,
         typer.Option(metavar="CONDITION", help="quality, cost or escalation, < or >, a number: 'quality<-0.01'. Repeatable."),
     ] = None,
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     seed: Seed = 0,
     draws: Draws = 400,
     json_: Json = None,

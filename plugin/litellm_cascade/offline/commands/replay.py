@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic import replaying, telling
 from litellm_cascade.offline.traffic.deciding import Decider
@@ -20,7 +21,7 @@ def replay(
     context: typer.Context,
     traces: Traces,
     policy: Annotated[str, typer.Option(help="A file, or a name: looked for in policies, then among those that are shipped.")] = "balanced",
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     resume: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Keep here how far it has come, and go on from there if it was interrupted.")
     ] = None,

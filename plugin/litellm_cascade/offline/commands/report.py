@@ -13,6 +13,7 @@ import typer
 from litellm_cascade.audit.ledger.reading import lines_of
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.records import at
 from litellm_cascade.offline.reporting.changes import kept_of, read_kept, state_beside, text_of
 from litellm_cascade.offline.reporting.figures import Gathered
@@ -22,7 +23,6 @@ from litellm_cascade.offline.traffic.options import Draws, Html, Seed, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.rows import Rows, files_in
-from litellm_cascade.offline.traffic.telling import command_of
 
 
 def report(

@@ -9,15 +9,17 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.traffic.deciding import Decider
 from litellm_cascade.offline.traffic.options import Draws, Html, Json, Reader, Seed, Traces, known_classifier, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading, progress
 from litellm_cascade.offline.traffic.sampling import sampled
-from litellm_cascade.offline.traffic.telling import command_of, write_json
+from litellm_cascade.offline.traffic.telling import write_json
 from litellm_cascade.offline.tuning.choosing import Wish
 from litellm_cascade.offline.tuning.choosing import tune as chosen_for
 from litellm_cascade.offline.tuning.knobs import knobs_of, settings_of
@@ -39,7 +41,7 @@ def tune(
     steps: Annotated[int, typer.Option(min=2, max=100, help="Values to try for each threshold.")] = 15,
     settings: Annotated[int, typer.Option(min=2, help="Of more combinations than so many, so many are drawn.")] = 225,
     sample: Annotated[int, typer.Option(min=200, help="Of more requests than so many, so many are drawn.")] = 5_000,
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     seed: Seed = 0,
     draws: Draws = 400,
     html: Html = None,

@@ -16,6 +16,8 @@ from litellm_cascade.offline.labelling.labels import Labels, Prompt
 JUDGEMENT_TOKENS = 200
 """Of a verdict: a small JSON object, and room for a model that cannot help explaining."""
 NO_VERDICT = "the judge gave no verdict in the form it was asked for"
+HOPELESS = 5
+"""Prompts that fail before the first is labelled, after which the rest would only cost money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     spent_usd: float = 0.0
     capped: bool = False
+    hopeless: bool = False
 
 
 class Labeller:
@@ -54,6 +57,9 @@ class Labeller:
             for prompt in waiting:
                 if self._is_spent():
                     self.tally.capped = True
+                    return
+                if not self.tally.labelled and self.tally.failed.total() >= HOPELESS:
+                    self.tally.hopeless = True
                     return
                 await self._label(prompt)
                 advance()

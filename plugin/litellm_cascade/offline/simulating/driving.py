@@ -53,12 +53,24 @@ class Asked:
     overrides: Overrides = field(default_factory=Overrides)
 
 
-async def served_by(policy: Policy, prompts: Sequence[Asked], answers: Answers, *, classifier: str, seed: int) -> list[Served]:
-    """Each prompt, asked alone."""
+async def served_by(
+    policy: Policy,
+    prompts: Sequence[Asked],
+    answers: Answers,
+    *,
+    classifier: str,
+    seed: int,
+    advance: Callable[[], object] = lambda: None,
+) -> list[Served]:
+    """Each prompt, asked alone. ``advance`` is called after each."""
     guarded = Guarded(build(classifier), within_ms=PATIENCE_MS)
     await guarded.warm_up()
     pipeline = Pipeline(guarded, Tracing(environ={}), seed=seed, salt=b"simulated")
-    return [await _served(pipeline, policy, prompt, answers) for prompt in prompts]
+    served = []
+    for prompt in prompts:
+        served.append(await _served(pipeline, policy, prompt, answers))
+        advance()
+    return served
 
 
 async def _served(pipeline: Pipeline, policy: Policy, prompt: Asked, answers: Answers) -> Served:

@@ -92,13 +92,14 @@ def _drift(
     counts = np.array([both for _, *both in cut], float).T
     random = np.random.default_rng(seed)
     drawn = psi(*(random.multinomial(total, counts[side] / total, size=draws).astype(float) for side, total in ((0, n), (1, m))))
-    low, high = np.quantile(drawn, (LOW, HIGH))
+    value = float(psi(counts[0], counts[1]))
+    # Drawing again adds chance once more, and chance only ever adds to the index: the draws lie too high by what they exceed it on average.
+    low, high = np.maximum(np.quantile(drawn, (LOW, HIGH)) - max(float(drawn.mean()) - value, 0.0), 0.0)
     p, q = ((side + _ADDED) / (side + _ADDED).sum() for side in counts)
     adds = (p - q) * np.log(p / q)
     bins = (
         Bin(name=label, reference=then_ / n, now=now_ / m, adds=float(add)) for (label, then_, now_), add in zip(cut, adds, strict=True)
     )
-    value = float(psi(counts[0], counts[1]))
     return Drift(
         part=part,
         name=name,

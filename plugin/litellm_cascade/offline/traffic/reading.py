@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bars import bar as shown
 from litellm_cascade.offline.rated import newest_feedback
 from litellm_cascade.offline.traffic.items import Item, Perceive, items_of
 from litellm_cascade.offline.traffic.rows import Row, Rows, Source
@@ -67,7 +67,5 @@ class Reading:
 def progress() -> Iterator[Progress]:
     """A bar with a field ``rate``, where standard error is a terminal."""
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with bar if console.is_terminal else nullcontext():  # its end is an empty line elsewhere
+    with shown(*columns) as bar:
         yield bar

@@ -95,7 +95,7 @@ class Replay:
             **{name: dict(getattr(self, name)) for name in _COUNTS},
             **{name: asdict(getattr(self, name)) for name in _COSTS},
             "by_chance": self.brings.by_chance,
-            "brings": self.brings.weighed.sums.state(),
+            "brings": self.brings.weighed.state(),
         }
 
     @classmethod
@@ -107,7 +107,7 @@ class Replay:
         for name in _COSTS:
             setattr(done, name, Beside(**state[name]))
         done.brings.by_chance = state["by_chance"]
-        done.brings.weighed.sums.restore(state["brings"])
+        done.brings.weighed.restore(state["brings"])
         return done
 
     def _count(self, decision: Decision) -> None:

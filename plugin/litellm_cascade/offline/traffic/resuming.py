@@ -14,7 +14,7 @@ from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.replaying import Replay
 
 EVERY_S = 5.0
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.called import command_of
+from litellm_cascade.offline.pages import write_text
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.traffic.off_policy import OffPolicy, Value
 from litellm_cascade.offline.traffic.planning import Change, Delta, PlanOf
@@ -25,8 +25,6 @@ FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
 UNBROKEN = 1000
 """Columns of a table that goes into a pipe or a file, where no line is to be broken."""
-PLACES = frozenset({"policy", "old", "new", "traces", "against", "model"})
-"""Parameters that name a file, a policy, a database or a model's folder."""
 MOST_SHOWN = 20
 """Lines of one table; the JSON has all."""
 
@@ -88,18 +86,15 @@ def print_off_policy(of: str, brings: OffPolicy) -> None:
     typer.echo(f"\nwhat {of} brings, by the requests that were decided by chance")
     print_table(table)
     if brings.by_chance:
-        typer.echo(f"{brings.by_chance:,} requests do not count: the policy draws lots itself; give each arm as a policy of its own")
-    for warning in dict.fromkeys(f"{one.reward}: {warning}" for one in estimates for warning in one.warnings):
-        typer.echo(f"warning: {warning}")
+        typer.echo(f"{brings.by_chance:,} requests do not count: the policy draws lots of its own; give each arm as a policy")
+    for warning in dict.fromkeys(warning for one in estimates for warning in one.warnings):
+        typer.echo(f"warning: {', '.join(one.reward for one in estimates if warning in one.warnings)}: {warning}")
 
 
 def write_json(path: Path, context: typer.Context, content: dict[str, Any]) -> None:
     """The numbers, with the command behind them. Raises ConfigurationError where it cannot be written."""
     text = json.dumps({"format": FORMAT, "command": command_of(context), **content}, indent=1)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError([f"{path}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+    write_text(path, text + "\n")
 
 
 def changes_json(changes: Iterable[Change]) -> list[dict[str, Any]]:
@@ -150,28 +145,3 @@ def print_table(table: Table) -> None:
 def _tell_rest(kinds: int) -> None:
     if kinds > MOST_SHOWN:
         typer.echo(f"and {kinds - MOST_SHOWN} more; --json writes all")
-
-
-def _names(context: typer.Context) -> list[str]:
-    """Of the command, and of the groups it is in."""
-    above = context.parent
-    return [*(_names(above) if above is not None else []), *([str(context.info_name)] if above is not None else [])]  # type: ignore[arg-type]
-
-
-def without_place(value: object) -> str:
-    """A path without its folders. What is none, such as a hub's id of a model, as it is."""
-    text = str(value)
-    return Path(text).name if isinstance(value, Path) or Path(text).exists() else text
-
-
-def command_of(context: typer.Context) -> str:
-    """As it was called; file names alone, as folders are nobody's business."""
-    words = ["cascade", *_names(context)]
-    for parameter in context.command.params:
-        value = context.params.get(parameter.name or "")
-        if parameter.name == "json_" or value in (None, parameter.default, []):
-            continue
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            said = without_place(one) if isinstance(one, Path) or parameter.name in PLACES else str(one)
-            words += [said] if parameter.param_type_name == "argument" else [parameter.opts[0], said]
-    return shlex.join(words)

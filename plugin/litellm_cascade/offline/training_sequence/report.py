@@ -10,7 +10,8 @@ from typing import Any
 import typer
 
 from litellm_cascade.offline import pages
-from litellm_cascade.offline.traffic.telling import print_table, table_of, without_place
+from litellm_cascade.offline.called import without_place
+from litellm_cascade.offline.traffic.telling import print_table, table_of
 from litellm_cascade.offline.training_sequence.examples import PARTS, Examples
 from litellm_cascade.offline.training_sequence.figures import OfClass, Whole
 from litellm_cascade.offline.training_sequence.training import Course, Trained

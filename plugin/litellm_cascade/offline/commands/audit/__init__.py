@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from litellm_cascade.offline.lazy_group import lazy_group
 
 COMMANDS = {
@@ -12,13 +10,7 @@ COMMANDS = {
     "outcomes": "Write rated answers as records for cascade calibrate.",
 }
 
-audit = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands.audit", COMMANDS),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+audit = lazy_group("litellm_cascade.offline.commands.audit", COMMANDS)
 
 
 @audit.callback()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from litellm_cascade.offline.lazy_group import lazy_group
 
 BENCHMARKS = {
@@ -16,15 +14,10 @@ BENCHMARKS = {
     "overhead": "What the cascade costs the proxy per request, beside plain LiteLLM.",
     "classifier": "How fast the classifier nvidia is here, against the hardware's limit and plain transformers.",
     "service": "Requests a second of the classifier service on a device stand-in.",
+    "embedded": "How good and how fast the embedded classifiers are, beside dull baselines.",
 }
 
-bench = typer.Typer(
-    cls=lazy_group("litellm_cascade.offline.commands.bench", BENCHMARKS),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+bench = lazy_group("litellm_cascade.offline.commands.bench", BENCHMARKS)
 
 
 @bench.callback()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.telling import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def classifier(
         results = measured(folder, Path(temporary), wanted, random_weights=checkpoint is None, said=_say)
     typer.echo(markdown(results))
     if json_ is not None:
-        json_.write_text(json.dumps(as_json(results), indent=1) + "\n", encoding="utf-8")
+        write_json(json_, as_json(results))
     if html is not None:
         write_page(html, results)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,20 +13,24 @@ import httpx
 import numpy as np
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_common.reading import digest_of, need_lab
 from litellm_cascade.offline.bench_common.resampling import drawn
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, tell, write_json
+from litellm_cascade.offline.bench_common.resuming import Parts, parts_beside
+from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
 from litellm_cascade.offline.bench_questions.live import answered_by, read_questions
-from litellm_cascade.offline.bench_questions.recorded import LARGE, SMALL, by_order, by_policy, read_recorded
+from litellm_cascade.offline.bench_questions.recorded import LARGE, SMALL, Recorded, by_order, by_policy, read_recorded
 from litellm_cascade.offline.bench_questions.report import tables, write_page
 from litellm_cascade.offline.bench_questions.rows import Answered, Row, row_of
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
+from litellm_cascade.offline.called import command_of, key_in
 from litellm_cascade.offline.commands.bench.cascade import HERE
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.policy import Policy, load_policy, parse_policy
 
+Answers = dict[str, list[Answered]]
 USUAL = ("zell_gpt4omini_gpt4o", "routellm_mmlu")
 """Pairs to take without --pair: the first that is there. The first has dollars and latencies."""
 BY_COMPLEXITY = """
@@ -51,7 +55,7 @@ def mmlu(
     models: Annotated[str, typer.Option(help="What to ask, with commas: single models, and the routed one.")] = "small,large,auto",
     limit: Annotated[int, typer.Option(min=1, help="Of questions that are asked.")] = 200,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 256,
-    classifier: Annotated[str, typer.Option(help="Which classifier reads recorded questions.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help="Which classifier reads recorded questions.")] = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of random choices and the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
@@ -60,7 +64,7 @@ def mmlu(
     """Accuracy, mean latency and who answers, routed and with single models, on a set of questions.
 
     With --questions, a running proxy is asked; else the answers are recorded ones. Random and prompt length give the larger model as many
-    questions as the first policy does.
+    questions as the first policy does. With --json, an interrupted run goes on where it was, and no question is asked twice.
 
     Exit codes: 0 measured, or the data is not there; 1 something cannot be used; 2 called wrongly.
 
@@ -74,35 +78,53 @@ def mmlu(
         return
     if questions is not None:
         digests = {"data": digest_of([questions])}
-        rows = asyncio.run(_live(questions, url, _key(key_env), models.split(","), (limit, max_tokens), seed, draws, digests["data"]))
+        parts = parts_beside(json_, {**digests, "url": url, "max_tokens": max_tokens})
+        answers = asyncio.run(_live(questions, url, key_in(key_env), models.split(","), (limit, max_tokens), parts))
+        rows = _rows(questions.name, [one.group for one in read_questions(questions)][:limit], answers, (seed, draws), digests["data"])
     else:
         digests = {"data": data_digest(data)}
-        rows = _recorded(data, pair, policy or (), classifier, seed, draws, digests["data"])
+        one = _chosen(read_pairs(data), pair)
+        parts = parts_beside(json_, {**digests, "pair": one.name, "classifier": classifier, "seed": seed})
+        answers = _recorded(read_recorded(data, one), policy or (), classifier, seed, parts)
+        rows = _rows(one.name, one.groups, answers, (seed, draws), digests["data"])
     typer.echo(tables(rows))
     about = origin(command_of(context), data=digests, seed=seed, draws=draws)
     if json_ is not None:
         write_json(json_, about | {"rows": [asdict(row) for row in rows]})
     if html is not None:
         write_page(html, rows, f"{about['command']}; data {digests['data']}; seed {seed}, {draws} draws.")
+    parts.done()
 
 
-def _recorded(data: Path, named: str | None, policies: Sequence[str], classifier: str, seed: int, draws: int, digest: str) -> list[Row]:
-    one = _chosen(read_pairs(data), named)
-    recorded = read_recorded(data, one)
-    loaded: list[Policy] = [load_policy(find_policy(name)) for name in policies] or [_by_complexity(one)]
-    routed = {f"policy {policy.name}": by_policy(recorded, policy, classifier=classifier, seed=seed) for policy in loaded}
-    first = next(iter(routed.values()))
+def _rows(name: str, groups: Iterable[str], answers: Answers, drawing: tuple[int, int], digest: str) -> list[Row]:
+    resampled = drawn(np.array([*groups]), *drawing)
+    return [row_of(name, method, answered, resampled, digest) for method, answered in answers.items()]
+
+
+def _recorded(recorded: Recorded, policies: Sequence[str], classifier: str, seed: int, parts: Parts) -> Answers:
+    one = recorded.pair
+    loaded = [load_policy(find_policy(name)) for name in policies] or [_by_complexity(one)]
+    routed: dict[str, list[Answered]] = {}
+    with steps(len(loaded) * len(one)) as progress:
+        for policy in loaded:
+            advance = partial(tell, progress, policy.name, advance=1)
+            ask = partial(by_policy, recorded, policy, classifier=classifier, seed=seed, advance=advance)
+            kept = parts.rows(policy.digest, lambda ask=ask: [asdict(answered) for answered in ask()])  # type: ignore[misc]
+            routed[f"policy {policy.name}"] = [Answered(**answered) for answered in kept]
+    return routed | _dull(recorded, next(iter(routed.values())), seed)
+
+
+def _dull(recorded: Recorded, first: Sequence[Answered], seed: int) -> Answers:
+    """Random and prompt length give the larger model as many as the ``first``."""
+    one, random = recorded.pair, np.random.default_rng(seed).random(len(recorded.pair))
     share = float(np.mean([answered.alias == LARGE for answered in first]))
-    random = np.random.default_rng(seed).random(len(one))
-    dull = {
+    return {
         f"always {SMALL} ({one.weak_model})": by_order(recorded, random, 0.0, seed),
         f"always {LARGE} ({one.strong_model})": by_order(recorded, random, 1.0, seed),
         "random": by_order(recorded, random, share, seed),
         "prompt length": by_order(recorded, one.lengths, share, seed),
         "oracle": by_order(recorded, one.gains, float((one.gains > 0).mean()), seed),
     }
-    resampled = drawn(one.groups, seed, draws)
-    return [row_of(one.name, method, answered, resampled, digest) for method, answered in {**routed, **dull}.items()]
 
 
 def _by_complexity(one: PairSet) -> Policy:
@@ -118,29 +140,11 @@ def _chosen(pairs: Sequence[PairSet], named: str | None) -> PairSet:
     return by_name[named] if named is not None else next((by_name[name] for name in USUAL if name in by_name), pairs[0])
 
 
-async def _live(
-    file: Path, url: str, key: str, models: Sequence[str], bounds: tuple[int, int], seed: int, draws: int, digest: str
-) -> list[Row]:
-    asked = read_questions(file)[: bounds[0]]
-    resampled = drawn(np.array([question.group for question in asked]), seed, draws)
-    answers: dict[str, list[Answered]] = {}
+async def _live(file: Path, url: str, key: str, models: Sequence[str], bounds: tuple[int, int], parts: Parts) -> Answers:
+    asked, answers = read_questions(file)[: bounds[0]], dict[str, list[Answered]]()
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120, trust_env=False) as client:
         with steps(len(models) * len(asked)) as progress:
             for model in models:
-                answers[model] = await answered_by(
-                    client,
-                    model,
-                    asked,
-                    max_tokens=bounds[1],
-                    advance=lambda model=model: tell(progress, model, advance=1),  # type: ignore[misc]
-                )
-    return [row_of(file.name, model, answered, resampled, digest) for model, answered in answers.items()]
-
-
-def _key(variable: str) -> str:
-    key = os.environ.get(variable)
-    if not key:
-        raise ConfigurationError(
-            [f"the environment variable {variable} is empty; put the proxy's key there, or name another with --key-env"]
-        )
-    return key
+                advance = partial(tell, progress, model, advance=1)
+                answers[model] = await answered_by(client, model, asked, max_tokens=bounds[1], parts=parts, advance=advance)
+    return answers

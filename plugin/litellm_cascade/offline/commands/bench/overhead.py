@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from litellm_cascade.offline import bench_overhead
-from litellm_cascade.offline.pages import Block, Grid, Paragraph, write_text
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, write_text
 from litellm_cascade.offline.pages import html as page
 
 
@@ -18,6 +18,8 @@ def overhead(
     starts: Annotated[int | None, typer.Option(min=1, help="How often every proxy is started.")] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Rounds after each start; each loads every setup once.")] = None,
     requests: Annotated[int | None, typer.Option(min=1, help="Requests of one setup in one round; a quarter as many streams.")] = None,
+    warm_up: Annotated[int | None, typer.Option(min=1, help="Requests of each proxy before anything counts.")] = None,
+    audit_rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of spans, metrics and record, each off and on.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the order, the prompts and the bootstrap.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every reading and the results here.")] = None,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the table here.")] = None,
@@ -30,8 +32,8 @@ def overhead(
     For example:
       cascade bench overhead --starts 1 --rounds 2
     """
-    given = {"--starts": starts, "--rounds": rounds, "--requests": requests, "--seed": seed, "--json": json_}
-    words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    given = {"--starts": starts, "--rounds": rounds, "--requests": requests, "--warm-up": warm_up, "--audit-rounds": audit_rounds}
+    words = [word for name, value in {**given, "--seed": seed, "--json": json_}.items() if value is not None for word in (name, str(value))]
     shown: list[str] = []
     bench_overhead.main([*words, *(["--markdown"] if markdown else [])], show=shown.append)
     text = "\n".join(shown)
@@ -41,10 +43,17 @@ def overhead(
 
 
 def blocks_of(markdown: str) -> Iterator[Block]:
-    """Tables and paragraphs of a report."""
-    for is_table, lines in groupby((line for line in markdown.splitlines() if line.strip()), lambda line: line.startswith("|")):
-        if is_table:
+    """Headings, tables and paragraphs of a report."""
+    for kind, found in groupby((line for line in markdown.splitlines() if not line.startswith("```")), _kind):
+        lines = [*found]
+        if kind == "table":
             head, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
             yield Grid(head, rows)
-        else:
+        elif kind == "heading":
+            yield from (Heading(line.strip("# ")) for line in lines)
+        elif kind == "text":
             yield Paragraph(" ".join(lines))
+
+
+def _kind(line: str) -> str:
+    return {"#": "heading", "|": "table", "": "nothing"}.get(line.strip()[:1], "text")

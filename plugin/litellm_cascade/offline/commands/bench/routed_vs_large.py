@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.bench_common.reading import DIGITS
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, write_json
+from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import SIMULATED, RoutedResults, measure_routed, routed_tables, write_routed_page
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.simulating.text_to_sql import PER_BAND, SqlPrompt, joined, read_templates, shipped_templates, sql_prompts
 
@@ -24,7 +26,7 @@ def routed_vs_large(
     policy: Annotated[list[str] | None, typer.Option(help="A policy by name or path; may be repeated.")] = None,
     templates: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="More templates, as YAML.")] = None,
     per_band: Annotated[int, typer.Option(min=1, help="Prompts of each band.")] = PER_BAND,
-    classifier: Annotated[str, typer.Option(help="Which classifier reads the prompts.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help="Which classifier reads the prompts.")] = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of prompts, simulated answers and the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,

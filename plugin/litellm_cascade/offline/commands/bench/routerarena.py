@@ -11,12 +11,13 @@ import typer
 from litellm_cascade.offline.bench_common.reading import need_lab
 from litellm_cascade.offline.bench_common.resampling import Numbers, drawn
 from litellm_cascade.offline.bench_common.resuming import parts_beside
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, tell, write_json
+from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
 from litellm_cascade.offline.bench_questions.arena import Row, arena_pairs, rows_of
 from litellm_cascade.offline.bench_questions.report import arena_tables, write_arena_page
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.methods import ELSEWHERE, Basis, others_of, trained, untrained
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.commands.bench.cascade import HERE
 
 
@@ -56,7 +57,8 @@ def routerarena(
     if json_ is not None:
         write_json(json_, about | {"rows": [asdict(row) for row in rows]})
     if html is not None:
-        write_arena_page(html, rows, f"{about['command']}; data {digests}; seed {seed}, {draws} draws. Nothing is fitted on these rows.")
+        told = ", ".join(f"{name} {digest}" for name, digest in digests.items())
+        write_arena_page(html, rows, f"{about['command']}; {told}; seed {seed}, {draws} draws. Nothing is fitted on these rows.")
     parts.done()
 
 

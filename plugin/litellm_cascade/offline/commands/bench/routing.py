@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.bench_common.reading import need_lab
+from litellm_cascade.offline.bench_common.reading import basis_of, need_lab
 from litellm_cascade.offline.bench_common.resuming import parts_beside
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, tell, write_json
+from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
 from litellm_cascade.offline.bench_routing.report import markdown, measured, tasks_of, write_page
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.commands.bench.cascade import HERE
 
 
@@ -60,7 +61,7 @@ def routing(
             tell(progress, task.scored.name, advance=1)
     typer.echo(markdown(results))
     if json_ is not None:
-        write_json(json_, about | {"fitted_on": _basis(fit), "rows": [asdict(row) for one in results for row in one.rows]})
+        write_json(json_, about | {"fitted_on": basis_of(fit), "rows": [asdict(row) for one in results for row in one.rows]})
     if html is not None:
         write_page(html, results, _note(about, fit))
     parts.done()
@@ -73,10 +74,6 @@ def _wanted(named: Sequence[str] | None, pairs: Sequence[PairSet]) -> set[str]:
     return set(named or known)
 
 
-def _basis(fit: Path | None) -> str:
-    return "another folder's records" if fit is not None else "the records not marked test, or where none is, the folds not scored"
-
-
 def _note(about: dict[str, Any], fit: Path | None) -> str:
     data = ", ".join(f"{name} {digest}" for name, digest in about["data"].items())
-    return f"{about['command']}; {data}; seed {about['seed']}, {about['bootstrap_draws']} draws. Fitted on {_basis(fit)}."
+    return f"{about['command']}; {data}; seed {about['seed']}, {about['bootstrap_draws']} draws. Fitted on {basis_of(fit)}."

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.offline.bench_common.telling import command_of, origin, steps, write_json
+from litellm_cascade.classifiers import DEFAULT
+from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import (
     SIMULATED,
     measure_routed,
@@ -17,6 +18,7 @@ from litellm_cascade.offline.bench_simulated.report import (
     write_scenario_page,
 )
 from litellm_cascade.offline.bench_simulated.scenarios import read_scenarios
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.commands.bench.routed_vs_large import POLICIES, digest_of_prompts, prompts_of
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.offline.simulating.text_to_sql import PER_BAND
@@ -24,7 +26,7 @@ from litellm_cascade.offline.simulating.text_to_sql import PER_BAND
 
 def scenarios(
     context: typer.Context,
-    classifier: Annotated[str, typer.Option(help="Which classifier reads the prompts.")] = "embedded",
+    classifier: Annotated[str, typer.Option(help="Which classifier reads the prompts.")] = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of simulated answers and the bootstrap.")] = 0,
     draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,

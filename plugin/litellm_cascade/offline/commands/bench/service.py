@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from litellm_cascade.offline.bench_common.telling import write_json
 from litellm_cascade.offline.bench_service.measuring import Extent, measure
 from litellm_cascade.offline.bench_service.report import as_json, markdown
 
@@ -35,4 +35,4 @@ def service(
         readings = measure(extent, Path(folder), lambda told: typer.echo(told, err=True))
     typer.echo(markdown(extent, readings))
     if json_ is not None:
-        json_.write_text(json.dumps(as_json(extent, readings), indent=1) + "\n", encoding="utf-8")
+        write_json(json_, as_json(extent, readings))

@@ -10,14 +10,16 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.classifiers.chances import write_chances
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.traffic.options import Reader, Traces, known_classifier, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.rows import Source
-from litellm_cascade.offline.traffic.telling import command_of, print_table, table_of
+from litellm_cascade.offline.traffic.telling import print_table, table_of
 from litellm_cascade.offline.training_chances import Fitted, fit_judged, judged_of
 from litellm_cascade.offline.training_gain import GainModel, gain_model, recorded_of
 
@@ -30,7 +32,7 @@ def gain(
     chances: Annotated[
         bool, typer.Option("--chances", help="Fit to the words of prompts, for the classifier `linear` (its option `chances`).")
     ] = False,
-    classifier: Reader = "embedded",
+    classifier: Reader = DEFAULT,
     seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
 ) -> None:
     """Fit what the larger model adds, for a policy's strategy `learned`.

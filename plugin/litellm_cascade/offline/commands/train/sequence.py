@@ -12,7 +12,7 @@ import typer
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
-from litellm_cascade.offline.traffic.telling import command_of
+from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.training_sequence.examples import read_examples
 from litellm_cascade.offline.training_sequence.figures import baselines, per_class, whole
 from litellm_cascade.offline.training_sequence.report import BEST, as_json, card_of, print_report

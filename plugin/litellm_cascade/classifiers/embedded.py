@@ -1,0 +1,246 @@
+"""The transformer of the package: MiniLM with eight heads, complexity and gain, int8, on ONNX Runtime. Works offline after the install."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from dataclasses import dataclass
+from math import exp
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from pydantic import Field
+
+from litellm_cascade.classifiers import eight_heads
+from litellm_cascade.classifiers.base import Options as AnyOptions
+from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.servable import Encoded, Servable
+from litellm_cascade.classifiers.threads import Threads
+from litellm_cascade.errors import ClassifierError
+from litellm_cascade.vocabulary import Classification
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from litellm_cascade.classifiers.batching import Ids
+    from litellm_cascade.vocabulary import Request
+
+SHIPPED: Final = Path(__file__).parent / "weights" / "embedded"
+MODEL: Final = "model.onnx"
+TOKENIZER: Final = "tokenizer.json"
+OUTCOMES: Final = ("complexity", "small", "strong")
+"""Logits behind the eight heads: overall complexity, that a small model is right, that a strong one is."""
+LOGITS: Final = eight_heads.LOGITS + len(OUTCOMES)
+HEAD_TOKENS: Final = 96
+TAIL_TOKENS: Final = 32
+_HEAD_CHARACTERS: Final = 2_000  # more than 96 tokens of any language, and tokenising costs time
+_TAIL_CHARACTERS: Final = 600
+_PIECE: Final = 1 << 20  # bytes; the whole would stay in memory
+_OUTSTANDING: Final = 64  # as many as the guard lets in
+_MEND: Final = "reinstall litellm-cascade, or train one: cascade train embedded --data DIR --out DIR"
+
+
+class Options(AnyOptions):
+    """Which weights, and how many prompts at once."""
+
+    weights: Path | None = None
+    """A folder as ``cascade train embedded`` writes it, relative to LiteLLM's configuration file; without it what is shipped."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Prompts that are read at the same time, each on a core of its own."""
+
+
+def make(options: Options, around: Surroundings) -> Embedded:
+    """The classifier ``embedded``."""
+    return Embedded(folder=around.folder / options.weights if options.weights else SHIPPED, threads=options.threads)
+
+
+def servable(options: Options, around: Surroundings) -> Servable:
+    """The same for a service that many proxies share. Raises ``ClassifierError``."""
+    folder = around.folder / options.weights if options.weights else SHIPPED
+    network = load(folder)
+    return Servable(
+        name=Embedded.name,
+        digest=network.digest,
+        engine=OneByOne(network),
+        encode=network.encoded,
+        vocabulary=network.tokenizer.get_vocab_size(),
+        longest=HEAD_TOKENS + TAIL_TOKENS,
+        outcomes=OUTCOMES,
+        most_prompts=1,
+        onnx=folder / MODEL,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A loaded model with its tokeniser. Both may be used by several threads at once."""
+
+    session: Any
+    tokenizer: Any
+    digest: str
+
+    def logits(self, ids: Ids) -> NDArray[np.float32]:
+        """All 35 of one prompt."""
+        tokens = np.array([list(ids)], np.int64)
+        found = self.session.run(None, {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
+        return np.asarray(found[0][0], np.float32)
+
+    def encoded(self, text: str) -> Encoded:
+        """A prompt as it takes it."""
+        ids, truncated = token_ids(self.tokenizer, text)
+        return Encoded(ids=ids, truncated=truncated)
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """A network for a service. On a CPU prompts one by one take less time than a batch of unlike lengths."""
+
+    network: Network
+
+    def logits(self, prompts: Sequence[Ids]) -> NDArray[np.float32]:
+        """[prompts, 35]."""
+        return np.array([self.network.logits(ids) for ids in prompts], np.float32)
+
+
+class Embedded:
+    """Task type, dimensions, complexity and gain of a prompt from the first 96 and the last 32 tokens of what the user asked last.
+
+    ``folder`` holds ``model.onnx`` and ``tokenizer.json``. They are read once, in a thread, by ``warm_up`` or by the first request.
+    """
+
+    name: Final = "embedded"
+
+    def __init__(self, *, folder: Path = SHIPPED, threads: int = 2) -> None:
+        self._folder = Path(folder)
+        self._network: Network | None = None
+        self._loading = threading.Lock()
+        self._threads = Threads(self.name, workers=threads, outstanding=_OUTSTANDING)
+
+    @property
+    def digest(self) -> str:
+        """First 16 hex digits of the SHA-256 of both files; empty until they are loaded."""
+        return self._network.digest if self._network else ""
+
+    async def warm_up(self) -> None:
+        """Read the weights. Raises ``ClassifierError`` when a file is missing or not what it should be."""
+        if self._network is None:
+            await asyncio.to_thread(self._load)
+
+    def reads(self, request: Request) -> str:
+        """What the user asked last."""
+        return prompt_of(request)
+
+    async def classify(self, request: Request) -> Classification:
+        """Off the event loop, one thread a prompt. Raises ``BusyError`` when 64 prompts are outstanding."""
+        await self.warm_up()
+        text = prompt_of(request)
+        if not text.strip():
+            return nothing_to_read(self)
+        return await self._threads.run(lambda: self._read(text))
+
+    def _read(self, text: str) -> Classification:
+        began = time.perf_counter()
+        network = self._load()
+        ids, truncated = token_ids(network.tokenizer, text)
+        logits = network.logits(ids)
+        read = eight_heads.read(logits[: eight_heads.LOGITS])
+        complexity, small, strong = (_sigmoid(float(logit)) for logit in logits[eight_heads.LOGITS :])
+        return Classification(
+            task=read.task,
+            task_probability=read.task_probability,
+            task_probabilities=read.task_probabilities,
+            complexity=complexity,
+            dimensions=read.dimensions,
+            small_copes=small,
+            gain=strong - small,
+            classifier=self.name,
+            digest=network.digest,
+            took_ms=(time.perf_counter() - began) * 1000,
+            truncated=truncated,
+        )
+
+    def _load(self) -> Network:
+        with self._loading:
+            if self._network is None:
+                self._network = load(self._folder)
+            return self._network
+
+
+def load(folder: Path, *, model: str = MODEL) -> Network:
+    """Model and tokeniser from a folder, tried once. Raises ``ClassifierError`` saying what is wrong, where, and how to mend it."""
+    path, beside = folder / model, folder / TOKENIZER
+    digest = _digest(path, beside)
+    network = Network(_session(path), load_tokenizer(beside.read_bytes(), beside), digest)
+    if _tried(network, path).shape != (LOGITS,):
+        raise ClassifierError(f"classifier 'embedded': the model at {path} does not answer with {LOGITS} logits: {_MEND}")
+    return network
+
+
+def load_tokenizer(content: bytes, where: Path) -> Any:
+    """A tokeniser that neither pads nor cuts. Raises ``ClassifierError``."""
+    from tokenizers import Tokenizer  # noqa: PLC0415 -- heavy, and only for who chooses this classifier
+
+    try:
+        tokenizer = Tokenizer.from_buffer(content)
+    except ValueError as error:
+        raise ClassifierError(f"classifier 'embedded': the tokeniser at {where} is corrupt: {_MEND}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def token_ids(tokenizer: Any, text: str) -> tuple[list[int], bool]:
+    """What the network sees of a text, markers at both ends included, and whether anything was left out."""
+    near, cut = ends(text, head=_HEAD_CHARACTERS, tail=_TAIL_CHARACTERS)
+    ids = list(tokenizer.encode(near.encode("utf-8", "replace").decode()).ids)  # half a surrogate pair is no text
+    if len(ids) <= HEAD_TOKENS + TAIL_TOKENS:
+        return ids, cut
+    return ids[:HEAD_TOKENS] + ids[-TAIL_TOKENS:], True
+
+
+def _session(where: Path) -> Any:
+    """Given the file and not its bytes, ONNX Runtime keeps 22 MB less."""
+    import onnxruntime  # noqa: PLC0415 -- heavy, and only for who chooses this classifier
+    from onnxruntime.capi import onnxruntime_pybind11_state as raised  # noqa: PLC0415 -- with it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what it would say comes as an exception
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(where), options, providers=["CPUExecutionProvider"])
+    except (raised.Fail, raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NotImplemented) as error:
+        raise ClassifierError(f"classifier 'embedded': the model at {where} is corrupt: {_MEND}") from error
+
+
+def _tried(network: Network, where: Path) -> NDArray[np.float32]:
+    """Its answer to a short prompt. A first run also makes room for the following ones."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as raised  # noqa: PLC0415 -- heavy, and only for who chooses this classifier
+
+    ids, _ = token_ids(network.tokenizer, "Hello! How are you?")
+    try:
+        return network.logits(ids)
+    except (ValueError, raised.InvalidArgument, raised.Fail, raised.RuntimeException) as error:
+        raise ClassifierError(f"classifier 'embedded': the model at {where} does not fit the tokeniser beside it: {_MEND}") from error
+
+
+def _digest(*paths: Path) -> str:
+    found = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    found.update(piece)
+        except OSError as error:
+            raise ClassifierError(f"classifier 'embedded': cannot read {path} ({error.strerror}): {_MEND}") from error
+    return found.hexdigest()[:16]
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + exp(-max(-30.0, min(30.0, logit))))

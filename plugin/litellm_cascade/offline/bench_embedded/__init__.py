@@ -1,0 +1,1 @@
+"""How good and how fast the embedded classifiers are. See ``report``."""

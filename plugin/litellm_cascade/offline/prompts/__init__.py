@@ -1,0 +1,1 @@
+"""Prompts whose labels are known because the project made them. See ``making``."""

