@@ -127,7 +127,7 @@ async def test_parts_may_ask_deployments_and_it_says_which_and_how_long():
         ),
         (
             {"first": {"name": "none"}, "within": {"law": {"name": "linear", "options": {"x": 1}}}},
-            r"options.within.law: classifier 'linear': options.x: there is no such option; the options are weights",
+            r"options.within.law: classifier 'linear': options.x: there is no such option; the options are chances, weights",
         ),
         (
             {"first": {"name": "none"}, "within": {"a": {"name": "none"}}, "otherwise": {}},

@@ -9,7 +9,7 @@ from litellm_cascade.errors import ClassifierError
 
 
 def test_an_option_that_does_not_exist_is_answered_with_those_that_do():
-    with pytest.raises(ClassifierError, match=r"'linear': options.wieghts: there is no such option; the options are weights"):
+    with pytest.raises(ClassifierError, match=r"'linear': options.wieghts: there is no such option; the options are chances, weights"):
         build("linear", {"wieghts": "x"})
     with pytest.raises(ClassifierError, match=r"'none': options.x: there is no such option; the options are none"):
         build("none", {"x": 1})
