@@ -15,6 +15,7 @@ import numpy as np
 
 from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.errors import ClassifierError
+from litellm_cascade.vocabulary import Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,6 +70,16 @@ class Reading:
     def complexity(self) -> float:
         """The score within 0..1, as policies use it."""
         return min(1.0, max(0.0, self.score))
+
+    def classification(self) -> Classification:
+        """The same in the words that policies use; who read it, and how, is the classifier's to add."""
+        return Classification(
+            task=self.task,
+            task_probability=self.task_probability,
+            task_probabilities=self.task_probabilities,
+            complexity=self.complexity,
+            dimensions=self.dimensions,
+        )
 
 
 NVIDIA: Final = HeadMap(

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -150,12 +150,9 @@ class Embedded:
         logits = network.logits(ids)
         read = eight_heads.read(logits[: eight_heads.LOGITS])
         complexity, small, strong = (_sigmoid(float(logit)) for logit in logits[eight_heads.LOGITS :])
-        return Classification(
-            task=read.task,
-            task_probability=read.task_probability,
-            task_probabilities=read.task_probabilities,
+        return replace(
+            read.classification(),
             complexity=complexity,
-            dimensions=read.dimensions,
             small_copes=small,
             gain=strong - small,
             classifier=self.name,

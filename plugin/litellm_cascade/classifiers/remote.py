@@ -18,14 +18,14 @@ from pydantic import Field, SecretStr, field_validator
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
 from litellm_cascade.classifiers import build
-from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, prompt_of
+from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.eight_heads import LOGITS, HeadMap, read, read_heads
 from litellm_cascade.classifiers.open_inference import Model, heads_of
 from litellm_cascade.classifiers.remote_client import RemoteClient, UnreachableError
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
+from litellm_cascade.vocabulary import Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,6 @@ UNAVAILABLE: Final = "remote_unavailable"
 LATE: Final = "remote_late"
 BUSY: Final = "remote_busy"
 FAILED: Final = "remote_failed"
-EMPTY: Final = "prompt_empty"
 COMPLEXITY: Final = "complexity"
 """The outcome that goes before the heads' own score, where the model was fitted to one."""
 SMALL: Final = "small"
@@ -162,7 +161,7 @@ class Remote:
         began = time.perf_counter()
         text, truncated = ends(prompt_of(request), head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
         if not text.strip():
-            return replace(UNCLASSIFIED, classifier=self.name, digest=self.digest, degraded=(EMPTY,))
+            return nothing_to_read(self)
         try:
             model, logits = await self._asked(text)
             believed = _believed(model, logits, heads_of(model, self._heads))
@@ -217,12 +216,9 @@ def _believed(model: Model, logits: NDArray[np.float64], heads: HeadMap) -> Clas
         raise ShedError(FAILED)
     outcomes = _probabilities(model, logits)
     small, strong = outcomes.get(SMALL), outcomes.get(STRONG)
-    return Classification(
-        task=reading.task,
-        task_probability=reading.task_probability,
-        task_probabilities=reading.task_probabilities,
+    return replace(
+        reading.classification(),
         complexity=outcomes.get(COMPLEXITY, reading.complexity),
-        dimensions=reading.dimensions,
         small_copes=small,
         gain=strong - small if small is not None and strong is not None else None,
         classifier=Remote.name,

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from litellm_cascade.classifiers.base import Surroundings, prompt_of
+from litellm_cascade.classifiers.base import Surroundings, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.batching import Batcher
 from litellm_cascade.classifiers.eight_heads import Reading, read
 from litellm_cascade.classifiers.nvidia.loading import Loaded, load
@@ -22,11 +22,10 @@ from litellm_cascade.classifiers.nvidia.serving import servable
 from litellm_cascade.classifiers.nvidia.tokenising import Tokenised
 from litellm_cascade.classifiers.nvidia.windows import together
 from litellm_cascade.classifiers.threads import Threads
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Request
+from litellm_cascade.vocabulary import Classification, Request
 
 __all__ = ["Options", "make", "servable"]
 
-EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 _TOKENISERS: Final = 2  # threads; what they call releases the interpreter
 
 
@@ -67,15 +66,11 @@ class Nvidia:
         began = time.perf_counter()
         text = prompt_of(request)
         if not text.strip():
-            return replace(UNCLASSIFIED, classifier=self.name, digest=loaded.digest, degraded=(EMPTY,))
+            return nothing_to_read(self)
         tokenised = await self._threads.run(partial(loaded.tokeniser, text))
         reading = await _reading(loaded, batcher, tokenised)
-        return Classification(
-            task=reading.task,
-            task_probability=reading.task_probability,
-            task_probabilities=reading.task_probabilities,
-            complexity=reading.complexity,
-            dimensions=reading.dimensions,
+        return replace(
+            reading.classification(),
             classifier=self.name,
             digest=loaded.digest,
             device=loaded.device,
