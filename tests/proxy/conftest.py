@@ -41,9 +41,10 @@ def spend_file(tmp_path_factory):
 
 @pytest.fixture
 def upstream(upstream_server):
-    """The fake model server, without scripts and requests of earlier tests."""
+    """The fake model server, without scripts and requests of earlier tests; what starts with the next module finds none either."""
     upstream_server.clear()
-    return upstream_server
+    yield upstream_server
+    upstream_server.clear()
 
 
 @pytest.fixture
