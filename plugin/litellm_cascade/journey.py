@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace, costs_of, metrics, record_metrics
+from litellm_cascade.audit.later import Work, now
 from litellm_cascade.escalation import (
     CascadeRun,
     EnsembleRun,
@@ -73,7 +75,15 @@ class Watch(Protocol):
 class Journey:
     """One request between its plan and its outcome: the run, the trace and the record that grow along the way."""
 
-    def __init__(self, trace: RequestTrace, sink: Sink | None = None, meter: Meter | None = None, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        trace: RequestTrace,
+        sink: Sink | None = None,
+        meter: Meter | None = None,
+        watch: Watch | None = None,
+        later: Callable[[Work], None] = now,
+    ) -> None:
+        """``later``: what tells the trace, the record and the metrics how it went; one piece of work after the other, in their order."""
         self.trace = trace
         self.plan: Plan | None = None
         self.run: Run | None = None
@@ -84,6 +94,7 @@ class Journey:
         self._watch = watch
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
+        self._later = later
         self._attempts_ended_ns: dict[int, int] = {}
         self._basis = Basis()
         self._texts: Texts | None = None
@@ -91,14 +102,20 @@ class Journey:
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
-    def decided(self, plan: Plan, contract: AnswerContract | None = None, basis: Basis | None = None, texts: Texts | None = None) -> None:
+    def decided(
+        self, plan: Plan, contract: AnswerContract | None = None, basis: Callable[[], Basis] = Basis, texts: Texts | None = None
+    ) -> None:
         """The policy chose. ``contract``: what the answers will be held against; no part of the plan, because it is content.
 
-        ``texts``: what the client said, when it is to be kept in the record.
+        ``basis`` is called where somebody will read how it went. ``texts``: what the client said, when it is to be kept in the record.
         """
-        self.plan, self._contract = plan, contract or self._contract
-        self._basis, self._texts = basis or self._basis, texts
-        self.trace.decided(plan, self._basis.input_hash)
+        self.plan, self._contract, self._texts = plan, contract or self._contract, texts
+        if self.is_watched:
+            self._later(lambda: self._explain(plan, basis()))
+
+    def _explain(self, plan: Plan, basis: Basis) -> None:
+        self._basis = basis
+        self.trace.decided(plan, basis.input_hash)
 
     @property
     def decided_plan(self) -> Plan:
@@ -258,32 +275,39 @@ class Journey:
         self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
         if self.run is not None:
             self.run.forget()
-        for attempt in outcome.attempts:  # written now: whether an attempt was served can be settled long after it ended
-            self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung))
-        record = self._record(outcome) if self._sink is not None or self._meter is not None else None
-        self.trace.ended(outcome, self._recorded(record) if record is not None else None)
+        texts = replace(self._texts, answers=self._answers) if self._texts is not None else None
+        took_ms, ended_ns = (time.monotonic() - self._started) * 1e3, time.time_ns()
+        soon = self._later if self.is_watched else now
+        soon(lambda: self._tell(outcome, texts, took_ms, ended_ns))
+
+    def _tell(self, outcome: Outcome, texts: Texts | None, took_ms: float, ended_ns: int) -> None:
+        """Everybody who wants to know how a request went; its trace comes last, with its place in the record."""
+        for attempt in outcome.attempts:  # only now: whether an attempt was served can be settled long after it ended
+            self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung, ended_ns))
+        record = self._record(outcome, took_ms)
+        self.trace.ended(outcome, self._recorded(record, texts) if record is not None else None, ended_ns=ended_ns)
         if self.plan is not None:
             metrics.request_ended(self.plan.decision, outcome)
         if record is not None and self._meter is not None:
             self._meter.request_ended(record)
 
-    def _record(self, outcome: Outcome) -> AuditRecord | None:
-        if self.plan is None:
+    def _record(self, outcome: Outcome, took_ms: float) -> AuditRecord | None:
+        if self.plan is None or (self._sink is None and self._meter is None):
             return None
         return AuditRecord(
             plan=self.plan,
             outcome=outcome,
             basis=self._basis,
             costs=costs_of(outcome, self._basis),
-            took_ms=(time.monotonic() - self._started) * 1e3,
+            took_ms=took_ms,
             trace_id=self.trace.trace_id,
         )
 
-    def _recorded(self, record: AuditRecord) -> Receipt | None:
+    def _recorded(self, record: AuditRecord, texts: Texts | None) -> Receipt | None:
         if self._sink is None:
             return None
         try:
-            return self._sink(record) if self._texts is None else self._sink(record, replace(self._texts, answers=self._answers))
+            return self._sink(record) if texts is None else self._sink(record, texts)
         except Exception as error:  # noqa: BLE001 - a sink is anybody's code, and must not cost the answer
             record_metrics.LOST.labels("error").inc()
             _log.error("cascade: the decision record of a request is lost: %s", type(error).__name__)

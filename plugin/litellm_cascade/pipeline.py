@@ -11,20 +11,36 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import Protocol
 
 from opentelemetry.trace import Span
 
 from litellm_cascade.audit import RequestTrace, Tracing, input_hash
+from litellm_cascade.audit.later import Work, now
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey, Meter, Sink, Watch
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
-from litellm_cascade.vocabulary import Band, Basis, Caller, Classification, Decision, Envelope, Evidence, Load, Plan, Reason, Request, Texts
+from litellm_cascade.vocabulary import (
+    Band,
+    Basis,
+    Caller,
+    Classification,
+    Decision,
+    Envelope,
+    Evidence,
+    Load,
+    Plan,
+    Reason,
+    Request,
+    Texts,
+    Turn,
+)
 
 MayCall = Callable[[str], Awaitable[bool]]
 """Whether the caller may call an alias."""
@@ -45,7 +61,7 @@ def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
 
 class Pipeline:
     """What all requests of a process share: the classifier, where traces, records and counts go, the seed, the salt, how tokens are
-    counted, what limits escalations, and who watches for unusual ones.
+    counted, what limits escalations, who watches for unusual ones, and what is told of requests ``later``.
 
     ``salt`` is for the hash of what was asked; without it hashes can only be compared within this process.
     """
@@ -61,6 +77,7 @@ class Pipeline:
         budgets: Budgets | None = None,
         meter: Meter | None = None,
         watch: Watch | None = None,
+        later: Callable[[Work], None] = now,
     ) -> None:
         self._classifier = classifier
         self._count_tokens = count_tokens
@@ -68,13 +85,15 @@ class Pipeline:
         self._sink = sink
         self._meter = meter
         self._watch = watch
+        self._later = later
         self._seed = seed
         self._salt = secrets.token_bytes(32) if salt is None else salt
         self._budgets = budgets
 
     def begin(self, envelope: Envelope, parent: Span | None = None) -> Journey:
         """A request has arrived: open its trace."""
-        return Journey(RequestTrace(self._tracing.tracer, parent, envelope), self._sink, self._meter, self._watch)
+        trace = RequestTrace(self._tracing.tracer, parent, envelope)
+        return Journey(trace, self._sink, self._meter, self._watch, self._later)
 
     async def plan(
         self, request: Request, policy: Policy, journey: Journey, load: Mapping[str, Load] | None = None, may_call: MayCall | None = None
@@ -103,7 +122,7 @@ class Pipeline:
             decision = self._allowed(policy, policy.limited_to(decision, left), request.caller, journey)
         plan = Plan(evidence=evidence, decision=decision)
         contract = replace(request.contract, language=signals.language)
-        journey.decided(plan, contract, self._basis(request, policy, journey), self._texts(request, policy, journey))
+        journey.decided(plan, contract, partial(self._basis, request.turns, policy), self._texts(request, policy, journey))
         if none_left:
             journey.ended(Reason.NO_ACCESS)
             raise AccessError(decision.ladder)
@@ -125,15 +144,13 @@ class Pipeline:
             able, degraded=(*able.degraded, *(f"rung_open:{alias}" for alias in ill), *(self._budgets.degraded if policy.limits else ()))
         )
 
-    def _basis(self, request: Request, policy: Policy, journey: Journey) -> Basis | None:
-        if not journey.is_watched:
-            return None
+    def _basis(self, turns: Iterable[Turn], policy: Policy) -> Basis:
         return Basis(
             seed=self._seed,
             aliases=policy.facts,
             smallest=policy.document.smallest,
             largest=policy.document.largest,
-            input_hash=input_hash(request.turns, self._salt),
+            input_hash=input_hash(turns, self._salt),
         )
 
     def _texts(self, request: Request, policy: Policy, journey: Journey) -> Texts | None:
@@ -144,7 +161,9 @@ class Pipeline:
     async def _classify(self, request: Request, journey: Journey) -> Classification:
         started_ns, started = time.time_ns(), time.perf_counter()
         classification = await self._classifier.classify(request)
+        took_s, ended_ns = time.perf_counter() - started, time.time_ns()
         if self._meter is not None:
-            self._meter.classified(classification, time.perf_counter() - started)
-        journey.trace.classified(classification, started_ns=started_ns, ended_ns=time.time_ns())
+            self._later(partial(self._meter.classified, classification, took_s))
+        if journey.trace.route.is_recording():
+            self._later(partial(journey.trace.classified, classification, started_ns=started_ns, ended_ns=ended_ns))
         return classification

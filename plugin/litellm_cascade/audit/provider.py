@@ -13,12 +13,16 @@ from collections.abc import Mapping
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from litellm_cascade.audit.light import LightTracer
 
 TRACER = "litellm_cascade"
 DEFAULT_SERVICE = "litellm"
+OF_THE_SDK = ("_LIMIT", "_INTERNAL_METRICS_ENABLED")
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -43,7 +47,7 @@ class Tracing:
             return existing.get_tracer(TRACER)
         if not any(self._environ.get(variable) for variable in ENDPOINTS):
             return trace.NoOpTracer()
-        return _private_provider(self._environ).get_tracer(TRACER)
+        return _private_tracer(self._environ)
 
 
 def remote_parent(headers: Mapping[str, str]) -> trace.Span | None:
@@ -62,6 +66,18 @@ def parent_of(theirs: trace.Span | None, headers: Mapping[str, str]) -> trace.Sp
     return around if around.get_span_context().is_valid else theirs or remote_parent(headers)
 
 
+def _private_tracer(environ: Mapping[str, str]) -> trace.Tracer:
+    tracer = _private_provider(environ).get_tracer(TRACER)
+    if not isinstance(tracer, Tracer) or _wants_the_sdks_own(environ):
+        return tracer
+    return LightTracer(tracer, InstrumentationScope(TRACER))
+
+
+def _wants_the_sdks_own(environ: Mapping[str, str]) -> bool:
+    """Whether the SDK is to hold spans to limits, or to measure itself: ours does neither."""
+    return any(name.startswith("OTEL_") and name.endswith(OF_THE_SDK) for name in environ)
+
+
 def _private_provider(environ: Mapping[str, str]) -> TracerProvider:
     provider = TracerProvider(resource=Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", DEFAULT_SERVICE)}))
     provider.add_span_processor(BatchSpanProcessor(_exporter(environ)))
@@ -71,9 +87,9 @@ def _private_provider(environ: Mapping[str, str]) -> TracerProvider:
 def _exporter(environ: Mapping[str, str]) -> SpanExporter:
     protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     if "grpc" in protocol:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc  # noqa: PLC0415 - one of two, on demand
+        from litellm_cascade.audit.otlp_grpc import GrpcExporter  # noqa: PLC0415 - one of two, on demand
 
-        return Grpc()
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http  # noqa: PLC0415
+        return GrpcExporter()
+    from litellm_cascade.audit.otlp_http import HttpExporter  # noqa: PLC0415
 
-    return Http()
+    return HttpExporter()

@@ -27,15 +27,19 @@ Value = str | bool | int | float | tuple[str, ...] | None
 
 
 class RequestTrace:
-    """Opened when a request arrives, closed by ``ended``. Every method may be called without a collector: then it costs next to nothing."""
+    """Opened when a request arrives, closed by ``ended``. Every method may be called without a collector: then it costs next to nothing.
+
+    What is said of a span is kept until it ends, and then written on it all at once.
+    """
 
     def __init__(self, tracer: trace.Tracer, parent: Span | None, envelope: Envelope) -> None:
         self._tracer = tracer
         self._attempts: dict[int, Span] = {}
+        self._of_attempts: dict[int, dict[str, Value]] = {}
         context = trace.set_span_in_context(parent) if parent is not None else None
         self.route = tracer.start_span(name.ROUTE_SPAN, context=context)
         self._inside = trace.set_span_in_context(self.route, context or Context())
-        _set(self.route, _envelope_attributes(envelope))
+        self._of_route = _envelope_attributes(envelope) if self.route.is_recording() else {}
 
     @property
     def trace_id(self) -> str | None:
@@ -47,8 +51,8 @@ class RequestTrace:
         """The classifier answered, or was given up. Times in nanoseconds since the epoch."""
         if not self.route.is_recording():
             return
-        span = self._tracer.start_span(name.CLASSIFY_SPAN, context=self._inside, start_time=started_ns)
-        _set(span, _classification_attributes(classification))
+        values = _known(_classification_attributes(classification))
+        span = self._tracer.start_span(name.CLASSIFY_SPAN, context=self._inside, attributes=values, start_time=started_ns)
         if not classification.known and classification.degraded:  # the classifier `none` has not failed
             span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
         span.end(end_time=ended_ns)
@@ -56,7 +60,7 @@ class RequestTrace:
     def decided(self, plan: Plan, input_hash: str | None = None) -> None:
         """The policy chose."""
         if self.route.is_recording():
-            _set(self.route, _plan_attributes(plan) | {name.INPUT_HASH: input_hash})
+            self._of_route |= _plan_attributes(plan) | {name.INPUT_HASH: input_hash}
 
     def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None, spare: bool = False) -> Span:
         """A rung is asked. Linked to the attempt before it, which it answers for, unless it is asked beside that one (``spare``)."""
@@ -84,15 +88,14 @@ class RequestTrace:
 
     def answered_by(self, rung: int, *, model: str | None, provider: str | None) -> None:
         """What a rung's answer says of its origin."""
-        if rung in self._attempts:
-            _set(self._attempts[rung], {name.GEN_AI_RESPONSE_MODEL: model, name.GEN_AI_PROVIDER: provider})
+        self._of_attempts[rung] = {name.GEN_AI_RESPONSE_MODEL: model, name.GEN_AI_PROVIDER: provider}
 
     def attempt_ended(self, attempt: Attempt, *, ended_ns: int | None = None) -> None:
         """A rung is done with: answered, abandoned or failed."""
         span = self._attempts.get(attempt.rung)
         if span is None or not span.is_recording():
             return
-        _set(span, _attempt_attributes(attempt))
+        _set(span, self._of_attempts.pop(attempt.rung, {}) | _attempt_attributes(attempt))
         if attempt.judgement is not None and attempt.judgement.confidence is not None:
             span.add_event(name.EVALUATION_EVENT, _known(_evaluation_attributes(attempt.judgement.confidence)), timestamp=ended_ns)
         if attempt.error is not None:
@@ -103,7 +106,7 @@ class RequestTrace:
         """The request is answered, or given up. ``receipt``: its place in the decision record."""
         if not self.route.is_recording():
             return
-        _set(self.route, _outcome_attributes(outcome) | _receipt_attributes(receipt))
+        _set(self.route, self._of_route | _outcome_attributes(outcome) | _receipt_attributes(receipt))
         if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)

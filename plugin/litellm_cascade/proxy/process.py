@@ -16,6 +16,7 @@ from litellm._logging import verbose_proxy_logger
 from litellm.proxy import proxy_server
 
 from litellm_cascade.audit import request_metrics
+from litellm_cascade.audit.later import Later
 from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
 from litellm_cascade.classifiers import Surroundings, build
@@ -92,7 +93,8 @@ def _started() -> Runtime:
     salt = subkey(record.key, INPUT_HASH) if record is not None and record.key is not None else None
     measured = is_measured(config, settings.metrics_port, os.environ)
     classifier = classifier_for(settings, config_file)
-    started = Runtime(settings, shelf, classifier, ledger, salt, request_metrics if measured else None)
+    later = Later(0.0) if record is not None and record.fsync_ms == 0 else Later()  # nor is a line to wait for others
+    started = Runtime(settings, shelf, classifier, ledger, salt, request_metrics if measured else None, later)
     check_configuration(config, config_file, shelf.policy)
     check_classifier(classifier, settings.classifier.within_ms, _deployments())
     warm_up(started.classifier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from litellm.proxy import proxy_server
 
 from litellm_cascade.audit import EscalationWatch, Tracing, metrics, parent_of
+from litellm_cascade.audit.later import Work, now
 from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.guard import Guarded
@@ -56,6 +57,7 @@ class Runtime:
         sink: Sink | None = None,
         salt: bytes | None = None,
         meter: Meter | None = None,
+        later: Callable[[Work], None] = now,
     ) -> None:
         self.settings = settings
         self.shelf = shelf
@@ -84,6 +86,7 @@ class Runtime:
             budgets=self._budgets,
             meter=meter,
             watch=EscalationWatch(),
+            later=later,
         )
         self._at_work: list[asyncio.Task[None]] = []
 

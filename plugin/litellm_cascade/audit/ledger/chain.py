@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from litellm_cascade.audit.ledger.codec import canonical
+from litellm_cascade.audit.ledger.codec import quoted
 from litellm_cascade.audit.ledger.options import subkey
 from litellm_cascade.vocabulary import Receipt
 
@@ -29,21 +29,22 @@ class Sealer:
     """Hashes lines, with a key or without."""
 
     def __init__(self, key: bytes | None = None) -> None:
-        self._key = subkey(key, "chain") if key is not None else None
+        self._begun = hashlib.sha256() if key is None else hmac.new(subkey(key, "chain"), digestmod=hashlib.sha256)
         self.algorithm = SHA256 if key is None else HMAC
         self.key_id = subkey(key, "key id").hex()[:16] if key is not None else None
         """Tells two keys apart, and nothing about either."""
 
     def hash(self, body: bytes) -> str:
         """64 hexadecimal digits."""
-        if self._key is None:
-            return hashlib.sha256(body).hexdigest()
-        return hmac.new(self._key, body, hashlib.sha256).hexdigest()
+        hashing = self._begun.copy()
+        hashing.update(body)
+        return hashing.hexdigest()
 
     def sealed(self, body: str) -> tuple[bytes, str]:
         """A JSON object as a line with its hash, and the hash."""
-        hashed = self.hash(body.encode())
-        return f'{body[:-1]},"hash":"{hashed}"}}\n'.encode(), hashed
+        written = body.encode()
+        hashed = self.hash(written)
+        return b'%s,"hash":"%s"}\n' % (written[:-1], hashed.encode()), hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +98,11 @@ class Chain:
         """The next line, its receipt and its sequence number. ``members`` are JSON already."""
         self._seq += 1
         members = {
-            "chain": canonical(self.name),
+            "chain": quoted(self.name),
             "seq": str(self._seq),
-            "previous": f'"{self._last}"',
-            "at": canonical(at),
-            "kind": canonical(kind),
+            "previous": quoted(self._last),
+            "at": quoted(at),
+            "kind": quoted(kind),
             **members,
         }
         line, hashed = self._sealer.sealed("{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}")

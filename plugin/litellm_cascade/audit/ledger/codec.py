@@ -14,14 +14,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
-from json.encoder import encode_basestring_ascii as quoted
+from json.encoder import encode_basestring_ascii
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from litellm_cascade.errors import RecordError
-from litellm_cascade.vocabulary import Answered, AuditRecord, Feedback, Texts
+from litellm_cascade.vocabulary import Answered, AuditRecord, Basis, Decision, Feedback, Texts
 
 FORMAT = 1
 """Raised when a line could no longer be read by an older release; the first line of a chain names it."""
+
+quoted = encode_basestring_ascii
+"""A text as JSON."""
+
+OF_A_POLICY: Mapping[type[Any], tuple[str, ...]] = {Decision: ("gate",), Basis: ("aliases",)}
+"""Members that are the same object in one request after the other. They are never changed."""
 
 Converter = Callable[[Any], Any]
 
@@ -114,8 +120,25 @@ def _dataclass_writer(kind: type[Any]) -> Converter:
     names = sorted(field.name for field in _recorded(kind))
     members = ",".join(f'"{name}":{{write_{name}(value.{name})}}' for name in names)
     writers = {f"write_{name}": _writer(hints[name]) for name in names}
+    for name in OF_A_POLICY.get(kind, ()):
+        writers[f"write_{name}"] = _remembering(writers[f"write_{name}"])
     made: Converter = eval(f"lambda value: f'''{{{{{members}}}}}'''", writers)  # noqa: S307 - see above
     return made
+
+
+def _remembering(writer: Converter) -> Converter:
+    """Writes the same object once, as long as no other comes between."""
+    last: tuple[Any, str] = (object(), "")
+
+    def write(value: Any) -> str:
+        nonlocal last
+        written, text = last  # at once, for threads
+        if written is not value:
+            text = writer(value)
+            last = value, text
+        return text
+
+    return write
 
 
 def _mapping_writer(inner: Converter) -> Converter:

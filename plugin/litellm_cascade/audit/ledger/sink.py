@@ -33,6 +33,7 @@ class Ledger:
         self._scribe: Scribe | None = None
         self._pid = 0
         self._starting = threading.Lock()
+        atexit.register(self.close)  # not with the first record, which may come when the process is already ending
         if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
             os.register_at_fork(after_in_child=self._forget_the_lock)
 
@@ -65,7 +66,6 @@ class Ledger:
         with self._starting:
             if self._scribe is None or self._pid != os.getpid():
                 self._scribe, self._pid = Scribe(self._options, self._facts()), os.getpid()
-                atexit.register(self.close)
             return self._scribe
 
     def _forget_the_lock(self) -> None:

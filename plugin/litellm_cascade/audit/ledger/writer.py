@@ -18,8 +18,6 @@ FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 5.0
 AT_ONCE = 256
 """Lines of one write."""
-GATHER_S = 0.02
-"""How long the first line waits for others before it is written: waking this thread for every line costs more than the line does."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,8 +76,7 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            if self._wake.wait(self._seconds_to_sync()) and self._fsync_s != 0:
-                self._closing.wait(GATHER_S)
+            self._wake.wait(self._seconds_to_sync())
             self._wake.clear()
             closing = self._closing.is_set()  # before the work: what is put while it closes is not waited for
             done = self._work(closing=closing)

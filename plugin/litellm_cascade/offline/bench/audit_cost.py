@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from litellm_cascade.audit import Tracing, request_metrics
+from litellm_cascade.audit.later import Later
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.escalation import Answer, Ask, Consult
 from litellm_cascade.journey import Journey
@@ -94,7 +95,8 @@ class Bench:
         self._ledger = Ledger(LedgerOptions(folder=folder, queue_records=10**6)) if "record" in on else None
         meter = request_metrics if "metrics" in on else None
         belief = Classification(classifier="bench", digest="sha256:bench", task="Open QA", task_probability=0.9, complexity=0.3)
-        self._pipeline = Pipeline(FakeClassifier(answer=belief), self._tracing, self._ledger, salt=b"bench", meter=meter)
+        self._later = Later()
+        self._pipeline = Pipeline(FakeClassifier(answer=belief), self._tracing, self._ledger, salt=b"bench", meter=meter, later=self._later)
         known = Known(price=PRICE)
         self._policy = load_policy(shipped_folder() / f"{POLICY}.yaml", table=dict.fromkeys(("small", "sql", "large"), known))
         self._asked = 0
@@ -118,6 +120,7 @@ class Bench:
             await asyncio.sleep(PAUSE_S)
 
     def _settle(self) -> None:
+        self._later.finish()
         processor = getattr(self._tracing.tracer, "span_processor", None)
         if processor is not None:
             processor.force_flush()
