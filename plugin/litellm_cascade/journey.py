@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -275,17 +275,19 @@ class Journey:
         self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
         if self.run is not None:
             self.run.forget()
-        texts = replace(self._texts, answers=self._answers) if self._texts is not None else None
+        texts = replace(self._texts, answers=dict(self._answers)) if self._texts is not None else None
         took_ms, ended_ns = (time.monotonic() - self._started) * 1e3, time.time_ns()
         soon = self._later if self.is_watched else now
-        soon(lambda: self._tell(outcome, texts, took_ms, ended_ns))
+        attempts_ended_ns = {attempt.rung: self._attempts_ended_ns.get(attempt.rung, ended_ns) for attempt in outcome.attempts}
+        soon(lambda: self._tell(outcome, texts, took_ms, ended_ns, attempts_ended_ns))
 
-    def _tell(self, outcome: Outcome, texts: Texts | None, took_ms: float, ended_ns: int) -> None:
-        """Everybody who wants to know how a request went; its trace comes last, with its place in the record."""
-        for attempt in outcome.attempts:  # only now: whether an attempt was served can be settled long after it ended
-            self.trace.attempt_ended(attempt, ended_ns=self._attempts_ended_ns.get(attempt.rung, ended_ns))
+    def _tell(self, outcome: Outcome, texts: Texts | None, took_ms: float, ended_ns: int, attempts_ended_ns: Mapping[int, int]) -> None:
+        """How a request went: first to the record, whose place for it is on its span."""
         record = self._record(outcome, took_ms)
-        self.trace.ended(outcome, self._recorded(record, texts) if record is not None else None, ended_ns=ended_ns)
+        receipt = self._recorded(record, texts) if record is not None else None
+        for attempt in outcome.attempts:  # only now: whether an attempt was served can be settled long after it ended
+            self.trace.attempt_ended(attempt, ended_ns=attempts_ended_ns[attempt.rung])
+        self.trace.ended(outcome, receipt, ended_ns=ended_ns)
         if self.plan is not None:
             metrics.request_ended(self.plan.decision, outcome)
         if record is not None and self._meter is not None:

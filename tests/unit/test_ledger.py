@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -25,7 +26,7 @@ from litellm_cascade.audit.ledger.reading import lines_of
 from litellm_cascade.audit.ledger.verifying import KeyNeededError, verify_chain
 from litellm_cascade.audit.ledger.writer import Writer
 from litellm_cascade.errors import RecordError
-from litellm_cascade.vocabulary import Texts, Turn
+from litellm_cascade.vocabulary import AliasFacts, Basis, Gate, Texts, Turn
 
 TESTS = Path(__file__).parents[1]
 KEY = b"k" * 32
@@ -155,6 +156,18 @@ def test_threads_share_one_chain(tmp_path):
         thread.join()
     ledger.close()
     assert (verdict(tmp_path).findings, verdict(tmp_path).requests) == ([], 400)
+
+
+@pytest.mark.parametrize("names", ["aabb", "abab", "abba"])
+def test_a_record_has_the_gate_and_the_aliases_of_its_own_policy(names):
+    gates = {name: Gate(name=name) for name in "ab"}
+    aliases = {name: {name: AliasFacts(context_tokens=1)} for name in "ab"}
+    decisions = [replace(RECORD.plan.decision, gate=gates[name]) for name in names]
+    records = [
+        replace(RECORD, plan=replace(RECORD.plan, decision=decision), basis=Basis(aliases=aliases[name]))
+        for name, decision in zip(names, decisions, strict=True)
+    ]
+    assert [read_record(json.loads(record_text(made))) for made in records] == records
 
 
 def test_a_record_of_another_release_is_refused_with_the_field_that_is_strange():

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 
 from frozen_spans import undocumented
 from litellm_cascade.audit import Tracing, input_hash, metrics
+from litellm_cascade.audit.later import Later, now
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.errors import AccessError
@@ -841,3 +842,55 @@ async def test_a_ledger_blocks_no_event_loop(proxy, tmp_path):
     ledger.close()
     routes = [span for span in proxy.tracing.exporter.get_finished_spans() if span.name == "cascade.route"]
     assert [span.attributes["cascade.record.hash"] for span in routes] == [line["hash"] for line in requests_in([tmp_path])]
+
+
+# --- later ----------------------------------------------------------------------------------------------------------------------------
+
+
+async def told(later):
+    """What a request with two attempts leaves behind, without what is another's in every request."""
+    proxy = Proxy(later=later)
+    journey = await proxy.planned()
+    await journey.settle(Models(journey, small=UNSURE, large=SURE))
+    return proxy, journey
+
+
+def left_behind(proxy):
+    spans = [
+        (
+            span.name,
+            {key: value for key, value in typed(span.attributes).items() if not key.endswith(".ms")},
+            span.status.status_code,
+            [(event.name, typed(event.attributes)) for event in span.events],
+        )
+        for span in proxy.tracing.exporter.get_finished_spans()
+    ]
+    return spans, [replace(record, took_ms=0.0, trace_id=None) for record in proxy.sink.records]
+
+
+async def test_what_is_told_later_is_what_is_told_at_once():
+    later = Later(gather_s=3600.0)
+    proxy, journey = await told(later)
+    assert left_behind(proxy) == ([], [])
+    assert (journey.is_over, journey.outcome().alias) == (True, "large")
+    ended_ns = time.time_ns()
+    later.finish()
+    at_once, _ = await told(now)
+    assert left_behind(proxy) == left_behind(at_once)
+    assert all(span.start_time <= span.end_time < ended_ns for span in proxy.tracing.exporter.get_finished_spans())
+    assert proxy.sink.last.took_ms < 60_000
+
+
+async def test_telling_it_later_blocks_no_event_loop(tmp_path):
+    later, ledger, tracing = Later(), Ledger(LedgerOptions(folder=tmp_path)), InMemory()
+    proxy = Proxy()
+    proxy.pipeline = Pipeline(proxy.classifier, tracing, ledger, later=later)
+    with blockbuster_ctx("litellm_cascade"):
+        for _ in range(20):
+            journey = await proxy.planned()
+            await journey.settle(Models(journey, small=SURE))
+    later.finish()
+    ledger.close()
+    routes = [span for span in tracing.exporter.get_finished_spans() if span.name == "cascade.route"]
+    assert [span.attributes["cascade.record.hash"] for span in routes] == [line["hash"] for line in requests_in([tmp_path])]
+    assert len(routes) == 20

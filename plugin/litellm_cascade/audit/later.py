@@ -10,6 +10,7 @@ import atexit
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -61,15 +62,14 @@ class Later:
                 self._thread.start()
 
     def _run(self) -> None:
-        pause = threading.Event()
         while True:
             self._awake.wait()
-            pause.wait(self._gather_s)
+            time.sleep(self._gather_s)
             if self._left:
-                self.finish()  # and look again after a while: to be woken for each request would cost more than that
+                self.finish()  # and look again after a while: to be woken for each request would cost more
                 continue
             self._awake.clear()
-            if self._left:
+            if self._left:  # it came between these lines
                 self._awake.set()
 
 
