@@ -1,4 +1,4 @@
-"""Sealing a record may cost the event loop half a millisecond. Run with --benchmark-only."""
+"""Sealing a record may cost half a millisecond. Run with --benchmark-only."""
 
 from dataclasses import replace
 

@@ -90,7 +90,7 @@ def _read(kind: type[Any], written: Any) -> Any:
 
 # --- to JSON -----------------------------------------------------------------------------------------------------------------------
 #
-# Straight to text, because this is work of the event loop: building dictionaries for `json.dumps` takes three times as long.
+# Straight to text, because it is done for every request: building dictionaries for `json.dumps` takes three times as long.
 
 
 @cache
