@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
@@ -88,6 +88,22 @@ def test_what_is_not_sampled_is_not_recorded_and_is_known_by_its_context(sampler
     route = tell(ours, {})
     assert (route.is_recording(), route.get_span_context().is_valid, route.get_span_context().trace_flags.sampled) == (False, True, False)
     assert spans == []
+
+
+class RoutesAlone(Sampler):
+    """A sampler that anybody might have written."""
+
+    def should_sample(self, parent_context, trace_id, name, kind=None, attributes=None, links=None, trace_state=None):
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if name == "route" else Decision.DROP, {"sampler": "own"})
+
+    def get_description(self):
+        return "routes alone"
+
+
+def test_a_sampler_of_the_operators_own_is_asked_for_every_span_and_may_add_attributes():
+    spans, _, ours = tracers(sampler=RoutesAlone())
+    tell(ours, {})
+    assert [(span.name, dict(span.attributes)) for span in spans] == [("route", {"sampler": "own"})]
 
 
 def test_a_sampled_parents_trace_goes_on():

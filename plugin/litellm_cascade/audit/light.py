@@ -13,9 +13,19 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, ReadableSpan, Tracer
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    ParentBased,
+    ParentBasedTraceIdRatio,
+    SamplingResult,
+    StaticSampler,
+    TraceIdRatioBased,
+)
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+FOLLOWING = frozenset({ParentBased, ParentBasedTraceIdRatio, TraceIdRatioBased, StaticSampler})
+"""Samplers that keep what stands below a span of this process that they kept."""
 
 
 class LightTracer(Tracer):
@@ -25,6 +35,7 @@ class LightTracer(Tracer):
         self.sampler, self.id_generator = whole.sampler, whole.id_generator
         self.resource, self.span_processor = whole.resource, whole.span_processor
         self._scope = scope
+        self._follows = type(self.sampler) in FOLLOWING
 
     def start_span(
         self,
@@ -39,10 +50,14 @@ class LightTracer(Tracer):
     ) -> trace.Span:
         """As OpenTelemetry says."""
         del record_exception, set_status_on_exception
-        above = trace.get_current_span(context).get_span_context()
+        around = trace.get_current_span(context)
+        above = around.get_span_context()
         parent = above if above.is_valid else None
         trace_id = parent.trace_id if parent is not None else self.id_generator.generate_trace_id()
-        sampled = self.sampler.should_sample(context, trace_id, name, kind, attributes, links)
+        if parent is not None and self._follows and isinstance(around, LightSpan):
+            sampled = SamplingResult(Decision.RECORD_AND_SAMPLE, attributes, parent.trace_state)
+        else:
+            sampled = self.sampler.should_sample(context, trace_id, name, kind, attributes, links)
         is_exported = sampled.decision is Decision.RECORD_AND_SAMPLE
         flags = TraceFlags(TraceFlags.SAMPLED if is_exported else TraceFlags.DEFAULT)
         own = SpanContext(trace_id, self.id_generator.generate_span_id(), False, flags, sampled.trace_state)  # noqa: FBT003 - not remote

@@ -39,7 +39,8 @@ class RequestTrace:
         context = trace.set_span_in_context(parent) if parent is not None else None
         self.route = tracer.start_span(name.ROUTE_SPAN, context=context)
         self._inside = trace.set_span_in_context(self.route, context or Context())
-        self._of_route = _envelope_attributes(envelope) if self.route.is_recording() else {}
+        self._envelope = envelope
+        self._of_plan: dict[str, Value] = {}
 
     @property
     def trace_id(self) -> str | None:
@@ -60,7 +61,7 @@ class RequestTrace:
     def decided(self, plan: Plan, input_hash: str | None = None) -> None:
         """The policy chose."""
         if self.route.is_recording():
-            self._of_route |= _plan_attributes(plan) | {name.INPUT_HASH: input_hash}
+            self._of_plan = _plan_attributes(plan) | {name.INPUT_HASH: input_hash}
 
     def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None, spare: bool = False) -> Span:
         """A rung is asked. Linked to the attempt before it, which it answers for, unless it is asked beside that one (``spare``)."""
@@ -106,7 +107,7 @@ class RequestTrace:
         """The request is answered, or given up. ``receipt``: its place in the decision record."""
         if not self.route.is_recording():
             return
-        _set(self.route, self._of_route | _outcome_attributes(outcome) | _receipt_attributes(receipt))
+        _set(self.route, _envelope_attributes(self._envelope) | self._of_plan | _outcome_attributes(outcome) | _receipt_attributes(receipt))
         if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)
