@@ -6,10 +6,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from litellm_cascade.errors import ConfigurationError
+
+
+def need_plots(html: Path | None) -> None:
+    """Before the work: raises ConfigurationError where a page with plots is wanted and nothing is there to draw them."""
+    if html is not None and find_spec("plotly") is None:
+        raise ConfigurationError(["--html needs plotly: pip install 'litellm-cascade[lab]'"])
 
 
 @dataclass(frozen=True, slots=True)

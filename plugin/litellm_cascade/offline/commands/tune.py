@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -14,8 +13,9 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.policy_files import find_policy
+from litellm_cascade.offline.prompt_options import known_classifier
 from litellm_cascade.offline.traffic.deciding import Decider
-from litellm_cascade.offline.traffic.options import Draws, Html, Json, Reader, Seed, Traces, known_classifier, source_of
+from litellm_cascade.offline.traffic.options import Draws, Html, Json, Reader, Seed, Traces, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading, progress
 from litellm_cascade.offline.traffic.sampling import sampled
@@ -63,8 +63,7 @@ def tune(
         raise typer.BadParameter("give --quality-floor or --budget-usd, not both")
     if out is not None and quality_floor is None and budget_usd is None:
         raise typer.BadParameter("--out needs a wish to choose by: --quality-floor or --budget-usd")
-    if html is not None and find_spec("plotly") is None:
-        raise ConfigurationError(["--html needs plotly: pip install 'litellm-cascade[lab]'"])
+    pages.need_plots(html)
     file, source = find_policy(policy), source_of(context, traces)
     decider = Decider(file)
     with perceiving(known_classifier(classifier)) as perceive:

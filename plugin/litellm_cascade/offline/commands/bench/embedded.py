@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.options import HERE
+from litellm_cascade.offline.bench_common.reading import need_lab
 from litellm_cascade.offline.bench_embedded.report import report
-
-HERE = Path("../shared/data")
 
 
 def embedded(
@@ -33,6 +31,5 @@ def embedded(
     if not (data / "shareable" / "task_type.parquet").is_file():
         typer.echo(f"skipped: there is no shareable/task_type.parquet in {str(data)!r}; name the folder with --data or CASCADE_DATA")
         return
-    if find_spec("polars") is None or find_spec("sklearn") is None:
-        raise ConfigurationError(["cascade bench embedded needs polars and scikit-learn: pip install 'litellm-cascade[lab]'"])
+    need_lab("cascade bench embedded")
     typer.echo(report(data, weights, seed))
