@@ -12,15 +12,17 @@ import typer
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.pages import Block, Grid, Paragraph, Plot, write_text
-from litellm_cascade.offline.policy_text import with_numbers
+from litellm_cascade.offline.policy_text import with_values
 from litellm_cascade.offline.traffic.telling import print_table, table_of
 from litellm_cascade.offline.tuning.choosing import Figures, Mean, Point, Tuned
-from litellm_cascade.offline.tuning.knobs import Knob, as_numbers
+from litellm_cascade.offline.tuning.knobs import Knob
 from litellm_cascade.offline.tuning.trials import Trials
 from litellm_cascade.policy import Policy, parse_policy
+from litellm_cascade.policy.problems import Path as Place
 
 HEAD = ("setting", "quality", "savings", "quality, held out", "savings, held out")
 MOST_SHOWN = 20
+TUNED = "-tuned"
 
 
 def print_tuned(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, left_alone: Sequence[str]) -> None:
@@ -102,10 +104,16 @@ def page_of(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, origin: Mapping
     ]
 
 
-def write_policy(policy: Path, out: Path, knobs: Sequence[Knob], chosen: Point, told: str) -> Policy:
-    """The policy with the chosen numbers; the rest of it, comments too, as it stands. Raises what makes it no policy where it is put."""
-    text = with_numbers(policy.read_text(encoding="utf-8-sig"), as_numbers(knobs, chosen.setting))
+def name_of_tuned(name: str) -> str:
+    """A name of its own, so that traces, metrics and records of the two can be told apart; tuned again it stays."""
+    return name if name.endswith(TUNED) else f"{name}{TUNED}"
+
+
+def write_policy(policy: Path, out: Path, name: str, numbers: Mapping[Place, float], told: str) -> Policy:
+    """The policy with these numbers and a name; the rest, comments too, as it stands. Raises what makes it no policy where it is put."""
+    text = with_values(policy.read_text(encoding="utf-8-sig"), {("name",): name, **numbers})
     text = re.sub(r"\n# cascade tune: [^\n]*(?=\n|$)", "", text).rstrip("\n") + f"\n# cascade tune: {told}\n"
+    parse_policy(text, name=str(out), folder=policy.parent)
     try:
         tuned = parse_policy(text, name=str(out), folder=out.parent)
     except ConfigurationError as error:
