@@ -158,6 +158,9 @@ async def test_of_a_long_prompt_the_beginning_is_read_or_three_windows_whose_har
     windows = await classifier(folder, long_prompts="windows").classify(request_of(long))
     assert head.truncated
     assert windows.truncated
+    _, work = await classifier(folder, long_prompts="windows").show(request_of(long))
+    assert [window["tokens"] for window in work["windows"]] == [512, 512, 512]
+    assert tuple(work["windows"][-1]["logits"]) == tuple(SIZES)
     assert all(windows.dimensions[name] >= head.dimensions[name] for name in DIMENSIONS)
     assert (await classifier(folder).classify(request_of("write code"))).truncated is False
 

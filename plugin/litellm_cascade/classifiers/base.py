@@ -110,6 +110,13 @@ class ShowsItsWork(Protocol):
         """What it believes, and the model's raw output. The output may hold text: it goes on a screen, never into spans or records."""
 
 
+async def shown_by(classifier: Classifier, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+    """What it believes, and its model's raw output; or one sentence where there is none."""
+    if isinstance(classifier, ShowsItsWork):
+        return await classifier.show(request)
+    return await classifier.classify(request), {"none": f"there is no model behind the classifier {classifier.name!r}"}
+
+
 def nothing_to_read(classifier: Classifier) -> Classification:
     """What is believed of a prompt without text."""
     return replace(UNCLASSIFIED, classifier=classifier.name, digest=classifier.digest, degraded=(EMPTY,))

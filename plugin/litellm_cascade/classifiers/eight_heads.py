@@ -129,6 +129,14 @@ def read(logits: NDArray[np.floating[Any]], heads: HeadMap = NVIDIA) -> Reading:
     )
 
 
+def shown(logits: NDArray[np.floating[Any]], heads: HeadMap = NVIDIA, outcomes: Sequence[str] = ()) -> dict[str, Any]:
+    """The logits by head, for people: those of the task types by name, the others in their order, and one for each outcome behind them."""
+    *parts, behind = (part.tolist() for part in np.split(logits, _ENDS))
+    by_head: dict[str, Any] = dict(zip(SIZES, parts, strict=True))
+    by_head["task_type"] = dict(zip(heads.task_names, by_head["task_type"], strict=True))
+    return by_head | dict(zip(outcomes, behind, strict=True))
+
+
 def score_of(dimensions: Mapping[str, float]) -> float:
     """``prompt_complexity_score``: 0..1.2, five decimals."""
     return round(sum(share * dimensions[head] for head, share in SHARES.items()), 5)
