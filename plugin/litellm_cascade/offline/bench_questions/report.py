@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from litellm_cascade.offline.bench_common.plots import Span, dots
 from litellm_cascade.offline.bench_common.telling import interval, share, table
 from litellm_cascade.offline.bench_questions import arena, rows
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
@@ -75,12 +76,5 @@ def write_arena_page(path: Path, found: Sequence[arena.Row], note: str) -> None:
     write_text(path, html("RouterArena's score", blocks))
 
 
-def _dots(spans: Sequence[tuple[str, float, float, float]], title: str) -> Any:
-    import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
-
-    shown = sorted(spans, key=lambda span: span[1])
-    up, down = [high - value for _, value, _, high in shown], [value - low for _, value, low, _ in shown]
-    errors = {"type": "data", "array": up, "arrayminus": down, "thickness": 1}
-    values, names = [value for _, value, *_ in shown], [name for name, *_ in shown]
-    chart = plots.Figure(plots.Scatter(x=values, y=names, mode="markers", error_x=errors, marker={"size": 9}))
-    return chart.update_layout(title=title, height=120 + 30 * len(shown), margin={"l": 280})
+def _dots(spans: Sequence[Span], title: str) -> Any:
+    return dots(sorted(spans, key=lambda span: span[1]), title)

@@ -84,7 +84,7 @@ def tune(
     reading.tell()
     origin = {**reading.as_json(), "policy": decider.as_json, "seed": seed, "draws": draws, "sample": len(items)}
     if html is not None:
-        told = {"command": command_of(context), "data": reading.source.digest, "seed": seed}
+        told = f"{command_of(context)}; data {reading.source.digest[:19]}; seed {seed}, {draws} draws"
         pages.write_text(html, pages.html(f"Tuning {decider.policy.name}", page_of(knobs, trials, tuned, told)))
     if json_ is not None:
         write_json(json_, context, {**origin, **as_json(knobs, trials, tuned, left_alone)})

@@ -91,16 +91,15 @@ def as_json(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, left_alone: Seq
     }
 
 
-def page_of(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, origin: Mapping[str, Any]) -> list[Block]:
+def page_of(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, origin: str) -> list[Block]:
     """The front as a plot, and all of it as a table."""
     chosen = [Paragraph(promise_of(knobs, tuned.chosen, tuned.held_out_n))] if tuned.chosen is not None else []
-    told = "; ".join(f"{name} {value}" for name, value in origin.items())
     return [
         Paragraph(basis_of(trials, tuned)),
         Plot(_front(knobs, tuned), "Quality against cost on the requests that no setting was chosen on, with 95 % intervals"),
         *chosen,
         Grid(HEAD, rows_of(knobs, tuned)),
-        Paragraph(told),
+        Paragraph(origin),
     ]
 
 
@@ -158,7 +157,7 @@ def _front(knobs: Sequence[Knob], tuned: Tuned) -> Any:
     )
     marked = [("as it is now", tuned.now.held_out), *([("taken", tuned.chosen.held_out)] if tuned.chosen is not None else [])]
     for name, figures in [*marked, ("all small", tuned.small), ("all large", tuned.large)]:
-        _add(figure, name, [figures], [name], mode="markers")
+        _add(figure, name, [figures], [name], mode="markers", marker={"size": 11})
     ends = (tuned.small, tuned.large)
     figure.add_scatter(
         x=[end.cost_usd.value for end in ends],
@@ -167,15 +166,15 @@ def _front(knobs: Sequence[Knob], tuned: Tuned) -> Any:
         mode="lines",
         line={"dash": "dash"},
     )
-    figure.update_layout(xaxis_title="USD a request", yaxis_title="quality", hovermode="closest")
+    figure.update_layout(xaxis_title="USD a request", yaxis={"title": "quality", "tickformat": ".0%"}, hovermode="closest", height=500)
     return figure
 
 
-def _add(figure: Any, name: str, found: Sequence[Figures], texts: Sequence[str], *, mode: str) -> None:
+def _add(figure: Any, name: str, found: Sequence[Figures], texts: Sequence[str], **drawn: Any) -> None:
     def bars(means: list[Mean]) -> dict[str, Any]:
         return {"type": "data", "array": [one.high - one.value for one in means], "arrayminus": [one.value - one.low for one in means]}
 
     quality, cost = [one.quality for one in found], [one.cost_usd for one in found]
     figure.add_scatter(
-        x=[one.value for one in cost], y=[one.value for one in quality], error_y=bars(quality), name=name, text=list(texts), mode=mode
+        x=[one.value for one in cost], y=[one.value for one in quality], error_y=bars(quality), name=name, text=list(texts), **drawn
     )

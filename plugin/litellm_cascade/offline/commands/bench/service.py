@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.offline import pages
 from litellm_cascade.offline.bench_common.options import Json
 from litellm_cascade.offline.bench_common.telling import write_json
 from litellm_cascade.offline.bench_service.measuring import Extent, measure
@@ -20,6 +21,7 @@ def service(
     rounds: Annotated[int, typer.Option(min=1, help="For each service.")] = 5,
     device_ms: Annotated[float, typer.Option(min=0.0, help="What the device stand-in takes for a batch.")] = 5.0,
     json_: Json = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the table here.")] = None,
 ) -> None:
     """Requests a second of the classifier service on a device stand-in: uvicorn, Ray Serve, and one prompt at a time.
 
@@ -34,6 +36,9 @@ def service(
     extent = Extent(callers=callers, seconds=seconds, rounds=rounds, device_ms=device_ms)
     with tempfile.TemporaryDirectory() as folder:
         readings = measure(extent, Path(folder), lambda told: typer.echo(told, err=True))
-    typer.echo(markdown(extent, readings))
+    told = markdown(extent, readings)
+    typer.echo(told)
+    if html is not None:
+        pages.write_text(html, pages.html("The classifier service", [*pages.blocks_of(told)]))
     if json_ is not None:
         write_json(json_, as_json(extent, readings))
