@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from litellm_cascade.classifiers.eight_heads import DIMENSIONS, LOGITS, NVIDIA, SIZES, read, read_heads, shown
+from litellm_cascade.classifiers.eight_heads import LOGITS, NVIDIA, SIZES, read, read_heads, shown
 from litellm_cascade.errors import ClassifierError
+from litellm_cascade.vocabulary import DIMENSIONS
 
 CONFIG = {
     "target_sizes": dict(sorted(SIZES.items())),  # as a file whose keys were sorted

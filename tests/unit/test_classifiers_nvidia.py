@@ -11,13 +11,13 @@ from blockbuster import blockbuster_ctx
 
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.batching import Batcher
-from litellm_cascade.classifiers.eight_heads import DIMENSIONS, SIZES, read
+from litellm_cascade.classifiers.eight_heads import SIZES, read
 from litellm_cascade.classifiers.nvidia.checkpoint import read_checkpoint
 from litellm_cascade.classifiers.nvidia.network import build as build_network
 from litellm_cascade.classifiers.nvidia.network import logits
 from litellm_cascade.classifiers.nvidia.torch_engine import CpuEngine
 from litellm_cascade.testing.checkpoints import FULL, TINY, expected, write_checkpoint
-from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import DIMENSIONS, Endpoint, Envelope, Request, Turn
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 

@@ -15,21 +15,6 @@ if TYPE_CHECKING:
 
     from litellm_cascade.vocabulary import Classification, Request, Signals
 
-TASK_TYPES: Final = (
-    "Brainstorming",
-    "Chatbot",
-    "Classification",
-    "Closed QA",
-    "Code Generation",
-    "Extraction",
-    "Open QA",
-    "Other",
-    "Rewrite",
-    "Summarization",
-    "Text Generation",
-)
-"""NVIDIA's eleven task types, in the order of nvidia/prompt-task-and-complexity-classifier. Its twelfth, ``Unknown``, means no answer."""
-
 EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES, Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.base import Options as AnyOptions
+from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.chances import Chances, read_chances
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import Classification
+from litellm_cascade.vocabulary import TASK_TYPES, Classification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

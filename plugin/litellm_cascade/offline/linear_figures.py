@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.offline.bench_common.resampling import bounds, drawn
+from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
