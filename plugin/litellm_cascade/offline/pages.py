@@ -58,6 +58,8 @@ COLOURS = (
 )
 """Of plots: Paul Tol's bright set, the two palest darkened, so that it is told apart by colour-blind readers, on white as on black."""
 
+UNLIKE = 8
+"""Of these colours are told apart where lines cross; lines after so many are dotted too."""
 MARGIN_PX = 30
 """Above a plot; twice as much where a title or the names of an axis stand."""
 _STYLE = """\
@@ -187,6 +189,8 @@ def _figure(figure: Any, *, with_plotly: bool) -> str:
     figure.update_layout(
         template="plotly_white", paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", colorway=COLOURS, margin=margin
     )
+    for line in [trace for trace in figure.data if trace.type == "scatter" and "lines" in (trace.mode or "lines")][UNLIKE:]:
+        line.line.dash = line.line.dash or "dot"
     figure.for_each_xaxis(_readable)
     figure.for_each_yaxis(_readable)
     return str(figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displayModeBar": False}))
