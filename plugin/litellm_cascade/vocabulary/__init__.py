@@ -55,6 +55,7 @@ from litellm_cascade.vocabulary.gate import (
 from litellm_cascade.vocabulary.record import (
     AliasFacts,
     Answered,
+    Asked,
     AuditRecord,
     Basis,
     Costs,
@@ -90,6 +91,7 @@ __all__ = [
     "AliasFacts",
     "AnswerContract",
     "Answered",
+    "Asked",
     "Attachment",
     "Attempt",
     "AuditRecord",

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from litellm_cascade.classifiers.base import Surroundings, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.batching import Batcher
-from litellm_cascade.classifiers.eight_heads import read, shown
+from litellm_cascade.classifiers.eight_heads import read
 from litellm_cascade.classifiers.nvidia.loading import Loaded, load
 from litellm_cascade.classifiers.nvidia.options import Options
 from litellm_cascade.classifiers.nvidia.serving import servable
@@ -64,7 +64,7 @@ class Nvidia:
         return (await self.show(request))[0]
 
     async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
-        """What it believes, and of each window that was read the number of its tokens and the logits."""
+        """What the weights believe, and of each window of the prompt that it was read from the number of its tokens and the 32 logits."""
         ready = self._ready
         loaded, batcher = ready if ready is not None else await asyncio.to_thread(self._load)
         began = time.perf_counter()
@@ -81,8 +81,7 @@ class Nvidia:
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=tokenised.truncated,
         )
-        seen = zip(tokenised.windows, rows, strict=True)
-        return belief, {"windows": [{"tokens": len(ids), "logits": shown(row, loaded.heads)} for ids, row in seen]}
+        return belief, {"tokens": [*map(len, tokenised.windows)], "logits": [row.tolist() for row in rows]}
 
     def _load(self) -> tuple[Loaded, Batcher]:
         with self._loading:
