@@ -150,14 +150,15 @@ def test_a_folder_that_cannot_be_written_stops_the_proxy(prepare_proxy, upstream
     assert "cannot be written (File exists)" in log
 
 
-def test_a_proxy_that_is_stopped_has_written_what_it_answered(prepare_proxy, upstream_server, scripted):
-    proxy = prepare_proxy(with_record(upstream_server.url, fsync_ms="never"))
+def test_a_proxy_that_is_stopped_closes_its_record_and_sends_its_spans(prepare_proxy, upstream_server, scripted, collector):
+    proxy = prepare_proxy(with_record(upstream_server.url, fsync_ms="never"), env={"OTEL_BSP_SCHEDULE_DELAY": "60000"})
     with proxy, proxy.client() as client:
         for _ in range(10):
             assert DIALECTS["chat"].ask(client, KINDS["cascade"]).status == 200
-    folder = proxy.folder / "record"
-    verified = CliRunner().invoke(app, ["audit", "verify", str(folder)])
-    assert (verified.exit_code, len(list(requests_in([folder])))) == (0, 10), verified.output
+        assert [span for span in collector.spans if span.name == "cascade.route"] == []
+    verified = CliRunner().invoke(app, ["audit", "verify", str(proxy.folder / "record")])
+    assert (verified.exit_code, verified.output) == (0, "1 chain, 1 file, 10 requests: no findings\n")
+    assert len([span for span in collector.spans if span.name == "cascade.route"]) == 10
 
 
 def test_each_worker_writes_a_chain_of_its_own(prepare_proxy, upstream_server, scripted):

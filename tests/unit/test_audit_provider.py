@@ -99,6 +99,21 @@ def test_what_is_traced_arrives_at_the_endpoint_under_the_name_of_the_service():
     assert (span.scope, span.resource["service.name"]) == ("litellm_cascade", "front door")
 
 
+def test_what_waits_is_sent_when_it_must_be():
+    with SpanCollector() as collector:
+        passes(
+            """
+            tracing.flush()
+            tracing.tracer.start_span("hello").end()
+            tracing.flush()
+            os._exit(0)  # as after a signal: nothing else is called
+            """,
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="60000",
+        )
+        assert len(collector.named("hello")) == 1
+
+
 @pytest.mark.parametrize(("environ", "service"), [({}, "litellm"), ({"OTEL_SERVICE_NAME": "front door"}, "front door")])
 def test_a_private_provider_bears_the_name_of_the_service(environ, service):
     provider = _private_provider(environ)

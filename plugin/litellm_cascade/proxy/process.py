@@ -26,6 +26,7 @@ from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.asking import ask
 from litellm_cascade.proxy.classifier_checks import check_classifier
+from litellm_cascade.proxy.ending import when_the_proxy_ends
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
@@ -39,6 +40,8 @@ from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.signals import read_signals
 
 Loaded = TypeVar("Loaded")
+END_WITHIN_S = 6.0
+"""A little more than the record takes at most, and less than containers are given before they are killed (10)."""
 _runtime: Runtime | None = None
 _classifier: Remembering | None = None
 """Where LiteLLM's own router asks our classifier, and nothing else of ours runs in this process."""
@@ -98,6 +101,7 @@ def _started() -> Runtime:
     warm_up(started.classifier)
     if record is not None:
         prepare_database(record, verbose_proxy_logger.warning)
+    when_the_proxy_ends(started.tracing.flush, *([ledger.close] if ledger is not None else ()), within_s=END_WITHIN_S)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
