@@ -62,7 +62,7 @@ def test_the_schema_of_compose_files_agrees(file):
 def test_nothing_starts_without_its_secrets(tmp_path, missing):
     done = run_config(tmp_path, WITH_DATABASE, secrets=[name for name in SECRETS if name != missing])
     assert done.returncode != 0
-    assert f"required variable {missing} is missing a value: make docker/.env first" in done.stderr
+    assert f"required variable {missing} is missing a value: it is not in docker/.env" in done.stderr
 
 
 def test_no_secret_stands_in_the_files():
