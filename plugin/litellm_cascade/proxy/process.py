@@ -18,6 +18,7 @@ from litellm.proxy import proxy_server
 from litellm_cascade.audit import request_metrics
 from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
+from litellm_cascade.audit.metrics import BATCH_SIZE
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.memory import Remembering
@@ -116,7 +117,8 @@ def classifier_for(settings: Settings, config_file: str | None) -> Classifier:
     folder = Path(config_file).resolve().parent if config_file else Path.cwd()
     perceive = partial(read_signals, count_tokens=COUNTERS[settings.tokens])
     with _as_startup_problems():
-        return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder, ask=ask, perceive=perceive))
+        around = Surroundings(folder=folder, ask=ask, perceive=perceive, on_batch=BATCH_SIZE.observe)
+        return build(settings.classifier.name, settings.classifier.options, around)
 
 
 @contextmanager
