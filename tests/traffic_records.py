@@ -51,7 +51,7 @@ def recorded(file, number, score, **changes):
         signals=Signals(input_tokens=2000 if number % 5 == 0 else 20),
         classification=Classification(task=TASKS[number % 3]),
     )
-    decision = decide(policy, evidence, 7)
+    decision = decide(policy, evidence)
     record = AuditRecord(
         plan=Plan(evidence=evidence, decision=decision),
         outcome=outcome_of(decision, score),

@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from random import Random
 from typing import Protocol
 
 from opentelemetry.trace import Span
@@ -36,9 +35,9 @@ class PromptClassifier(Protocol):
     async def classify(self, request: Request) -> Classification: ...
 
 
-def decide(policy: Policy, evidence: Evidence, seed: int) -> Decision:
-    """What the policy wants. Seeded by the request, so that a replay of its record makes the same choice."""
-    decision = policy.decide(evidence, Random(f"{seed}:{evidence.envelope.request_id}"))
+def decide(policy: Policy, evidence: Evidence) -> Decision:
+    """What the policy wants."""
+    decision = policy.decide(evidence)
     degraded = (*evidence.classification.degraded, *evidence.session.degraded)
     return replace(decision, degraded=degraded + decision.degraded) if degraded else decision
 
@@ -96,7 +95,7 @@ class Pipeline:
             overrides=request.overrides,
             session=request.session,
         )
-        decision = decide(policy, evidence, self._seed)
+        decision = decide(policy, evidence)
         left = [alias for alias in decision.aliases if may_call is None or await may_call(alias)]
         none_left = not any(alias in left for alias in decision.ladder)
         if not none_left:
@@ -138,8 +137,8 @@ class Pipeline:
 
     def _texts(self, request: Request, policy: Policy, journey: Journey) -> Texts | None:
         """What was said, for the record, where the policy asks for it."""
-        chance = Random(f"{self._seed}:texts:{request.envelope.request_id}")
-        return Texts(turns=request.turns) if journey.is_recorded and policy.document.privacy.keeps(chance) else None
+        drawn_by = f"{self._seed}:texts:{request.envelope.request_id}"
+        return Texts(turns=request.turns) if journey.is_recorded and policy.document.privacy.keeps(drawn_by) else None
 
     async def _classify(self, request: Request, journey: Journey) -> Classification:
         started_ns, started = time.time_ns(), time.perf_counter()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from typing import get_args
 
@@ -315,7 +314,7 @@ evidences = st.builds(
 
 
 def decided(policy: Policy, evidence: Evidence):
-    return policy.decide(evidence, Random(1))
+    return policy.decide(evidence)
 
 
 def law(*strategies):

@@ -27,7 +27,7 @@ ANSWER = {
     "recommended_alias": "large",
     "confidence": 0.9,
 }
-OPTIONS = {"alias": "judge", "recommend": {"small": "facts", "large": "proofs"}, "timeout_ms": 1500}
+OPTIONS = {"alias": "judge", "recommend": {"small": "facts", "large": "proofs"}, "timeout_ms": 3500}
 TEAM_KEY = {"Authorization": "Bearer sk-team-7"}
 PRICE = 1e-5  # USD per token of the judge
 
@@ -36,7 +36,7 @@ PRICE = 1e-5  # USD per token of the judge
 def proxy(start_proxy, upstream_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("labelled")
     (folder / "test.yaml").write_text(POLICY)
-    classifier = {"name": "llm", "within_ms": 1000, "remember": 0, "options": OPTIONS}
+    classifier = {"name": "llm", "within_ms": 3000, "remember": 0, "options": OPTIONS}
     config = cascade_config(
         upstream_server.url,
         callback_settings={"cascade": {"policies": str(folder), "debug_headers": True, "classifier": classifier}},
@@ -142,5 +142,5 @@ def test_a_prompt_that_steers_the_model_gets_no_further_than_what_is_offered(cli
 
 
 def test_too_little_time_is_said_at_start_up(proxy):
-    assert "a request waits 1000 ms for its classification, but 'judge' may take 1500 ms to answer" in proxy.log()
-    assert "set callback_settings.cascade.classifier.within_ms to 1500 or more" in proxy.log()
+    assert "a request waits 3000 ms for its classification, but 'judge' may take 3500 ms to answer" in proxy.log()
+    assert "set callback_settings.cascade.classifier.within_ms to 3500 or more" in proxy.log()

@@ -94,14 +94,14 @@ async def test_the_classifier_linear_reads_the_file_and_the_strategy_decides_on_
     assert (await plain.classify(asking("prove lemma lemma prove"))).chances == {}
     assert linear.digest != plain.digest, "it believes other things"
     policy = parse_policy(POLICY)
-    decided = [policy.decide(Evidence(envelope=ENVELOPE, classification=one), Random(0)) for one in (hard, easy)]
+    decided = [policy.decide(Evidence(envelope=ENVELOPE, classification=one)) for one in (hard, easy)]
     assert [one.alias for one in decided] == ["large", "small"]
     assert {one.alias: one.quality for one in decided[0].estimates} == pytest.approx(hard.chances)
 
 
 def test_an_alias_that_the_classifier_does_not_know_keeps_the_pool_s_quality():
     believed = Classification(chances={"large": 0.95})
-    decided = parse_policy(POLICY).decide(Evidence(envelope=ENVELOPE, classification=believed), Random(0))
+    decided = parse_policy(POLICY).decide(Evidence(envelope=ENVELOPE, classification=believed))
     qualities = {one.alias: one.quality for one in decided.estimates}
     assert decided.alias == "large"
     assert qualities["large"] == 0.95

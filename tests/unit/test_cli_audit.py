@@ -165,7 +165,7 @@ def decided(policy_file, request_id="r-1", trace_id="ab" * 16, may_call=None, in
         signals=Signals(input_tokens=input_tokens),
         classification=Classification(complexity=0.4, degraded=("classifier_late",)),
     )
-    decision = decide(policy, evidence, 7)
+    decision = decide(policy, evidence)
     decision = policy.limited_to(decision, may_call) if may_call else decision
     return AuditRecord(
         plan=Plan(evidence=evidence, decision=decision),

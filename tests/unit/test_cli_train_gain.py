@@ -140,7 +140,7 @@ async def test_chances_are_fitted_and_the_classifier_linear_and_the_strategy_lea
         belief = await linear.classify(Request(envelope=envelope, turns=(Turn(role="user", text=text),)))
         margin = belief.chances["large"] - belief.chances["small"]
         assert (margin > 0.3) == (alias == "large"), belief.chances
-        decided = policy.decide(Evidence(envelope=envelope, classification=belief), Random(0))
+        decided = policy.decide(Evidence(envelope=envelope, classification=belief))
         assert {one.alias: one.quality for one in decided.estimates} == pytest.approx(belief.chances)
 
 

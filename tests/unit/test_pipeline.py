@@ -769,7 +769,7 @@ async def test_a_record_is_enough_to_decide_again(proxy):
     journey = await proxy.planned(max_output_tokens=7)
     await journey.settle(Models(journey, small=UNSURE, large=SURE))
     record = proxy.sink.last
-    assert decide(POLICY, record.plan.evidence, record.basis.seed) == record.plan.decision
+    assert decide(POLICY, record.plan.evidence) == record.plan.decision
     assert (record.basis.smallest, record.basis.largest) == ("small", "large")
     assert record.basis.input_hash == input_hash((Turn(role="user", text=f"Say {CANARY}"),), b"salt")
 

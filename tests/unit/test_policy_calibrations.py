@@ -1,7 +1,6 @@
 """Calibrations that gates name."""
 
 import json
-from random import Random
 
 import pytest
 
@@ -53,7 +52,7 @@ def problems(folder, policy=POLICY):
 
 def gate_of(policy):
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
-    return policy.decide(Evidence(envelope=envelope), Random(1)).gate
+    return policy.decide(Evidence(envelope=envelope)).gate
 
 
 def test_a_gate_gets_the_curves_of_its_file_and_the_digest_covers_it(tmp_path):

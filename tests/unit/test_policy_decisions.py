@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from litellm_cascade.policy import parse_policy
@@ -48,7 +46,7 @@ def evidence(**known) -> Evidence:
 
 
 def decide(text: str, **known):
-    return parse_policy(text).decide(evidence(**known), Random(1))
+    return parse_policy(text).decide(evidence(**known))
 
 
 def test_the_first_route_whose_condition_holds_decides():

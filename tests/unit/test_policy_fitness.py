@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from litellm_cascade.policy import Capacity, Known, parse_policy
@@ -27,7 +25,7 @@ SPLIT = "choose: {strategy: split, arms: {a: {take: small, share: 0.99}, b: {tak
 def decide(action, load=None, table=None, **signals):
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
     evidence = Evidence(envelope=envelope, signals=Signals(**signals), load=load or {})
-    return parse_policy(POOL.rstrip() + " " + action + "\n", table=table).decide(evidence, Random(1))
+    return parse_policy(POOL.rstrip() + " " + action + "\n", table=table).decide(evidence)
 
 
 TOO_MUCH = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from random import Random
 
 import pytest
 
@@ -47,7 +46,7 @@ def problems(folder, content, policy=POLICY) -> list[str]:
 
 def decide(policy, complexity):
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
-    return policy.decide(Evidence(envelope=envelope, classification=Classification(complexity=complexity)), Random(1))
+    return policy.decide(Evidence(envelope=envelope, classification=Classification(complexity=complexity)))
 
 
 def test_a_file_is_looked_for_beside_the_policy(tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from litellm_cascade.errors import PolicyError
@@ -40,7 +38,7 @@ GOLD = Caller(team="a", tier="gold")
 def decide(caller: Caller = ADMITTED, text: str = POLICY, direct_only: str | None = None, **asked):
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
     evidence = Evidence(envelope=envelope, caller=caller, overrides=Overrides(**asked), direct_only=direct_only)
-    return parse_policy(text).decide(evidence, Random(1))
+    return parse_policy(text).decide(evidence)
 
 
 def test_an_admitted_caller_gets_the_alias_it_asks_for():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from litellm_cascade.errors import PolicyError
@@ -35,7 +33,7 @@ def decide(text=POLICY, alias=None, bound_to=None, tokens=100, is_result=False, 
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
     signals = Signals(input_tokens=tokens, continues_tool_call=is_result)
     session = Session(alias=alias, turns=int(alias is not None), bound_to=bound_to)
-    return parse_policy(text).decide(Evidence(envelope=envelope, signals=signals, session=session, **evidence), Random(1))
+    return parse_policy(text).decide(Evidence(envelope=envelope, signals=signals, session=session, **evidence))
 
 
 @pytest.mark.parametrize(

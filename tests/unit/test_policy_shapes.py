@@ -1,7 +1,5 @@
 """Hedged cascades, drafts that are carried over, and ensembles, as a policy writes them."""
 
-from random import Random
-
 import pytest
 
 from litellm_cascade.errors import PolicyError
@@ -33,7 +31,7 @@ def policy_of(route):
 
 def decide(policy, **known):
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
-    return policy.decide(Evidence(envelope=envelope, **known), Random(1))
+    return policy.decide(Evidence(envelope=envelope, **known))
 
 
 def problem(route):

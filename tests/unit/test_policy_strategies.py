@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from litellm_cascade.policy import Known, Price, parse_policy
@@ -42,7 +40,7 @@ def decide(*chosen: str, **known):
     known.setdefault("classification", MIDDLING)
     request_id = known.pop("request_id", "r")
     envelope = Envelope(request_id=request_id, endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
-    return parse_policy(POOL + routes).decide(Evidence(envelope=envelope, **known), Random(1))
+    return parse_policy(POOL + routes).decide(Evidence(envelope=envelope, **known))
 
 
 # --- thresholds --------------------------------------------------------------------------------------------------------------------
@@ -158,8 +156,8 @@ def test_a_price_that_nobody_knows_counts_as_the_highest_that_is_known():
         parse_policy(text, table={"small": Known(price=Price(input_usd_per_million=1.0, output_usd_per_million=1.0))}),
     )
 
-    assert "small 0.604" in unknown.decide(evidence, Random(1)).trace[-1].detail
-    assert "small 0.693" in known.decide(evidence, Random(1)).trace[-1].detail
+    assert "small 0.604" in unknown.decide(evidence).trace[-1].detail
+    assert "small 0.693" in known.decide(evidence).trace[-1].detail
 
 
 def test_several_objectives_are_weighed_on_one_scale():
@@ -176,7 +174,7 @@ def test_an_objective_in_which_all_are_equal_decides_nothing():
     envelope = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="example")
     balance = "  - {name: a, choose: {strategy: multi_objective, candidates: [small, sql, large]}}\n"
 
-    assert parse_policy(text + balance).decide(Evidence(envelope=envelope), Random(1)).trace[-1].detail == "small 1, sql -1, large -1"
+    assert parse_policy(text + balance).decide(Evidence(envelope=envelope)).trace[-1].detail == "small 1, sql -1, large -1"
 
 
 @pytest.mark.parametrize(("floor", "alias"), [(0.5, "small"), (0.8, "large"), (0.99, "large")])
@@ -190,7 +188,7 @@ def test_where_nothing_costs_anything_the_first_that_is_good_enough_answers():
     choose = "  - {name: a, choose: {strategy: quality_first, candidates: [small, sql], floor: 0.5}}\n"
     free = text.replace("_million: 5", "_million: 0") + choose
 
-    assert parse_policy(free).decide(Evidence(envelope=envelope), Random(1)).alias == "small"
+    assert parse_policy(free).decide(Evidence(envelope=envelope)).alias == "small"
 
 
 # --- split and per caller ----------------------------------------------------------------------------------------------------------

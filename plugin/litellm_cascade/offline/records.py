@@ -126,7 +126,7 @@ def replayed(record: AuditRecord, file: Path) -> Replayed:
 
 def decided_again(record: AuditRecord, policy: Policy) -> Decision:
     """What the policy decides now, with the rungs left out that were left out then."""
-    decision = decide(policy, record.plan.evidence, record.basis.seed)
+    decision = decide(policy, record.plan.evidence)
     return _reduced(decision, record.plan.decision, policy)
 
 

@@ -1,6 +1,6 @@
 """3. What the operator wants: a YAML document, checked when it is loaded, that decides every request in microseconds.
 
-``load_policy(path)`` gives a ``Policy``; ``policy.decide(evidence, rng)`` gives a ``Decision``. From the file to the decision:
+``load_policy(path)`` gives a ``Policy``; ``policy.decide(evidence)`` gives a ``Decision``. From the file to the decision:
 ``source`` (YAML with positions) -> ``validation`` (``document``, ``references``, ``conditions``) -> ``compiler`` -> ``deciding`` (a route
 takes the request, its action or its ``strategies`` choose).
 """

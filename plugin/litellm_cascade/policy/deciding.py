@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from random import Random
 
 from litellm_cascade.policy.conditions import EVALUATION_ERRORS, Condition, context_of
 from litellm_cascade.policy.constraints import asked_of
@@ -112,13 +111,12 @@ class Policy:
     def _options(self) -> Sequence[Option]:
         return [option for route in self.routes for option in route.chooser.options]
 
-    def decide(self, evidence: Evidence, rng: Random) -> Decision:
+    def decide(self, evidence: Evidence) -> Decision:
         """What to do with a request. There always is an answer: some route takes every request. Never raises.
 
-        A condition that fails on this request counts as false and is named in ``degraded``. ``rng`` is for actions that choose by
-        chance: the same seed gives the same choice.
+        A condition that fails on this request counts as false and is named in ``degraded``. Nothing is left to chance: a split is decided
+        by the caller's hash, so that a replay of a request's record makes the same choice.
         """
-        del rng  # no action of this version rolls dice; a split is decided by the caller's hash
         evidence = self.admission.heed(evidence)
         first, failed = self._first_match(evidence)
         situation = self._situation(evidence)

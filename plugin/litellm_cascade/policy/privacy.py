@@ -18,10 +18,10 @@ class PrivacyRule(Strict):
     )
     sampled_share: float = Field(default=0.01, gt=0, le=1, description="Of `sampled`: the share of requests, chosen by chance.")
 
-    def keeps(self, rng: Random) -> bool:
-        """Whether a request's texts are kept."""
+    def keeps(self, drawn_by: str) -> bool:
+        """Whether a request's texts are kept. The same ``drawn_by`` always draws the same."""
         if self.record_prompts == "sampled":
-            return rng.random() < self.sampled_share
+            return Random(drawn_by).random() < self.sampled_share
         return self.record_prompts == "always"
 
     @property

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from random import Random
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -171,7 +170,7 @@ def _run(file: Path) -> list[CaseResult]:
 
 
 def _try(file: str, policy: Policy, case: Case) -> CaseResult:
-    decision = policy.decide(case.given.evidence(case.name), Random(case.name))
+    decision = policy.decide(case.given.evidence(case.name))
     return CaseResult(file=file, case=case.name, decision=decision, differences=_differences(case.expect, decision))
 
 

@@ -79,8 +79,8 @@ def dressed(response: Any, *, alternatives: int | None) -> ModelResponse:
         model=response.model,
         system_fingerprint=getattr(response, "system_fingerprint", None),
         choices=[_dressed_choice(choice, alternatives) for choice in response.choices],
-        hidden_params={"response_cost": 0.0},
     )
+    fresh._hidden_params = {"response_cost": 0.0}  # noqa: SLF001 - LiteLLM's own name; its constructor takes them and loses them
     usage = getattr(response, "usage", None)
     if usage is not None:
         fresh.usage = _without_cost(usage)

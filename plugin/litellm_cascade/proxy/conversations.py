@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from litellm.constants import SESSION_ID_GENERATED_METADATA_KEY
@@ -68,10 +69,10 @@ class Conversations:
         name, is_new = _name(data, request.turns, rule.by)
         results, thoughts = results_brought(data), thoughts_in(data)
         goes_on = bool(name) and not is_new and bool(policy.remembers or results or thoughts)
-        session_key = self._key("session", owner, policy.name, name)
+        session_key = self._key("session", owner, policy.name, name) if goes_on else ""
         call_keys = [key for call in results for key in self._call_keys(owner, name, call)]
         thought_keys = {mark: self._key("thought", owner, mark) for mark in thoughts}
-        keys = [*([session_key] if goes_on else ()), *call_keys, *thought_keys.values()]
+        keys = [key for key in (session_key, *call_keys, *thought_keys.values()) if key]
         found, degraded = await self._cache.get(keys) if keys else ({}, ())
         known = _state(found.get(session_key)) if goes_on else Session()
         makers = {key: value for key, value in found.items() if isinstance(value, str)}
@@ -132,7 +133,12 @@ _of_this_process = secrets.token_bytes(32)
 def shared_secret() -> bytes:
     """What all workers of a proxy know and no caller does: LiteLLM's salt, or its master key. Without either, each has its own."""
     known = os.environ.get("LITELLM_SALT_KEY") or proxy_server.master_key
-    return hashlib.sha256(f"litellm-cascade sessions {known}".encode()).digest() if known else _of_this_process
+    return _of_all_processes(known) if known else _of_this_process
+
+
+@lru_cache(maxsize=1)
+def _of_all_processes(known: str) -> bytes:
+    return hashlib.sha256(f"litellm-cascade sessions {known}".encode()).digest()
 
 
 def _owner(caller: Caller) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def test_an_answer_is_dressed_without_what_would_be_billed_again():
     outer = dressed(inner, alternatives=1)
     assert outer is not inner
     assert outer.choices[0].message.content == "yes"
-    assert outer._hidden_params.get("response_cost") is None
+    assert outer._hidden_params == {"response_cost": 0.0}
     assert getattr(outer.usage, "cost", None) is None
     assert (outer.usage.prompt_tokens, outer.usage.completion_tokens) == (3, 1)
     assert inner.usage.cost == 0.25  # LiteLLM's own copy is left alone

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -76,7 +75,7 @@ def _policy(folder: Path, choose: Mapping[str, Any], files: Mapping[str, Any], f
 
 
 def _gain(policy: Policy, evidence: Evidence) -> float:
-    said = {one.alias: one.quality or 0.0 for one in policy.decide(evidence, Random(0)).estimates}
+    said = {one.alias: one.quality or 0.0 for one in policy.decide(evidence).estimates}
     return said[LARGE] - said[SMALL]
 
 

@@ -52,8 +52,8 @@ class Decider:
         """As if every rung that the caller may call were well, also with the recorded policy."""
         policy, record = self.policy_for(item), item.record
         if record is None:
-            return decide(policy, item.evidence, 0)
-        decision = decide(policy, item.evidence, record.basis.seed)
+            return decide(policy, item.evidence)
+        decision = decide(policy, item.evidence)
         refused = {reason.removeprefix(_NO_ACCESS) for reason in record.plan.decision.reasons if reason.startswith(_NO_ACCESS)}
         left = [alias for alias in decision.aliases if alias not in refused]
         return policy.limited_to(decision, left) if any(alias in left for alias in decision.ladder) else decision
