@@ -57,7 +57,7 @@ class Surroundings:
     folder: Path = Path()
     ask: Ask | None = None
     perceive: Callable[[Request], Signals] | None = None
-    on_batch: Callable[[int], object] | None = None
+    on_batch: Callable[[int], None] | None = None
 
 
 class Classifier(Protocol):
