@@ -13,14 +13,14 @@ from typing import Any
 from litellm.proxy import proxy_server
 
 
-def when_the_proxy_ends(*blocking: Callable[[], object], within_s: float) -> None:
-    """Have these called, each in a thread, after LiteLLM has cleared up. What takes longer than ``within_s`` is not waited for."""
+def when_the_proxy_ends(blocking: Callable[[], object], *, within_s: float) -> None:
+    """Have this called in a thread, after LiteLLM has cleared up. When it takes longer than ``within_s``, it is not waited for."""
     theirs = proxy_server.proxy_shutdown_event
 
     async def theirs_then_ours(*arguments: Any, **named: Any) -> None:
         try:
             await theirs(*arguments, **named)
         finally:
-            await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(call)) for call in blocking], timeout=within_s)
+            await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(blocking))], timeout=within_s)
 
     proxy_server.proxy_shutdown_event = theirs_then_ours

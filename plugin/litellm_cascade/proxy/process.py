@@ -41,8 +41,8 @@ from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.signals import read_signals
 
 Loaded = TypeVar("Loaded")
-END_WITHIN_S = 6.0
-"""A little more than the record takes at most, and less than containers are given before they are killed (10)."""
+RECORD_ENDS_WITHIN_S, SPANS_END_WITHIN_S = 6.0, 2.0
+"""Together less than containers are given before they are killed (10); the record takes at most 5."""
 _runtime: Runtime | None = None
 _classifier: Remembering | None = None
 """Where LiteLLM's own router asks our classifier, and nothing else of ours runs in this process."""
@@ -102,7 +102,9 @@ def _started() -> Runtime:
     warm_up(started.classifier)
     if record is not None:
         prepare_database(record, verbose_proxy_logger.warning)
-    when_the_proxy_ends(started.tracing.flush, *([ledger.close] if ledger is not None else ()), within_s=END_WITHIN_S)
+    if ledger is not None:
+        when_the_proxy_ends(ledger.close, within_s=RECORD_ENDS_WITHIN_S)
+    when_the_proxy_ends(started.tracing.flush, within_s=SPANS_END_WITHIN_S)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
