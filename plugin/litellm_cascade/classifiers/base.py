@@ -35,12 +35,14 @@ class Ask(Protocol):
 class Surroundings:
     """What there is around a classifier: where relative paths begin, and how deployments are asked (None: not at all).
 
-    ``perceive`` gives the signals of a request (None: they are not known), for classifiers that reckon with them.
+    ``perceive`` gives the signals of a request (None: they are not known), for classifiers that reckon with them. ``on_batch`` is told of
+    each batch how many prompts were computed together, in any thread, and must not raise.
     """
 
     folder: Path = Path()
     ask: Ask | None = None
     perceive: Callable[[Request], Signals] | None = None
+    on_batch: Callable[[int], None] | None = None
 
 
 class Classifier(Protocol):
