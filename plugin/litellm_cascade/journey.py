@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from opentelemetry.trace import Span
@@ -32,6 +33,7 @@ from litellm_cascade.escalation import (
 from litellm_cascade.signals import find_language
 from litellm_cascade.vocabulary import (
     AnswerContract,
+    Asked,
     Attempt,
     AuditRecord,
     Band,
@@ -99,8 +101,18 @@ class Journey:
         self._basis = Basis()
         self._texts: Texts | None = None
         self._answers: dict[int, str] = {}
+        self._asked: tuple[Asked, ...] = ()
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
+
+    def classifier_asked(self, asked: Asked) -> None:
+        """A deployment answered a question of the classifier, and was paid for it, whether or not the answer can be used."""
+        self._asked = (*self._asked, asked)
+
+    def classified(self, classification: Classification, *, started_ns: int, ended_ns: int) -> None:
+        """The classifier answered, or was given up. Times in nanoseconds since the epoch."""
+        if self.trace.route.is_recording():
+            self._later(partial(self.trace.classified, classification, self._asked, started_ns=started_ns, ended_ns=ended_ns))
 
     def decided(
         self, plan: Plan, contract: AnswerContract | None = None, basis: Callable[[], Basis] = Basis, texts: Texts | None = None
@@ -300,7 +312,7 @@ class Journey:
             plan=self.plan,
             outcome=outcome,
             basis=self._basis,
-            costs=costs_of(outcome, self._basis),
+            costs=costs_of(outcome, self._basis, self._asked),
             took_ms=took_ms,
             trace_id=self.trace.trace_id,
         )

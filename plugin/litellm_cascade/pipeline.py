@@ -163,6 +163,5 @@ class Pipeline:
         took_s, ended_ns = time.perf_counter() - started, time.time_ns()
         if self._meter is not None:
             self._later(partial(self._meter.classified, classification, took_s))
-        if journey.trace.route.is_recording():
-            self._later(partial(journey.trace.classified, classification, started_ns=started_ns, ended_ns=ended_ns))
+        journey.classified(classification, started_ns=started_ns, ended_ns=ended_ns)
         return classification

@@ -10,14 +10,15 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.classifiers.base import ShowsItsWork
 from litellm_cascade.classifiers.batching import Batcher
-from litellm_cascade.classifiers.eight_heads import DIMENSIONS, SIZES, read
+from litellm_cascade.classifiers.eight_heads import SIZES, read
 from litellm_cascade.classifiers.nvidia.checkpoint import read_checkpoint
 from litellm_cascade.classifiers.nvidia.network import build as build_network
 from litellm_cascade.classifiers.nvidia.network import logits
 from litellm_cascade.classifiers.nvidia.torch_engine import CpuEngine
 from litellm_cascade.testing.checkpoints import FULL, TINY, expected, write_checkpoint
-from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import DIMENSIONS, Endpoint, Envelope, Request, Turn
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -130,6 +131,19 @@ async def test_a_prompt_is_classified_by_the_weights_in_the_folder(folder, netwo
     assert not answer.truncated
 
 
+async def test_it_shows_the_logits_of_every_window_that_it_read(folder, network):
+    nvidia = classifier(folder, long_prompts="windows")
+    assert isinstance(nvidia, ShowsItsWork)
+    for text in ("write a python story", "what is this " * 300):
+        answer, shown = await nvidia.show(request_of(text))
+        windows = nvidia._ready[0].tokeniser(text).windows
+        expected_rows = np.concatenate([CpuEngine(network).logits([window]) for window in windows])
+        np.testing.assert_allclose(shown["logits"], expected_rows, atol=1e-4)
+        assert answer.task == read(np.array(shown["logits"][-1])).task
+    assert len(shown["logits"]) > 1
+    assert (await nvidia.show(request_of(" ")))[1] == {}
+
+
 async def test_prompts_that_come_together_are_answered_as_they_are_alone(folder):
     nvidia = classifier(folder, most_prompts=8)
     texts = ["write a story", "what is this", "list the code in python " * 9, "a"]
@@ -158,6 +172,8 @@ async def test_of_a_long_prompt_the_beginning_is_read_or_three_windows_whose_har
     windows = await classifier(folder, long_prompts="windows").classify(request_of(long))
     assert head.truncated
     assert windows.truncated
+    _, work = await classifier(folder, long_prompts="windows").show(request_of(long))
+    assert work["tokens"] == [512, 512, 512]
     assert all(windows.dimensions[name] >= head.dimensions[name] for name in DIMENSIONS)
     assert (await classifier(folder).classify(request_of("write code"))).truncated is False
 

@@ -104,7 +104,10 @@ class InMemory(Tracing, SpanProcessor):
         STRANGERS.extend(undocumented(span.name, span.attributes, [(event.name, event.attributes) for event in span.events]))
 
     def _resolve(self):
-        return self._provider.get_tracer("litellm_cascade")
+        return self._provider
+
+    def _tracer_of(self, provider):
+        return provider.get_tracer("litellm_cascade")
 
     @property
     def spans(self):

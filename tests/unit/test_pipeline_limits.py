@@ -36,7 +36,10 @@ class InMemory(Tracing):
         self._provider.add_span_processor(SimpleSpanProcessor(self.exporter))
 
     def _resolve(self):
-        return self._provider.get_tracer("litellm_cascade")
+        return self._provider
+
+    def _tracer_of(self, provider):
+        return provider.get_tracer("litellm_cascade")
 
     @property
     def route(self):

@@ -32,22 +32,36 @@ class Tracing:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._tracer: trace.Tracer | None = None
+        self._provider: TracerProvider | None = None
         self._pid = 0
 
     @property
     def tracer(self) -> trace.Tracer:
         """The tracer of this process."""
         if self._tracer is None or self._pid != os.getpid():
-            self._tracer, self._pid = self._resolve(), os.getpid()
+            self._provider, self._pid = self._resolve(), os.getpid()
+            self._tracer = self._tracer_of(self._provider)
         return self._tracer
 
-    def _resolve(self) -> trace.Tracer:
+    def _tracer_of(self, provider: TracerProvider | None) -> trace.Tracer:
+        if provider is None:
+            return trace.NoOpTracer()
+        tracer = provider.get_tracer(TRACER)
+        is_the_hosts = provider is trace.get_tracer_provider()
+        if is_the_hosts or not isinstance(tracer, Tracer) or _wants_the_sdks_own(self._environ):
+            return tracer
+        return LightTracer(tracer, InstrumentationScope(TRACER))
+
+    def flush(self) -> None:
+        """Send the spans that wait to be sent. Blocks, for as long as the exporter tries a collector that is away."""
+        if self._provider is not None and self._pid == os.getpid():
+            self._provider.force_flush()
+
+    def _resolve(self) -> TracerProvider | None:
         existing = trace.get_tracer_provider()
         if isinstance(existing, TracerProvider):
-            return existing.get_tracer(TRACER)
-        if not any(self._environ.get(variable) for variable in ENDPOINTS):
-            return trace.NoOpTracer()
-        return _private_tracer(self._environ)
+            return existing
+        return _private_provider(self._environ) if any(self._environ.get(variable) for variable in ENDPOINTS) else None
 
 
 def remote_parent(headers: Mapping[str, str]) -> trace.Span | None:
@@ -64,13 +78,6 @@ def parent_of(theirs: trace.Span | None, headers: Mapping[str, str]) -> trace.Sp
         return theirs
     around = trace.get_current_span()
     return around if around.get_span_context().is_valid else theirs or remote_parent(headers)
-
-
-def _private_tracer(environ: Mapping[str, str]) -> trace.Tracer:
-    tracer = _private_provider(environ).get_tracer(TRACER)
-    if not isinstance(tracer, Tracer) or _wants_the_sdks_own(environ):
-        return tracer
-    return LightTracer(tracer, InstrumentationScope(TRACER))
 
 
 def _wants_the_sdks_own(environ: Mapping[str, str]) -> bool:

@@ -28,6 +28,8 @@ from litellm_cascade.vocabulary.decision import (
     Step,
 )
 from litellm_cascade.vocabulary.evidence import (
+    DIMENSIONS,
+    TASK_TYPES,
     UNCLASSIFIED,
     Classification,
     Constraints,
@@ -53,6 +55,7 @@ from litellm_cascade.vocabulary.gate import (
 from litellm_cascade.vocabulary.record import (
     AliasFacts,
     Answered,
+    Asked,
     AuditRecord,
     Basis,
     Costs,
@@ -78,14 +81,17 @@ from litellm_cascade.vocabulary.request import (
 
 __all__ = [
     "CHOOSY_BELOW",
+    "DIMENSIONS",
     "FEATURES",
     "LOG",
     "NUMBER_FEATURES",
+    "TASK_TYPES",
     "UNCLASSIFIED",
     "Abstention",
     "AliasFacts",
     "AnswerContract",
     "Answered",
+    "Asked",
     "Attachment",
     "Attempt",
     "AuditRecord",

@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from litellm_cascade.classifiers.base import Surroundings, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.batching import Batcher
-from litellm_cascade.classifiers.eight_heads import Reading, read
+from litellm_cascade.classifiers.eight_heads import read
 from litellm_cascade.classifiers.nvidia.loading import Loaded, load
 from litellm_cascade.classifiers.nvidia.options import Options
 from litellm_cascade.classifiers.nvidia.serving import servable
-from litellm_cascade.classifiers.nvidia.tokenising import Tokenised
 from litellm_cascade.classifiers.nvidia.windows import together
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.vocabulary import Classification, Request
@@ -31,7 +30,7 @@ _TOKENISERS: Final = 2  # threads; what they call releases the interpreter
 
 def make(options: Options, around: Surroundings) -> Nvidia:
     """The classifier ``nvidia``."""
-    return Nvidia(options, around.folder)
+    return Nvidia(options, around)
 
 
 class Nvidia:
@@ -39,9 +38,9 @@ class Nvidia:
 
     name: Final = "nvidia"
 
-    def __init__(self, options: Options, folder: Path) -> None:
+    def __init__(self, options: Options, around: Surroundings) -> None:
         self._options = options
-        self._folder = folder
+        self._around = around
         self._loading = threading.Lock()
         self._ready: tuple[Loaded, Batcher] | None = None
         self._threads = Threads("nvidia-tokens", workers=_TOKENISERS, outstanding=options.outstanding)
@@ -61,22 +60,27 @@ class Nvidia:
 
     async def classify(self, request: Request) -> Classification:
         """What the weights believe. Computes in other threads."""
+        return (await self.show(request))[0]
+
+    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+        """What the weights believe, and of each window of the prompt that it was read from the number of its tokens and the 32 logits."""
         ready = self._ready
         loaded, batcher = ready if ready is not None else await asyncio.to_thread(self._load)
         began = time.perf_counter()
         text = prompt_of(request)
         if not text.strip():
-            return nothing_to_read(self)
+            return nothing_to_read(self), {}
         tokenised = await self._threads.run(partial(loaded.tokeniser, text))
-        reading = await _reading(loaded, batcher, tokenised)
-        return replace(
-            reading.classification(),
+        rows = await asyncio.gather(*(batcher.logits(ids) for ids in tokenised.windows))
+        belief = replace(
+            together([read(row, loaded.heads) for row in rows]).classification(),
             classifier=self.name,
             digest=loaded.digest,
             device=loaded.device,
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=tokenised.truncated,
         )
+        return belief, {"tokens": [*map(len, tokenised.windows)], "logits": [row.tolist() for row in rows]}
 
     def _load(self) -> tuple[Loaded, Batcher]:
         with self._loading:
@@ -85,17 +89,13 @@ class Nvidia:
             return ready
 
     def _loaded(self) -> tuple[Loaded, Batcher]:
-        options = self._options
-        loaded = load(options, self._folder)
+        options, tell = self._options, self._around.on_batch
+        loaded = load(options, self._around.folder)
         return loaded, Batcher(
             self.name,
             loaded.engine,
             most_tokens=options.most_tokens,
             most_prompts=loaded.most_prompts,
             outstanding=options.outstanding,
+            on_batch=(lambda batch: tell(batch.prompts)) if tell is not None else None,
         )
-
-
-async def _reading(loaded: Loaded, batcher: Batcher, tokenised: Tokenised) -> Reading:
-    rows = await asyncio.gather(*(batcher.logits(ids) for ids in tokenised.windows))
-    return together([read(row, loaded.heads) for row in rows])
