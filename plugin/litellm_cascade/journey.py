@@ -30,6 +30,7 @@ from litellm_cascade.escalation import (
 from litellm_cascade.signals import find_language
 from litellm_cascade.vocabulary import (
     AnswerContract,
+    Asked,
     Attempt,
     AuditRecord,
     Band,
@@ -88,8 +89,17 @@ class Journey:
         self._basis = Basis()
         self._texts: Texts | None = None
         self._answers: dict[int, str] = {}
+        self._asked: tuple[Asked, ...] = ()
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
+
+    def classifier_asked(self, asked: Asked) -> None:
+        """A deployment answered a question of the classifier, and was paid for it, whether or not the answer can be used."""
+        self._asked = (*self._asked, asked)
+
+    def classified(self, classification: Classification, *, started_ns: int, ended_ns: int) -> None:
+        """The classifier answered, or was given up. Times in nanoseconds since the epoch."""
+        self.trace.classified(classification, self._asked, started_ns=started_ns, ended_ns=ended_ns)
 
     def decided(self, plan: Plan, contract: AnswerContract | None = None, basis: Basis | None = None, texts: Texts | None = None) -> None:
         """The policy chose. ``contract``: what the answers will be held against; no part of the plan, because it is content.
@@ -274,7 +284,7 @@ class Journey:
             plan=self.plan,
             outcome=outcome,
             basis=self._basis,
-            costs=costs_of(outcome, self._basis),
+            costs=costs_of(outcome, self._basis, self._asked),
             took_ms=(time.monotonic() - self._started) * 1e3,
             trace_id=self.trace.trace_id,
         )

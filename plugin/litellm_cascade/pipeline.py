@@ -145,5 +145,5 @@ class Pipeline:
         classification = await self._classifier.classify(request)
         if self._meter is not None:
             self._meter.classified(classification, time.perf_counter() - started)
-        journey.trace.classified(classification, started_ns=started_ns, ended_ns=time.time_ns())
+        journey.classified(classification, started_ns=started_ns, ended_ns=time.time_ns())
         return classification

@@ -13,6 +13,7 @@ from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.cross_fit import cross_fitted
 from litellm_cascade.offline.calibrating.curves import FEWEST_OF_A_TASK, Method, every_feature, fit_curves, predicted
 from litellm_cascade.offline.calibrating.fitting import Origin, Wish, content_of, fit
+from litellm_cascade.offline.calibrating.pooling import FEWEST, MOST, records_worth
 from litellm_cascade.offline.calibrating.records import Records, fold_of
 from litellm_cascade.offline.calibrating.smooth import smooth_curve
 from litellm_cascade.offline.calibrating.thresholds import Bound, for_accuracy, for_risk, grid_of, tail
@@ -53,6 +54,39 @@ def test_every_isotonic_curve_is_monotone_bounded_and_fits_a_file(given_records)
         assert len(curve.scores) <= MOST_POINTS
     assert all(count >= FEWEST_OF_A_TASK for count in counts.values())
     assert set(counts) == set(curves.by_task)
+
+
+def two_tasks(right_of_one, right_of_other, n=100):
+    happened = np.concatenate([np.arange(n) < right_of_one, np.arange(n) < right_of_other]).astype(float)
+    return np.full(2 * n, happened.mean()), happened, np.repeat(["one", "other"], n)
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_the_pooled_figure_counts_for_less_the_more_task_types_differ(nearer, further):
+    nearer, further = sorted((nearer, further))
+    assert records_worth(*two_tasks(50 - nearer, 50 + nearer)) >= records_worth(*two_tasks(50 - further, 50 + further))
+
+
+def test_differences_that_chance_makes_are_none():
+    by_chance = 3  # of 100 a task; one half of 100 is known to +- 5
+    assert records_worth(*two_tasks(50 - by_chance, 50 + by_chance)) == MOST
+    assert records_worth(*two_tasks(0, 100)) == FEWEST
+    # Between tasks 0.2 squared less 0.25 / 100 of chance, within 0.25.
+    assert records_worth(*two_tasks(30, 70)) == pytest.approx(0.25 / (0.04 - 0.0025))
+
+
+def test_without_task_types_of_their_own_there_is_nothing_to_draw():
+    assert records_worth(np.array([]), np.array([]), np.array([], str)) == MOST
+
+
+def test_a_task_type_unlike_the_others_keeps_its_own_curve():
+    scores, tasks = np.tile(np.linspace(-2.0, -0.01, 100), 2), np.repeat(["Rewrite", "Open QA"], 100)
+    correct = np.where(tasks == "Rewrite", 1.0, 0.0)
+    correct[[0, 199]] = 1 - correct[[0, 199]]
+    given_records = Records(alias="small", scores={"mean": scores}, correct=correct, tasks=tasks, groups=np.arange(200).astype(str))
+    said = predicted(fit_curves(given_records, ISOTONIC)[0], given_records, ISOTONIC)
+    assert said[tasks == "Rewrite"].mean() > 0.95
+    assert said[tasks == "Open QA"].mean() < 0.05
 
 
 @FEW

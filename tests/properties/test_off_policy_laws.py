@@ -131,7 +131,7 @@ def records(folder, n):
             signals=Signals(input_tokens=20),
             classification=Classification(task="Open QA"),
         )
-        decision = decide(policy, evidence, 0)
+        decision = decide(policy, evidence)
         alias = decision.alias
         record = AuditRecord(plan=Plan(evidence=evidence, decision=decision), outcome=Outcome(alias=alias, reason=Reason.DIRECT))
         right = float(random.random() < {"small": 0.6, "large": 0.9}[alias])

@@ -1,11 +1,13 @@
 """A deployment as classifier, in a real proxy: it decides, is billed to the caller, and cannot be talked out of its form."""
 
 import json
+import time
 
 import pytest
 from harness.configs import cascade_config, model
 from harness.dialects import DIALECTS
 
+from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.testing.upstream import Reply
 
 POLICY = """
@@ -27,8 +29,9 @@ ANSWER = {
     "recommended_alias": "large",
     "confidence": 0.9,
 }
-OPTIONS = {"alias": "judge", "recommend": {"small": "facts", "large": "proofs"}, "timeout_ms": 1500}
+OPTIONS = {"alias": "judge", "recommend": {"small": "facts", "large": "proofs"}, "timeout_ms": 3500}
 TEAM_KEY = {"Authorization": "Bearer sk-team-7"}
+RECORD = {"folder": "record", "fsync_ms": 50}
 PRICE = 1e-5  # USD per token of the judge
 
 
@@ -36,10 +39,10 @@ PRICE = 1e-5  # USD per token of the judge
 def proxy(start_proxy, upstream_server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("labelled")
     (folder / "test.yaml").write_text(POLICY)
-    classifier = {"name": "llm", "within_ms": 1000, "remember": 0, "options": OPTIONS}
+    classifier = {"name": "llm", "within_ms": 3000, "remember": 0, "options": OPTIONS}
     config = cascade_config(
         upstream_server.url,
-        callback_settings={"cascade": {"policies": str(folder), "debug_headers": True, "classifier": classifier}},
+        callback_settings={"cascade": {"policies": str(folder), "debug_headers": True, "classifier": classifier, "record": RECORD}},
         general_settings={"custom_auth": "custom_auth.user_api_key_auth"},
     )
     judge = model("judge", upstream_server.url, input_cost_per_token=PRICE, output_cost_per_token=PRICE)
@@ -56,6 +59,17 @@ def says(answer, **more):
 def ask(client, prompt="Prove it.", **more):
     headers = TEAM_KEY | more.pop("headers", {})
     return DIALECTS["chat"].ask(client, prompt, headers=headers, **more)
+
+
+def record_of(proxy, trace):
+    """The one line of a request, as soon as it is written."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        for line in requests_in([proxy.folder / "record"]):
+            if line["record"]["trace_id"] == trace.trace_id:
+                return line["record"]
+        time.sleep(0.02)
+    raise AssertionError(proxy.log()[-3000:])
 
 
 def classify_span(collector, trace):
@@ -95,6 +109,31 @@ def test_its_cost_is_the_callers_and_counted_once(client, upstream, spend, trace
     assert judged["response_cost"] == pytest.approx(PRICE * judged["total_tokens"])
     assert judged["prompt_tokens"] == 100
     assert (judged["metadata"]["user_api_key_team_id"], judged["metadata"]["user_api_key_user_id"]) == ("team-7", "user-7")
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_its_cost_is_on_the_span_and_in_the_record(proxy, client, upstream, collector, trace, usable):
+    upstream.script("judge", says(ANSWER if usable else "I cannot do that.", input_tokens=100))
+    heard = ask(client, headers=trace.headers)
+    assert heard.cascade("degraded") == (None if usable else "classifier_failed")
+    told = classify_span(collector, trace).attributes
+    tokens = told["gen_ai.usage.input_tokens"] + told["gen_ai.usage.output_tokens"]
+    assert (told["cascade.consult.calls"], told["gen_ai.usage.input_tokens"]) == (1, 100)
+    assert told["cascade.cost_usd"] == pytest.approx(PRICE * tokens)
+    record = record_of(proxy, trace)
+    (answered,) = record["outcome"]["attempts"]
+    assert record["costs"]["classifier_usd"] == pytest.approx(PRICE * tokens)
+    assert record["costs"]["actual_usd"] == pytest.approx(PRICE * tokens + answered["cost_usd"])
+    assert answered["cost_usd"] > 0
+
+
+def test_a_call_that_is_cut_off_has_no_cost_that_anybody_knows(proxy, client, upstream, collector, trace):
+    upstream.script("judge", says(ANSWER))
+    ask(client)  # a success in between, so that no test finds the breaker open
+    upstream.script("judge", Reply(hang=True))
+    assert ask(client, headers=trace.headers).cascade("degraded") == "classifier_late"
+    assert not {"cascade.cost_usd", "cascade.consult.calls"} & classify_span(collector, trace).attributes.keys()
+    assert record_of(proxy, trace)["costs"]["classifier_usd"] == 0
 
 
 BAD = {
@@ -142,5 +181,5 @@ def test_a_prompt_that_steers_the_model_gets_no_further_than_what_is_offered(cli
 
 
 def test_too_little_time_is_said_at_start_up(proxy):
-    assert "a request waits 1000 ms for its classification, but 'judge' may take 1500 ms to answer" in proxy.log()
-    assert "set callback_settings.cascade.classifier.within_ms to 1500 or more" in proxy.log()
+    assert "a request waits 3000 ms for its classification, but 'judge' may take 3500 ms to answer" in proxy.log()
+    assert "set callback_settings.cascade.classifier.within_ms to 3500 or more" in proxy.log()

@@ -11,7 +11,7 @@ from harness.dialects import DIALECTS
 from litellm_cascade.escalation import prompts
 from litellm_cascade.testing.upstream import Reply
 
-FAILURES, COOL_OFF_S, SLOW_S = 3, 1.0, 0.5
+FAILURES, COOL_OFF_S, SLOW_S = 3, 2.0, 0.5
 RUNGS = {"failures": FAILURES, "cool_off_seconds": COOL_OFF_S, "over_seconds": 60, "slow_seconds": SLOW_S, "failing_share": 0.1}
 CHECKED = """
 version: 1

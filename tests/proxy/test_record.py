@@ -83,7 +83,7 @@ def test_each_request_has_one_line_that_its_span_names(recording, scripted, coll
     assert outcome["alias"] == route.attributes["cascade.final_alias"]
     costs = line["record"]["costs"]
     if (name, stream, kind) == ("completions", True, "sent"):  # of which LiteLLM 1.106.2 reports no tokens and a cost of 0
-        assert costs == {"actual_usd": 0.0, "all_small_usd": None, "all_large_usd": None}
+        assert costs == {"actual_usd": 0.0, "classifier_usd": 0.0, "all_small_usd": None, "all_large_usd": None}
     else:
         assert costs["actual_usd"] > 0
         assert costs["all_large_usd"] > costs["all_small_usd"] > 0

@@ -3,7 +3,7 @@
 import pytest
 
 from litellm_cascade.audit import costs_of
-from litellm_cascade.vocabulary import AliasFacts, Attempt, Basis, Costs, Outcome, Reason, Usage
+from litellm_cascade.vocabulary import AliasFacts, Asked, Attempt, Basis, Costs, Outcome, Reason, Usage
 
 BASIS = Basis(
     aliases={
@@ -17,8 +17,8 @@ BASIS = Basis(
 USED = Usage(input_tokens=1000, output_tokens=100)
 
 
-def costs(*attempts, basis=BASIS):
-    return costs_of(Outcome(alias="large", reason=Reason.DIRECT, attempts=attempts), basis)
+def costs(*attempts, basis=BASIS, asked=()):
+    return costs_of(Outcome(alias="large", reason=Reason.DIRECT, attempts=attempts), basis, asked)
 
 
 def test_a_cascade_costs_what_all_its_rungs_cost_and_is_compared_on_the_served_tokens():
@@ -46,3 +46,20 @@ def test_a_cascade_costs_what_all_its_rungs_cost_and_is_compared_on_the_served_t
 )
 def test_what_is_not_known_is_not_guessed(attempts, basis, expected):
     assert costs(*attempts, basis=basis) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ((), Costs(actual_usd=2.0, classifier_usd=0.0)),
+        ((Asked(cost_usd=0.25), Asked(cost_usd=0.5)), Costs(actual_usd=2.75, classifier_usd=0.75)),
+        ((Asked(cost_usd=0.25), Asked(usage=USED)), Costs(actual_usd=None, classifier_usd=None)),
+    ],
+    ids=["nobody was asked", "each answer counts", "one without a price"],
+)
+def test_what_a_classifier_asks_is_part_of_the_requests_costs(asked, expected):
+    assert costs(Attempt(rung=0, alias="large", cost_usd=2.0, served=True), asked=asked) == expected
+
+
+def test_a_classifier_is_paid_for_even_where_nobody_answers():
+    assert costs(asked=(Asked(cost_usd=0.25),)) == Costs(actual_usd=0.25, classifier_usd=0.25)

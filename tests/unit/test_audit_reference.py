@@ -14,6 +14,7 @@ from litellm_cascade.audit.reference import EVENTS, SPANS, as_markdown
 from litellm_cascade.offline.document_spans import BEGIN, END, main, renewed
 from litellm_cascade.vocabulary import (
     Answered,
+    Asked,
     Attempt,
     Band,
     BudgetLeft,
@@ -116,7 +117,7 @@ def everything():
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     told = RequestTrace(provider.get_tracer("test"), None, EVIDENCE.envelope)
-    told.classified(CLASSIFICATION, started_ns=1, ended_ns=2)
+    told.classified(CLASSIFICATION, [Asked(usage=USAGE, cost_usd=0.1)], started_ns=1, ended_ns=2)
     told.decided(Plan(evidence=EVIDENCE, decision=DECISION), "0" * 64)
     told.attempt_started(0, "small")
     told.answered_by(0, model="small-1", provider="openai")

@@ -10,6 +10,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.classifiers.base import ShowsItsWork
 from litellm_cascade.classifiers.batching import Batcher
 from litellm_cascade.classifiers.eight_heads import DIMENSIONS, SIZES, read
 from litellm_cascade.classifiers.nvidia.checkpoint import read_checkpoint
@@ -128,6 +129,19 @@ async def test_a_prompt_is_classified_by_the_weights_in_the_folder(folder, netwo
     assert len(answer.task_probabilities) == 12
     assert 0 <= answer.complexity <= 1
     assert not answer.truncated
+
+
+async def test_it_shows_the_logits_of_every_window_that_it_read(folder, network):
+    nvidia = classifier(folder, long_prompts="windows")
+    assert isinstance(nvidia, ShowsItsWork)
+    for text in ("write a python story", "what is this " * 300):
+        answer, shown = await nvidia.show(request_of(text))
+        windows = nvidia._ready[0].tokeniser(text).windows
+        expected_rows = np.concatenate([CpuEngine(network).logits([window]) for window in windows])
+        np.testing.assert_allclose(shown["logits"], expected_rows, atol=1e-4)
+        assert answer.task == read(np.array(shown["logits"][-1])).task
+    assert len(shown["logits"]) > 1
+    assert (await nvidia.show(request_of(" ")))[1] == {}
 
 
 async def test_prompts_that_come_together_are_answered_as_they_are_alone(folder):

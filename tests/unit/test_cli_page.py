@@ -111,7 +111,7 @@ def write_records(folder):
     for number in (1, 2):
         envelope = Envelope(request_id=f"r-{number}", endpoint=Endpoint.CHAT, requested_model="auto", policy="greetings.yaml")
         evidence = Evidence(envelope=envelope)
-        plan = Plan(evidence=evidence, decision=decide(policy, evidence, 0))
+        plan = Plan(evidence=evidence, decision=decide(policy, evidence))
         outcome = Outcome(alias="small", reason=Reason.DIRECT, attempts=(Attempt(rung=0, alias="small"),))
         ledger(AuditRecord(plan=plan, outcome=outcome, costs=Costs(actual_usd=0.0001), took_ms=12.0))
     ledger.close()

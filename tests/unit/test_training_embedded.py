@@ -1,21 +1,24 @@
 """A whole training on a tiny network of MiniLM's layout: it exports, loads and classifies."""
 
 import json
+import re
 from random import Random
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.classifiers import Surroundings, build, servable
 from litellm_cascade.classifiers.base import TASK_TYPES
-from litellm_cascade.classifiers.eight_heads import LOGITS, SIZES
+from litellm_cascade.classifiers.eight_heads import LOGITS, SHARES, SIZES, read
 from litellm_cascade.classifiers.embedded import LOGITS as ALL_LOGITS
 from litellm_cascade.classifiers.embedded import load
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.prompts.making import make
+from litellm_cascade.offline.training_embedded.distilling import agreement, lessons, read_labels
 from litellm_cascade.offline.training_embedded.examples import Example, constructed, read_examples, training_rows
 from litellm_cascade.offline.training_embedded.fitting import padded, targets
+from litellm_cascade.testing.checkpoints import write_checkpoint
 from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
 
 pytest.importorskip("torch")
@@ -25,6 +28,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "a", "write", "what", "is", 
 
 
 def a_tiny_checkpoint(folder):
+    import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel
 
@@ -32,6 +36,7 @@ def a_tiny_checkpoint(folder):
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    torch.manual_seed(1)
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 256}
     BertModel(BertConfig(vocab_size=len(WORDS), **sizes), add_pooling_layer=False).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -143,3 +148,138 @@ def test_padding_is_masked():
     tokens, mask = padded([[2, 5, 3], [2, 3]])
     assert tokens.tolist() == [[2, 5, 3], [2, 3, 0]]
     assert mask.tolist() == [[1, 1, 1], [1, 1, 0]]
+
+
+# --- learning from a teacher -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """What the classifier nvidia, with a tiny checkpoint of the genuine layout, says of 150 prompts, and one that cannot be classified."""
+    folder = tmp_path_factory.mktemp("teaching")
+    write_checkpoint(folder / "teacher")
+    words = Random(1)
+    prompts = [" ".join(words.choices([*WORDS[4:], "of", "code", "list", "story"], k=words.randint(2, 12))) for _ in range(150)]
+    lines = [json.dumps({"prompt": prompt}) for prompt in (*prompts, "")]
+    (folder / "prompts.jsonl").write_text("\n".join([*lines, json.dumps({"text": "no prompt"})]), encoding="utf-8")
+    asked = ["classify", "--input", folder / "prompts.jsonl", "--output", folder / "labelled.jsonl", "--classifier", "nvidia", "--debug"]
+    options = ["--option", f"checkpoint={folder / 'teacher'}", "--option", "device=cpu"]
+    done = CliRunner().invoke(app, [*map(str, asked), *options])
+    assert done.exit_code == 1, done.output
+    assert "there is no `prompt`" in done.output
+    return folder / "labelled.jsonl"
+
+
+def learning(labels, folder, *more):
+    start = folder / "start"
+    start.mkdir()
+    a_tiny_checkpoint(start)
+    arguments = ["train", "embedded", "--labels", labels, "--out", folder / "out", "--start", start, "--threads", "1", *more]
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def taught_two_kinds(folder):
+    """A teacher that takes half of the words for code, and the other half for open questions."""
+    words, lines = Random(2), []
+    for number in range(400):
+        code = words.random() < 0.5
+        said = words.choices(WORDS[4:10] if code else WORDS[10:], k=words.randint(3, 8))
+        logits = np.full(LOGITS, -3.0)
+        logits[TASK_TYPES.index("Code Generation" if code else "Open QA")] = 3.0
+        reading = read(logits)
+        told = {"task_probabilities": dict(reading.task_probabilities), "dimensions": dict(reading.dimensions)}
+        line = {"prompt": " ".join([*said, str(number)]), **told, "debug": {"model": {"logits": [logits.tolist()]}}}
+        lines.append(json.dumps(line))
+    (folder / "labels.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "labels.jsonl"
+
+
+def agreed(output):
+    """The pupil's share of the teacher's task types, and the share of the commonest."""
+    return tuple(map(float, re.search(r"task type as the teacher's: ([\d.]+) \(its commonest: ([\d.]+)\)", output).groups()))
+
+
+def test_a_pupil_learns_what_its_teacher_says(tmp_path):
+    done = learning(taught_two_kinds(tmp_path), tmp_path, "--passes", "40")
+    assert done.exit_code == 0, done.output
+    task, most = agreed(done.output)
+    assert most < 0.8
+    assert task > 0.9
+
+
+async def test_what_a_checkpoint_of_nvidias_layout_has_taught_knows_the_heads_and_no_outcomes(labelled, tmp_path):
+    done = learning(labelled, tmp_path)
+    assert done.exit_code == 0, done.output
+    classifier = build("embedded", {"weights": "out"}, Surroundings(folder=tmp_path))
+    answer = await classifier.classify(Request(envelope=ENVELOPE, turns=(Turn(role="user", text="What is the text ?"),)))
+    assert (answer.known, answer.small_copes, answer.gain) == (True, None, None)
+    read_of_heads = sum(SHARES[name] * value for name, value in answer.dimensions.items())
+    assert answer.complexity == pytest.approx(min(1.0, read_of_heads), abs=1e-4)
+    assert load(tmp_path / "out").logits([2, 7, 3]).shape == (LOGITS,)
+    parts = servable.load("embedded", {"weights": "out"}, Surroundings(folder=tmp_path))
+    assert (parts.outcomes, np.shape(parts.engine.logits([[2, 7, 3]]))) == ((), (1, LOGITS))
+    tiny_data(tmp_path)
+    measured = CliRunner().invoke(app, ["bench", "embedded", "--data", str(tmp_path), "--weights", str(tmp_path / "out")])
+    assert measured.exit_code == 1
+    assert "knows no outcomes" in " ".join(measured.output.split())
+
+
+def test_what_is_kept_apart_is_not_learnt_from_and_the_rest_is_shown_as_often_as_asked(labelled):
+    taught = read_labels(labelled)
+    rows = lessons(taught, passes=3, seed=1)
+    apart = {it.example.key for it in taught if it.example.part == "test"}
+    assert apart
+    assert not apart & {row.key for row in rows}
+    assert len(rows) == 3 * sum(it.example.key not in apart for it in taught)
+
+
+def test_a_lesson_is_the_teachers_probabilities(labelled):
+    it = read_labels(labelled)[0]
+    wanted, weights = targets([it.example])
+    said = json.loads(labelled.read_text(encoding="utf-8").splitlines()[0])
+    assert wanted[0, : SIZES["task_type"]].tolist() == pytest.approx(list(said["task_probabilities"].values()), abs=1e-5)
+    assert wanted[0, SIZES["task_type"] : LOGITS].sum() == pytest.approx(len(SIZES) - 2)
+    assert (weights[0, LOGITS:] == 0).all()
+
+
+def test_agreement_is_whole_with_oneself_and_no_better_than_the_commonest_with_who_says_always_the_same():
+    draw = np.random.default_rng(1)
+    teacher = draw.normal(size=(50, LOGITS))
+    whole, dull = agreement(teacher, teacher), agreement(teacher, np.repeat(teacher[:1], 50, axis=0))
+    assert (whole.task, whole.score) == (1.0, 0.0)
+    assert dull.task <= dull.task_of_most == whole.task_of_most
+    assert dull.score > 0
+
+
+def spoilt(labelled, folder, change):
+    lines = [json.loads(line) for line in labelled.read_text(encoding="utf-8").splitlines()]
+    change(lines)
+    file = folder / "spoilt.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return file
+
+
+SPOILT = {
+    "no logits": (lambda lines: lines[2].pop("debug"), "spoilt.jsonl:3: there are no logits of a teacher; label prompts with `cascade"),
+    "too few logits": (lambda lines: lines[2]["debug"]["model"]["logits"][0].pop(), "spoilt.jsonl:3: its teacher has not 32 finite logits"),
+    "windows": (
+        lambda lines: lines[2]["debug"]["model"]["logits"].append([0] * 32),
+        "spoilt.jsonl:3: the teacher has read this prompt",
+    ),
+    "another order": (
+        lambda lines: lines[2]["task_probabilities"].update({"Rewrite": 0.99, "Open QA": 0.0}),
+        "spoilt.jsonl:3: its teacher reads its logits otherwise",
+    ),
+    "another map": (lambda lines: lines[2]["dimensions"].update(reasoning=2), "spoilt.jsonl:3: its teacher reads its logits otherwise"),
+    "no prompt": (lambda lines: lines[2].pop("prompt"), "spoilt.jsonl:3: there is no `prompt`"),
+    "few": (lambda lines: lines.__delitem__(slice(20, None)), "20 different prompts are too few to learn from, 100 are the least"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_labels_that_cannot_be_learnt_from_are_refused(labelled, tmp_path, how):
+    change, sentence = SPOILT[how]
+    done = learning(spoilt(labelled, tmp_path, change), tmp_path)
+    assert done.exit_code == 1
+    assert sentence in " ".join(done.output.split())
+    assert not (tmp_path / "out").exists()

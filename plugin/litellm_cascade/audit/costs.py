@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from litellm_cascade.vocabulary import Attempt, Basis, Costs, Outcome, Usage
+from collections.abc import Sequence
+from math import fsum
+
+from litellm_cascade.vocabulary import Asked, Attempt, Basis, Costs, Outcome, Usage
 
 MILLION = 1e6
 
 
-def costs_of(outcome: Outcome, basis: Basis) -> Costs:
-    """USD. Alone, an alias is taken to need the tokens that the served answer needed."""
+def costs_of(outcome: Outcome, basis: Basis, asked: Sequence[Asked] = ()) -> Costs:
+    """USD. Alone, an alias is taken to need the tokens that the served answer needed. ``asked``: by the classifier, answered or not."""
     served = next((attempt for attempt in outcome.attempts if attempt.served), None)
+    # What failed without a bill cost nothing.
+    answering = _sum([0.0 if attempt.cost_usd is None and attempt.error is not None else attempt.cost_usd for attempt in outcome.attempts])
+    classifying = _sum([one.cost_usd for one in asked])
     return Costs(
-        actual_usd=_sum(outcome.attempts),
+        actual_usd=_sum([classifying, answering]),
+        classifier_usd=classifying,
         all_small_usd=_alone(served, basis, basis.smallest),
         all_large_usd=_alone(served, basis, basis.largest),
     )
 
 
-def _sum(attempts: tuple[Attempt, ...]) -> float | None:
-    """Unknown as soon as one of them is; what failed without a bill cost nothing."""
-    costs = [0.0 if attempt.cost_usd is None and attempt.error is not None else attempt.cost_usd for attempt in attempts]
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """Unknown as soon as one of them is."""
     known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+    return fsum(known) if len(known) == len(costs) else None
 
 
 def _alone(served: Attempt | None, basis: Basis, alias: str | None) -> float | None:

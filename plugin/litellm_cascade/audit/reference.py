@@ -105,6 +105,10 @@ CLASSIFY = (
     Attribute(name.TRUNCATED, bool, "", "it read only a part of the prompt"),
     Attribute(name.CLASSIFICATION_CACHED, bool, "", "remembered from an equal prompt"),
     Attribute(name.DEGRADED, tuple, "", "what went wrong"),
+    Attribute(name.CONSULT_CALLS, int, "calls", "how many deployments answered it; this and what follows only where it asks them"),
+    Attribute(name.GEN_AI_INPUT_TOKENS, int, "tokens", "read for these answers"),
+    Attribute(name.GEN_AI_OUTPUT_TOKENS, int, "tokens", "written in them"),
+    Attribute(name.COST_USD, float, USD, "what they cost"),
 )
 CALL = (
     Attribute(name.GEN_AI_OPERATION, str, "`chat`", "OpenTelemetry's name for this kind of call"),

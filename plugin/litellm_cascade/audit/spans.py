@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import fsum
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -10,6 +11,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
 from litellm_cascade.vocabulary import (
+    Asked,
     Attempt,
     Classification,
     Confidence,
@@ -43,12 +45,12 @@ class RequestTrace:
         context = self.route.get_span_context()
         return format(context.trace_id, "032x") if context.is_valid else None
 
-    def classified(self, classification: Classification, *, started_ns: int, ended_ns: int) -> None:
-        """The classifier answered, or was given up. Times in nanoseconds since the epoch."""
+    def classified(self, classification: Classification, asked: Sequence[Asked] = (), *, started_ns: int, ended_ns: int) -> None:
+        """The classifier answered, or was given up, and asked deployments. Times in nanoseconds since the epoch."""
         if not self.route.is_recording():
             return
         span = self._tracer.start_span(name.CLASSIFY_SPAN, context=self._inside, start_time=started_ns)
-        _set(span, _classification_attributes(classification))
+        _set(span, _classification_attributes(classification) | _asked_attributes(asked))
         if not classification.known and classification.degraded:  # the classifier `none` has not failed
             span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
         span.end(end_time=ended_ns)
@@ -143,6 +145,20 @@ def _classification_attributes(classification: Classification) -> dict[str, Valu
         name.TRUNCATED: classification.truncated,
         name.CLASSIFICATION_CACHED: classification.cached,
         name.DEGRADED: classification.degraded,
+    }
+
+
+def _asked_attributes(asked: Sequence[Asked]) -> dict[str, Value]:
+    """Nothing where nobody was asked. No sum where one part of it is not known."""
+    if not asked:
+        return {}
+    costs = [one.cost_usd for one in asked if one.cost_usd is not None]
+    used = [one.usage for one in asked if one.usage is not None]
+    tokens = Usage(input_tokens=sum(it.input_tokens for it in used), output_tokens=sum(it.output_tokens for it in used))
+    return {
+        name.CONSULT_CALLS: len(asked),
+        name.COST_USD: fsum(costs) if len(costs) == len(asked) else None,
+        **_usage_attributes(tokens if len(used) == len(asked) else None),
     }
 
 

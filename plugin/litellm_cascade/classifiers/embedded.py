@@ -36,6 +36,7 @@ TOKENIZER: Final = "tokenizer.json"
 OUTCOMES: Final = ("complexity", "small", "strong")
 """Logits behind the eight heads: overall complexity, that a small model is right, that a strong one is."""
 LOGITS: Final = eight_heads.LOGITS + len(OUTCOMES)
+"""Of a network that was trained on outcomes; one that was taught by another classifier has those of the eight heads alone."""
 HEAD_TOKENS: Final = 96
 TAIL_TOKENS: Final = 32
 _HEAD_CHARACTERS: Final = 2_000  # more than 96 tokens of any language, and tokenising costs time
@@ -70,7 +71,7 @@ def servable(options: Options, around: Surroundings) -> Servable:
         encode=network.encoded,
         vocabulary=network.tokenizer.get_vocab_size(),
         longest=HEAD_TOKENS + TAIL_TOKENS,
-        outcomes=OUTCOMES,
+        outcomes=network.outcomes,
         most_prompts=1,
         onnx=folder / MODEL,
     )
@@ -83,9 +84,10 @@ class Network:
     session: Any
     tokenizer: Any
     digest: str
+    outcomes: tuple[str, ...] = OUTCOMES
 
     def logits(self, ids: Ids) -> NDArray[np.float32]:
-        """All 35 of one prompt."""
+        """All of one prompt: 32, and one for each outcome."""
         tokens = np.array([list(ids)], np.int64)
         found = self.session.run(None, {"input_ids": tokens, "attention_mask": np.ones_like(tokens)})
         return np.asarray(found[0][0], np.float32)
@@ -103,7 +105,7 @@ class OneByOne:
     network: Network
 
     def logits(self, prompts: Sequence[Ids]) -> NDArray[np.float32]:
-        """[prompts, 35]."""
+        """[prompts, 32 and one for each outcome]."""
         return np.array([self.network.logits(ids) for ids in prompts], np.float32)
 
 
@@ -149,12 +151,13 @@ class Embedded:
         ids, truncated = token_ids(network.tokenizer, text)
         logits = network.logits(ids)
         read = eight_heads.read(logits[: eight_heads.LOGITS])
-        complexity, small, strong = (_sigmoid(float(logit)) for logit in logits[eight_heads.LOGITS :])
+        known = dict(zip(network.outcomes, map(_sigmoid, logits[eight_heads.LOGITS :].tolist()), strict=True))
+        small, strong = known.get("small"), known.get("strong")
         return replace(
             read.classification(),
-            complexity=complexity,
+            complexity=known.get("complexity", read.complexity),
             small_copes=small,
-            gain=strong - small,
+            gain=strong - small if small is not None and strong is not None else None,
             classifier=self.name,
             digest=network.digest,
             took_ms=(time.perf_counter() - began) * 1000,
@@ -173,9 +176,12 @@ def load(folder: Path, *, model: str = MODEL) -> Network:
     path, beside = folder / model, folder / TOKENIZER
     digest = _digest(path, beside)
     network = Network(_session(path), load_tokenizer(beside.read_bytes(), beside), digest)
-    if _tried(network, path).shape != (LOGITS,):
-        raise ClassifierError(f"classifier 'embedded': the model at {path} does not answer with {LOGITS} logits: {_MEND}")
-    return network
+    shape = _tried(network, path).shape
+    if shape not in {(LOGITS,), (eight_heads.LOGITS,)}:
+        raise ClassifierError(
+            f"classifier 'embedded': the model at {path} does not answer with {LOGITS} or {eight_heads.LOGITS} logits: {_MEND}"
+        )
+    return replace(network, outcomes=OUTCOMES if shape == (LOGITS,) else ())
 
 
 def load_tokenizer(content: bytes, where: Path) -> Any:

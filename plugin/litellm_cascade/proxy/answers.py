@@ -80,7 +80,7 @@ def dressed(response: Any, *, alternatives: int | None) -> ModelResponse:
         system_fingerprint=getattr(response, "system_fingerprint", None),
         choices=[_dressed_choice(choice, alternatives) for choice in response.choices],
     )
-    fresh.hidden_params = {"response_cost": 0.0}  # its constructor takes them and loses them
+    fresh._hidden_params = {"response_cost": 0.0}  # noqa: SLF001 - LiteLLM's own name; its constructor takes them and loses them
     usage = getattr(response, "usage", None)
     if usage is not None:
         fresh.usage = _without_cost(usage)

@@ -113,7 +113,7 @@ class Runtime:
         may_call = access_of(auth) if self.settings.access == "strict" and auth is not None else None
         policy = self.shelf.policy(request.envelope.policy)
         load = loads(proxy_server.llm_router, policy.document.models, self.in_flight)
-        with on_behalf_of(metadata, journey.trace.route):
+        with on_behalf_of(metadata, journey.trace.route, journey.classifier_asked):
             plan = await self._pipeline.plan(request, policy, journey, load, may_call)
         metrics.overrides_ignored(request.envelope.policy, plan.decision.ignored_overrides)
         return journey

@@ -26,6 +26,12 @@ class Consumption:
     cost_usd: float | None = None
 
 
+def consumption_of(response: Any) -> Consumption:
+    """Of a whole answer, as LiteLLM counts and prices it."""
+    cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
+    return Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=float(cost) if isinstance(cost, (int, float)) else None)
+
+
 def total(parts: Sequence[Consumption]) -> Consumption:
     """Everything together; None where nothing is known of any part."""
     usages = [part.usage for part in parts if part.usage is not None]

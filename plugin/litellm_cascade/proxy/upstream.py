@@ -16,7 +16,7 @@ from opentelemetry.trace import Span
 from litellm_cascade.breaker import Breakers
 from litellm_cascade.escalation import Answer, Ask, Consult, alternatives_needed
 from litellm_cascade.journey import Journey
-from litellm_cascade.proxy.answers import dressed, to_completion, to_usage
+from litellm_cascade.proxy.answers import dressed, to_completion
 from litellm_cascade.proxy.cached import PAST_THE_CACHE
 from litellm_cascade.proxy.consulting import guarded, requests_for, score_of
 from litellm_cascade.proxy.conversations import Conversation
@@ -25,7 +25,7 @@ from litellm_cascade.proxy.inner_calls import inner_metadata
 from litellm_cascade.proxy.journeys import METADATA
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
-from litellm_cascade.proxy.streams import Consumption, RungStream, joined, total
+from litellm_cascade.proxy.streams import Consumption, RungStream, consumption_of, joined, total
 from litellm_cascade.vocabulary import Consultation, Turn
 
 ORIGIN = "cascade_attempt"
@@ -90,7 +90,7 @@ class RouterUpstream:
             return await joined(await self.open(ask))
         response = await self._asked(ask, stream=False)
         self._journey.trace.answered_by(ask.rung, model=response.model, provider=_provider(response))
-        self._consumed[ask.rung] = _consumption(response)
+        self._consumed[ask.rung] = consumption_of(response)
         return Answer(dressed(response, alternatives=self._shown), to_completion(response))
 
     async def open(self, ask: Ask) -> RungStream:
@@ -154,7 +154,7 @@ class RouterUpstream:
 
     async def _reply(self, asked: Consult, span: Span, request: Mapping[str, Any], calls: list[Consumption]) -> Any:
         response = await self._routed(span, asked.alias, request)
-        calls.append(_consumption(response))
+        calls.append(consumption_of(response))
         return response
 
     async def _routed(self, span: Span, alias: str, parameters: Mapping[str, Any]) -> Any:
@@ -186,10 +186,6 @@ class RouterUpstream:
         return {"logprobs": True, "top_logprobs": alternatives} if alternatives else {}
 
 
-def _consumption(response: Any) -> Consumption:
-    return Consumption(usage=to_usage(getattr(response, "usage", None)), cost_usd=_cost(response))
-
-
 def _provider(response: Any) -> str | None:
     """Of a whole answer or a stream, as LiteLLM names it."""
     hidden = getattr(response, "_hidden_params", None) or {}
@@ -206,8 +202,3 @@ def _alternatives(parameters: Mapping[str, Any]) -> int:
     if asked is None and not isinstance(parameters.get("logprobs"), bool):
         asked = parameters.get("logprobs")
     return asked if isinstance(asked, int) else 0
-
-
-def _cost(response: Any) -> float | None:
-    cost = (getattr(response, "_hidden_params", None) or {}).get("response_cost")
-    return float(cost) if isinstance(cost, (int, float)) else None

@@ -109,7 +109,7 @@ class RayServiceProcess(ServiceProcess):
 
     stop_within_s = 40.0
 
-    def __init__(self, folder: Path, *, arguments: Mapping[str, Any], classifier: str = FAKE, ready_within_s: float = 120.0) -> None:
+    def __init__(self, folder: Path, *, arguments: Mapping[str, Any], classifier: str = FAKE, ready_within_s: float = 300.0) -> None:
         super().__init__(folder, ready_within_s=ready_within_s)
         file = folder / "serve.yaml"
         application = {"name": "classifier", "import_path": "litellm_cascade.service.ray_app:build"}

@@ -53,6 +53,7 @@ from litellm_cascade.vocabulary.gate import (
 from litellm_cascade.vocabulary.record import (
     AliasFacts,
     Answered,
+    Asked,
     AuditRecord,
     Basis,
     Costs,
@@ -86,6 +87,7 @@ __all__ = [
     "AliasFacts",
     "AnswerContract",
     "Answered",
+    "Asked",
     "Attachment",
     "Attempt",
     "AuditRecord",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from litellm_cascade.vocabulary.answer import Outcome
+from litellm_cascade.vocabulary.answer import Outcome, Usage
 from litellm_cascade.vocabulary.decision import Plan
 from litellm_cascade.vocabulary.request import Band, Turn
 
@@ -34,10 +34,22 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One answer of a deployment that a classifier asked, whatever it was worth. None: the provider, or LiteLLM, does not say."""
+
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What a request cost, and what its answer would have cost from the smallest and from the largest alias alone. USD; None: unknown."""
+    """What a request cost, and what its answer would have cost from the smallest and from the largest alias alone. USD; None: unknown.
+
+    ``classifier_usd`` is that part of ``actual_usd`` which a classifier's questions to deployments cost.
+    """
 
     actual_usd: float | None = None
+    classifier_usd: float | None = 0.0
     all_small_usd: float | None = None
     all_large_usd: float | None = None
 

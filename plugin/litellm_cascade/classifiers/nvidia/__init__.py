@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from litellm_cascade.classifiers.base import Surroundings, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.batching import Batcher
-from litellm_cascade.classifiers.eight_heads import Reading, read
+from litellm_cascade.classifiers.eight_heads import read
 from litellm_cascade.classifiers.nvidia.loading import Loaded, load
 from litellm_cascade.classifiers.nvidia.options import Options
 from litellm_cascade.classifiers.nvidia.serving import servable
-from litellm_cascade.classifiers.nvidia.tokenising import Tokenised
 from litellm_cascade.classifiers.nvidia.windows import together
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.vocabulary import Classification, Request
@@ -61,22 +61,27 @@ class Nvidia:
 
     async def classify(self, request: Request) -> Classification:
         """What the weights believe. Computes in other threads."""
+        return (await self.show(request))[0]
+
+    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+        """What the weights believe, and the 32 logits of each window of the prompt that it was read from."""
         ready = self._ready
         loaded, batcher = ready if ready is not None else await asyncio.to_thread(self._load)
         began = time.perf_counter()
         text = prompt_of(request)
         if not text.strip():
-            return nothing_to_read(self)
+            return nothing_to_read(self), {}
         tokenised = await self._threads.run(partial(loaded.tokeniser, text))
-        reading = await _reading(loaded, batcher, tokenised)
-        return replace(
-            reading.classification(),
+        rows = await asyncio.gather(*(batcher.logits(ids) for ids in tokenised.windows))
+        belief = replace(
+            together([read(row, loaded.heads) for row in rows]).classification(),
             classifier=self.name,
             digest=loaded.digest,
             device=loaded.device,
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=tokenised.truncated,
         )
+        return belief, {"logits": [row.tolist() for row in rows]}
 
     def _load(self) -> tuple[Loaded, Batcher]:
         with self._loading:
@@ -94,8 +99,3 @@ class Nvidia:
             most_prompts=loaded.most_prompts,
             outstanding=options.outstanding,
         )
-
-
-async def _reading(loaded: Loaded, batcher: Batcher, tokenised: Tokenised) -> Reading:
-    rows = await asyncio.gather(*(batcher.logits(ids) for ids in tokenised.windows))
-    return together([read(row, loaded.heads) for row in rows])

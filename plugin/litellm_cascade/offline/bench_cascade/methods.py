@@ -9,7 +9,8 @@ import numpy as np
 
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
 from litellm_cascade.offline.calibrating.cross_fit import FOLDS, best_score
-from litellm_cascade.offline.calibrating.curves import SHRINKAGE, Method, every_feature, fit_curves, predicted
+from litellm_cascade.offline.calibrating.curves import Method, every_feature, fit_curves, predicted
+from litellm_cascade.offline.calibrating.pooling import records_worth
 from litellm_cascade.offline.calibrating.records import Numbers, Records, fold_of
 
 Predict = Callable[[Records], Numbers]
@@ -86,12 +87,11 @@ def _gain(records: Records) -> Predict:
 
 def _by_task(records: Records, happened: Numbers, among: Numbers) -> dict[str, float]:
     """How often something happens, by task type and drawn towards the whole (under the empty name), as curves are."""
-    pooled = float(happened[among].mean())
-    shares = {"": pooled}
-    for task in np.unique(records.tasks):
-        rows = among & (records.tasks == task)
-        shares[str(task)] = float((happened[rows].sum() + SHRINKAGE * pooled) / (rows.sum() + SHRINKAGE))
-    return shares
+    happened, tasks = happened[among], records.tasks[among]
+    pooled = float(happened.mean())
+    worth = records_worth(np.full(len(happened), pooled), happened, tasks)
+    own = {str(task): happened[tasks == task] for task in np.unique(tasks)}
+    return {"": pooled, **{task: float((seen.sum() + worth * pooled) / (len(seen) + worth)) for task, seen in own.items()}}
 
 
 def _large_of(records: Records) -> Numbers:

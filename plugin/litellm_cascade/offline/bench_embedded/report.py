@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from litellm_cascade.classifiers.embedded import SHIPPED, load
 from litellm_cascade.classifiers.linear import SHIPPED as LINEAR
 from litellm_cascade.classifiers.linear import read_weights
+from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, TfIdf
 from litellm_cascade.offline.bench_embedded.figures import Compared, measured, read_unseen, table
 from litellm_cascade.offline.bench_embedded.speed import timed
@@ -35,10 +36,13 @@ FILES: Final = (
 def report(data: Path, weights: Path | None, seed: int) -> str:
     """Both classifiers, how good and how fast. ``weights`` is the transformer's folder; an fp32.onnx in it is compared with too."""
     folder = weights or SHIPPED
+    network = load(folder)
+    if not network.outcomes:
+        raise ConfigurationError([f"{folder}: was taught by another classifier and knows no outcomes; many of the figures are about them"])
     examples = read_examples(data / "shareable", seed)
     rows = training_rows(examples, Random(seed))
     compared = Compared(
-        embedded=Answers(load(folder)),
+        embedded=Answers(network),
         full=Answers(load(folder, model=FULL)) if (folder / FULL).is_file() else None,
         linear=read_weights(LINEAR),
         words=TfIdf(rows),

@@ -2,8 +2,8 @@
 
 Isotonic regression (Zadrozny & Elkan 2002) gives steps, in which answers of different scores would be equal. So each step leans a little
 towards its neighbours, and lines join their ends; and the whole is mixed with a smooth curve of three numbers, as much as helps on answers
-that neither was fitted on. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards the pooled one as if
-that had been seen in SHRINKAGE records of the task.
+that neither was fitted on. A task type with at least FEWEST_OF_A_TASK records has a curve of its own, drawn towards the pooled one as far
+as the task types are alike.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import feature, probability
+from litellm_cascade.offline.calibrating.pooling import records_worth
 from litellm_cascade.offline.calibrating.records import NO_TASK, Numbers, Records
 from litellm_cascade.offline.calibrating.smooth import smooth_curve
 from litellm_cascade.policy.calibration_file import MOST_POINTS, MOST_TASKS
@@ -25,8 +26,6 @@ from litellm_cascade.vocabulary import LOG, Curve, Curves, Isotonic, Logistic
 
 FEWEST_OF_A_TASK = 50
 """As for a calibration as a whole: below, a curve of its own says next to nothing."""
-SHRINKAGE = 50
-"""Records that the pooled curve counts for against a task type's own: with 50 of its own, a task's curve is half its own."""
 STACKING_FOLDS = 5
 SMOOTH_POINTS = 65
 """Points in which a file holds the smooth curve, at quantiles of the scores, beside the ends of the steps."""
@@ -67,12 +66,12 @@ def fit_curves(records: Records, method: Method, *, prefix: bool = False) -> tup
     """The pooled curve and those of the task types, and the records behind each task's."""
     inputs = np.column_stack([column_of(records, name, prefix=prefix) for name in method.inputs])
     pooled = _fitted(inputs, records.correct, method)
-    by_task: dict[str, Curve] = {}
-    counts: dict[str, int] = {}
-    for task, rows in _enough(records.tasks):
-        counts[task] = int(rows.sum())
-        by_task[task] = _shrunk(_fitted(inputs[rows], records.correct[rows], method), pooled, counts[task])
-    return Curves(pooled=pooled, by_task=by_task), counts
+    own = {task: (_fitted(inputs[rows], records.correct[rows], method), int(rows.sum())) for task, rows in _enough(records.tasks)}
+    known = np.isin(records.tasks, [*own])
+    said = predicted(Curves(pooled=pooled), records, method, prefix=prefix)
+    worth = records_worth(said[known], records.correct[known], records.tasks[known])
+    by_task = {task: _shrunk(curve, pooled, n / (n + worth)) for task, (curve, n) in own.items()}
+    return Curves(pooled=pooled, by_task=by_task), {task: n for task, (_, n) in own.items()}
 
 
 def predicted(curves: Curves, records: Records, method: Method, *, prefix: bool = False) -> Numbers:
@@ -166,9 +165,8 @@ def _logistic(inputs: Numbers, correct: Numbers, method: Method) -> Logistic:
     return Logistic(float(model.intercept_[0] - weights @ centre), dict(zip(method.inputs, weights.tolist(), strict=True)))
 
 
-def _shrunk(own: Curve, pooled: Curve, n: int) -> Curve:
+def _shrunk(own: Curve, pooled: Curve, share: float) -> Curve:
     """A mean of both curves: of probabilities at each score where they are isotonic, of log-odds where they are logistic."""
-    share = n / (n + SHRINKAGE)
     if isinstance(own, Isotonic) and isinstance(pooled, Isotonic):
         scores = sorted({*own.scores, *pooled.scores})
         mixed = [share * _at(own, score) + (1 - share) * _at(pooled, score) for score in scores]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from litellm_cascade.classifiers.embedded import MODEL, TOKENIZER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FULL: Final = "fp32.onnx"
@@ -36,6 +38,18 @@ def export(network: Any, tokenizer: bytes, out: Path) -> None:
             opset_version=_OPSET,
             dynamo=False,
         )
-    logging.getLogger().setLevel(logging.ERROR)  # it would advise what makes no difference here
-    quantize_dynamic(out / FULL, out / MODEL, per_channel=True, weight_type=QuantType.QInt8)
+    with _quietly():
+        quantize_dynamic(out / FULL, out / MODEL, per_channel=True, weight_type=QuantType.QInt8)
     (out / TOKENIZER).write_bytes(tokenizer)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the advice on the root logger that makes no difference here."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

@@ -60,7 +60,7 @@ def fit(network: Any, rows: Sequence[Example], ids: Sequence[Sequence[int]], *, 
     batches = _batches([len(one) for one in ids], Random(seed))
     optimizer = _optimizer(network)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
-    wanted, weights = map(torch.from_numpy, targets(rows))
+    wanted, weights = (torch.from_numpy(each[:, : network.head.out_features]) for each in targets(rows))
     network.train()
     progress = _Progress(len(batches))
     for batch in batches:
@@ -102,10 +102,10 @@ class _Progress:
 
 
 def logits_of(network: Any, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-    """All logits [rows, 35], in the order of the ids."""
+    """All logits [rows, as many as the network has], in the order of the ids."""
     import torch  # noqa: PLC0415 -- the extra torch
 
-    found = np.zeros((len(ids), ALL_LOGITS), np.float32)
+    found = np.zeros((len(ids), network.head.out_features), np.float32)
     order = np.argsort([len(one) for one in ids], kind="stable")
     with torch.no_grad():
         for batch in np.array_split(order, max(1, len(ids) // BATCH)):

@@ -7,11 +7,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
+from litellm_cascade.classifiers.eight_heads import LOGITS as HEADS
 from litellm_cascade.classifiers.embedded import LOGITS, TOKENIZER, load_tokenizer, token_ids
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.training_embedded.calibrating import calibrate
+from litellm_cascade.offline.training_embedded.distilling import Agreement, agreement, lessons, read_labels
 from litellm_cascade.offline.training_embedded.examples import EACH, read_examples, training_rows
 from litellm_cascade.offline.training_embedded.exporting import export
 from litellm_cascade.offline.training_embedded.fitting import fit, logits_of
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from litellm_cascade.offline.training_embedded.examples import Example
+
+PASSES: Final = 3
+"""How often a prompt with a teacher's logits is shown."""
 
 
 def shipped_checkpoint() -> Path:
@@ -33,11 +40,7 @@ def shipped_checkpoint() -> Path:
 
 def train(data: Path, out: Path, *, start: Path, seed: int, each: int = EACH, threads: int = 2) -> None:
     """Writes the classifier's folder. Needs the extras ``lab`` and ``torch``."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait took nine tenths of a busy machine
-    import torch  # noqa: PLC0415 -- the extra torch
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
+    _prepare(seed, threads)
     words = (start / TOKENIZER).read_bytes()
     tokenizer = load_tokenizer(words, start / TOKENIZER)
     examples = read_examples(data / "shareable", seed, each=each)
@@ -50,6 +53,31 @@ def train(data: Path, out: Path, *, start: Path, seed: int, each: int = EACH, th
     calibrate(network, tune, logits_of(network, _ids(tokenizer, tune)))
     export(network, words, out)
     _say(f"written to {out}")
+
+
+def distil(labels: Path, out: Path, *, start: Path, seed: int, passes: int = PASSES, threads: int = 2) -> Agreement:
+    """Writes the folder of a classifier that was taught by another: the eight heads alone. Needs the extra ``torch``."""
+    taught = read_labels(labels)
+    _prepare(seed, threads)
+    words = (start / TOKENIZER).read_bytes()
+    tokenizer = load_tokenizer(words, start / TOKENIZER)
+    rows = lessons(taught, passes=passes, seed=seed)
+    _say(f"{len(rows) // passes:,} prompts to learn from, {passes} times each")
+    network = build(start, HEADS)
+    fit(network, rows, _ids(tokenizer, rows), seed=seed)
+    apart = [it for it in taught if it.example.part == "test"]
+    found = agreement(np.array([it.logits for it in apart]), logits_of(network, _ids(tokenizer, [it.example for it in apart])))
+    export(network, words, out)
+    _say(f"written to {out}")
+    return found
+
+
+def _prepare(seed: int, threads: int) -> None:
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait took nine tenths of a busy machine
+    import torch  # noqa: PLC0415 -- the extra torch
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
 
 
 def _ids(tokenizer: Any, rows: Sequence[Example]) -> list[list[int]]:
