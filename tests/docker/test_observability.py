@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, Counter, Histogram
 
-from litellm_cascade.audit import attributes, metrics, record_metrics, request_metrics
+from litellm_cascade.audit import attributes, feedback, metrics, record_metrics, request_metrics, watching
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -47,6 +47,14 @@ def test_every_metric_of_a_request_is_on_the_dashboard():
     assert len(names) == 6
     names |= {"cascade_feedback", "cascade_escalation_anomalies"}
     assert {name for name in names if not any(one.startswith(name) for one in shown)} == set()
+
+
+def test_every_metric_of_the_proxy_has_its_row():
+    assert feedback.FEEDBACK
+    assert watching.ANOMALIES
+    families = {family.name for family in REGISTRY.collect() if family.name.startswith("cascade_")}
+    rows = named_in("\n".join(line for line in OPERATIONS.splitlines() if line.startswith("| `cascade_")))
+    assert families - {name.removesuffix("_total") for name in rows} == set()
 
 
 # --- Prometheus ----------------------------------------------------------------------------------------------------------------------

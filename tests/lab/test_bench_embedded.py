@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.classifiers.embedded import LOGITS
 from litellm_cascade.offline.bench_embedded.answering import ByLength, chances, task_odds
 from litellm_cascade.offline.bench_embedded.figures import Figure, calibration_error, read_unseen, table
@@ -12,6 +11,7 @@ from litellm_cascade.offline.bench_embedded.speed import timed
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.training_embedded.calibrating import calibrate, task_loss, temperature
 from litellm_cascade.offline.training_embedded.examples import Example
+from litellm_cascade.vocabulary import TASK_TYPES
 
 RANDOM = np.random.default_rng(5)
 

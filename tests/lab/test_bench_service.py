@@ -11,6 +11,7 @@ from starlette.routing import Route
 from litellm_cascade.offline.bench_service.callers import Load, load
 from litellm_cascade.offline.bench_service.measuring import Extent, Reading, setups
 from litellm_cascade.offline.bench_service.report import as_json, markdown
+from litellm_cascade.offline.pages import Grid, Paragraph, blocks_of
 from litellm_cascade.testing.service import ServiceProcess
 from litellm_cascade.testing.serving import ServerThread
 
@@ -29,6 +30,7 @@ def test_the_table_has_the_median_the_baseline_and_the_verdict(rates, verdict):
     assert "12,800 requests/s is what the device itself allows" in text
     assert "load average 3.0" in text
     assert "4 refused" in text
+    assert [type(block) for block in blocks_of(text)] == [Paragraph, Grid], "what --html writes"
     assert len(json.loads(json.dumps(as_json(Extent(), readings)))["readings"]) == 4
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from litellm_cascade.policy import MODALITIES, Policy, parse_policy
 from litellm_cascade.policy.gates import AlsoEscalate
 from litellm_cascade.policy.strategies.thresholds import MEASURES
-from litellm_cascade.policy.variables import DIMENSIONS, TASKS
-from litellm_cascade.vocabulary import Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Session, Signals
+from litellm_cascade.policy.variables import TASKS
+from litellm_cascade.vocabulary import DIMENSIONS, Caller, Classification, Constraints, Endpoint, Envelope, Evidence, Load, Session, Signals
 
 # --- policies ----------------------------------------------------------------------------------------------------------------------
 

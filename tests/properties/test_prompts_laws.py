@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.offline.prompts.grammar import Grammar, alternatives
 from litellm_cascade.offline.prompts.making import LEVELS, Made, make
 from litellm_cascade.offline.prompts.spoiling import spoil
+from litellm_cascade.vocabulary import TASK_TYPES
 
 PASSAGES = ["The museum opens at nine and closes at six.", "A given text about rivers."]
 

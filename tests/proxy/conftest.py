@@ -72,9 +72,9 @@ def spend(spend_file):
 def prepare_proxy(tmp_path_factory, collector_server, spend_file):
     """A proxy for a configuration, not yet started: telemetry goes to the collector, spend to the spend file."""
 
-    def prepare(config, *, env=None, files=(), **options):
+    def prepare(config, *, env=None, files=(), kind=ProxyProcess, **options):
         env = otel_to(collector_server.endpoint) | {"CASCADE_SPEND_FILE": str(spend_file)} | (env or {})
-        return ProxyProcess(config, tmp_path_factory.mktemp("proxy"), env=env, files=(*BESIDE, *files), **options)
+        return kind(config, tmp_path_factory.mktemp("proxy"), env=env, files=(*BESIDE, *files), **options)
 
     return prepare
 

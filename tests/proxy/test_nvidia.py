@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
+from prometheus_client.parser import text_string_to_metric_families
 
 from litellm_cascade.classifiers.eight_heads import NVIDIA
 from litellm_cascade.testing.checkpoints import write_checkpoint
@@ -15,7 +16,9 @@ pytest.importorskip("torch", reason="needs the extra torch")
 
 def configured(upstream_server, **classifier):
     settings = {"policies": "policies", "debug_headers": True, "classifier": {"name": "nvidia", "within_ms": 5_000, **classifier}}
-    return cascade_config(upstream_server.url, callback_settings={"cascade": settings})
+    config = cascade_config(upstream_server.url, callback_settings={"cascade": settings})
+    config["litellm_settings"]["callbacks"].append("prometheus")
+    return config
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +32,19 @@ def nvidia_proxy(start_proxy, upstream_server, checkpoint):
     return start_proxy(configured(upstream_server, options=options), files=[checkpoint])
 
 
+def batches(client):
+    text = client.get("/metrics", follow_redirects=True).text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return next(sample.value for sample in samples if sample.name == "cascade_classifier_batch_size_count")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_request_is_classified_by_weights_beside_the_configuration(nvidia_proxy, checkpoint, upstream, collector, trace, stream):
     upstream.script("small", Reply("fine", logprob=-0.01))
     with nvidia_proxy.client() as client:
+        before = batches(client)
         heard = DIALECTS["chat"].ask(client, f"write a python story, {stream}", stream=stream, headers=trace.headers)
+        assert batches(client) == before + 1
     assert (heard.status, heard.text, heard.cascade("model"), heard.cascade("degraded")) == (200, "fine", "small", None)
     spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
     classify = next(span for span in spans if span.name == "cascade.classify")

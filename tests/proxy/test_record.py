@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.offline.cli import app
+from litellm_cascade.testing.telemetry import TraceParent
 from litellm_cascade.testing.upstream import Reply
 
 KEY = "0123456789abcdef" * 4
@@ -44,7 +46,9 @@ def keeping(start_proxy, upstream_server, tmp_path_factory):
     config["litellm_settings"]["callbacks"].remove("otel")  # LiteLLM's spans hold what is said; ours go out alone
     shipped = next(path for path in BESIDE if path.name == "policies")
     (folder / "test.yaml").write_text((shipped / "test.yaml").read_text() + "privacy: {record_prompts: always}\n")
-    return start_proxy(config, files=[folder])
+    proxy = start_proxy(config, files=[folder])
+    proxy.said_at_start = proxy.log()
+    return proxy
 
 
 @pytest.fixture
@@ -137,7 +141,34 @@ def test_and_nothing_else_of_the_process_holds_them(keeping, scripted, collector
         assert "CANARY" not in client.get("/metrics", follow_redirects=True).text
     log = keeping.log()
     assert "CANARY" not in log
-    assert log.count("cascade: PRIVACY: the policy 'test' has prompts and answers of all requests written into the decision record") == 1
+    announced = "cascade: PRIVACY: the policy 'test' has prompts and answers of all requests written into the decision record"
+    assert keeping.said_at_start.count(announced) == log.count(announced) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there can another process be given a limit")
+def test_requests_go_on_while_the_disk_is_full_and_their_lines_come_later(recording, scripted, trace):
+    resource = pytest.importorskip("resource")
+    with recording.client() as client:
+        DIALECTS["chat"].ask(client, KINDS["cascade"], headers=TraceParent().headers)
+        (file,) = (recording.folder / "record").glob("*.jsonl")
+        before = resource.prlimit(recording.pid, resource.RLIMIT_FSIZE, (file.stat().st_size + 100, resource.RLIM_INFINITY))
+        try:
+            asked = [DIALECTS["chat"].ask(client, KINDS["cascade"], headers=trace.headers).status for _ in range(3)]
+            until_it_reads(client, "cascade_record_unwritable 1.0")
+        finally:
+            resource.prlimit(recording.pid, resource.RLIMIT_FSIZE, before)
+        until_it_reads(client, "cascade_record_unwritable 0.0")
+        assert "cascade_record_write_failures_total 0.0" not in client.get("/metrics", follow_redirects=True).text
+    assert asked == [200] * 3
+    lines = [line for line in requests_in([recording.folder / "record"]) if line["record"]["trace_id"] == trace.trace_id]
+    assert len(lines) == 3
+
+
+def until_it_reads(client, sample):
+    deadline = time.monotonic() + WITHIN_S
+    while sample not in client.get("/metrics", follow_redirects=True).text:
+        assert time.monotonic() < deadline, sample
+        time.sleep(0.02)
 
 
 def test_a_folder_that_cannot_be_written_stops_the_proxy(prepare_proxy, upstream_server, tmp_path):
@@ -150,20 +181,21 @@ def test_a_folder_that_cannot_be_written_stops_the_proxy(prepare_proxy, upstream
     assert "cannot be written (File exists)" in log
 
 
-def test_a_proxy_that_is_stopped_has_written_what_it_answered(prepare_proxy, upstream_server, scripted):
-    proxy = prepare_proxy(with_record(upstream_server.url, fsync_ms="never"))
+def test_a_proxy_that_is_stopped_closes_its_record_and_sends_its_spans(prepare_proxy, upstream_server, scripted, collector):
+    proxy = prepare_proxy(with_record(upstream_server.url, fsync_ms="never"), env={"OTEL_BSP_SCHEDULE_DELAY": "60000"})
     with proxy, proxy.client() as client:
         for _ in range(10):
             assert DIALECTS["chat"].ask(client, KINDS["cascade"]).status == 200
-    folder = proxy.folder / "record"
-    verified = CliRunner().invoke(app, ["audit", "verify", str(folder)])
-    assert (verified.exit_code, len(list(requests_in([folder])))) == (0, 10), verified.output
+        assert [span for span in collector.spans if span.name == "cascade.route"] == []
+    verified = CliRunner().invoke(app, ["audit", "verify", str(proxy.folder / "record")])
+    assert (verified.exit_code, verified.output) == (0, "1 chain, 1 file, 10 requests: no findings\n")
+    assert len([span for span in collector.spans if span.name == "cascade.route"]) == 10
 
 
-def test_each_worker_writes_a_chain_of_its_own(prepare_proxy, upstream_server, scripted):
-    proxy = prepare_proxy(
-        with_record(upstream_server.url), arguments=["--num_workers", "2", "--timeout_worker_healthcheck", "90"], ready_within_s=120.0
-    )
+def test_each_worker_writes_a_chain_of_its_own_whatever_becomes_of_the_spans(prepare_proxy, upstream_server, scripted, collector):
+    arguments = ["--num_workers", "2", "--timeout_worker_healthcheck", "90"]
+    env = {"OTEL_TRACES_SAMPLER": "always_off"}
+    proxy = prepare_proxy(with_record(upstream_server.url), env=env, arguments=arguments, ready_within_s=120.0)
     asked = 0
     with proxy:
         deadline = time.monotonic() + 60.0
@@ -173,5 +205,5 @@ def test_each_worker_writes_a_chain_of_its_own(prepare_proxy, upstream_server, s
             asked += 1
             assert time.monotonic() < deadline
     verified = CliRunner().invoke(app, ["audit", "verify", str(proxy.folder / "record")])
-    assert verified.exit_code == 0, verified.output
-    assert verified.stdout.splitlines()[-1] == f"2 chains, 2 files, {asked} requests: no findings"
+    assert (verified.exit_code, verified.output) == (0, f"2 chains, 2 files, {asked} requests: no findings\n")
+    assert [span for span in collector.spans if span.name == "cascade.route"] == []

@@ -181,13 +181,13 @@ def test_no_byte_that_we_write_is_of_the_conversation(proxy, client, upstream, c
     assert bytes.fromhex(trace.trace_id) in written["spans"]
 
 
-def test_each_worker_exports_by_itself(prepare_proxy, upstream_server, upstream, collector):
-    """Workers are spawned; a record's chain belongs to one of them."""
+@pytest.mark.parametrize("starts", [("--timeout_worker_healthcheck", "90"), ("--run_gunicorn",)], ids=["spawned", "forked"])
+def test_each_worker_exports_by_itself(prepare_proxy, upstream_server, upstream, collector, starts):
+    """A record's chain belongs to one of them."""
     config = shapes_config(upstream_server.url)
     config["litellm_settings"]["callbacks"].remove("otel")
     config["callback_settings"]["cascade"]["record"] = {"folder": "record", "fsync_ms": 50}
-    arguments = ["--num_workers", "2", "--timeout_worker_healthcheck", "90"]
-    with prepare_proxy(config, arguments=arguments, ready_within_s=120.0) as proxy:
+    with prepare_proxy(config, arguments=["--num_workers", "2", *starts], ready_within_s=120.0) as proxy:
         asked = 0
 
         def both_answered():

@@ -86,6 +86,24 @@ def test_a_forked_worker_gets_a_provider_of_its_own():
     )
 
 
+def test_what_a_forked_worker_traces_arrives_beside_what_its_parent_does():
+    with SpanCollector() as collector:
+        passes(
+            """
+            tracing.tracer.start_span("parent's").end()
+            if child := os.fork():
+                assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            else:
+                tracing.tracer.start_span("child's").end()
+            tracing.flush()
+            os._exit(0)
+            """,
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="60000",
+        )
+        assert sorted(span.name for span in collector.spans) == ["child's", "parent's"]
+
+
 def test_what_is_traced_arrives_at_the_endpoint_under_the_name_of_the_service():
     with SpanCollector() as collector:
         passes(
@@ -97,6 +115,21 @@ def test_what_is_traced_arrives_at_the_endpoint_under_the_name_of_the_service():
         )
         (span,) = collector.named("hello")
     assert (span.scope, span.resource["service.name"]) == ("litellm_cascade", "front door")
+
+
+def test_what_waits_is_sent_when_it_must_be():
+    with SpanCollector() as collector:
+        passes(
+            """
+            tracing.flush()
+            tracing.tracer.start_span("hello").end()
+            tracing.flush()
+            os._exit(0)  # as after a signal: nothing else is called
+            """,
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="60000",
+        )
+        assert len(collector.named("hello")) == 1
 
 
 @pytest.mark.parametrize(("environ", "service"), [({}, "litellm"), ({"OTEL_SERVICE_NAME": "front door"}, "front door")])

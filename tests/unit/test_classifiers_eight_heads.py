@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from litellm_cascade.classifiers.eight_heads import DIMENSIONS, LOGITS, NVIDIA, SIZES, read, read_heads
+from litellm_cascade.classifiers.eight_heads import LOGITS, NVIDIA, SIZES, read, read_heads, shown
 from litellm_cascade.errors import ClassifierError
+from litellm_cascade.vocabulary import DIMENSIONS
 
 CONFIG = {
     "target_sizes": dict(sorted(SIZES.items())),  # as a file whose keys were sorted
@@ -49,6 +50,15 @@ def test_the_published_example_has_its_published_score():
         "domain_knowledge": 0.9803,
         "constraint_ct": 0.5578,
     }
+
+
+@given(arrays(np.float32, LOGITS + 2, elements=st.floats(-50, 50, width=32)))
+def test_what_is_shown_are_all_logits_in_their_order(logits):
+    by_head = shown(logits, outcomes=("complexity", "small"))
+    assert tuple(by_head) == (*SIZES, "complexity", "small")
+    assert tuple(by_head["task_type"]) == NVIDIA.task_names
+    heads = [[*part.values()] if isinstance(part, dict) else part for part in by_head.values()]
+    assert np.hstack(heads).tolist() == logits.tolist()
 
 
 @given(arrays(np.float32, LOGITS, elements=st.floats(-50, 50, width=32)), st.floats(-30, 30))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from litellm_cascade.classifiers import Surroundings, build, eight_heads, servable
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.classifiers.embedded import (
     HEAD_TOKENS,
     LOGITS,
@@ -22,7 +21,7 @@ from litellm_cascade.classifiers.embedded import (
 )
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import TASK_TYPES, Endpoint, Envelope, Request, Turn
 
 ENVELOPE = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="default")
 MEND = "reinstall litellm-cascade, or train one: cascade train embedded --data DIR --out DIR"

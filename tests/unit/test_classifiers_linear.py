@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litellm_cascade.classifiers import build, registry
-from litellm_cascade.classifiers.base import TASK_TYPES, Classifier
+from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.features import read_features
 from litellm_cascade.classifiers.linear import SHIPPED, Linear, read_weights, softmax
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import TASK_TYPES, UNCLASSIFIED, Endpoint, Envelope, Request, Turn
 
 ENVELOPE = Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="default")
 WEIGHTS = read_weights(SHIPPED)

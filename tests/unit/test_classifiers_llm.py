@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_cascade.classifiers import Surroundings, build
-from litellm_cascade.classifiers.base import TASK_TYPES, AsksAliases, ShowsItsWork
+from litellm_cascade.classifiers.base import AsksAliases, ShowsItsWork
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.llm import DOMAINS
 from litellm_cascade.classifiers.structured_answer import LONGEST_REASONING, Answer, read_answer, schema_of
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.signals import read_signals
-from litellm_cascade.vocabulary import Attachment, Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import TASK_TYPES, Attachment, Endpoint, Envelope, Request, Turn
 
 OPTIONS = {"alias": "judge", "recommend": {"small": "easy questions", "large": "proofs"}}
 ANSWER = {

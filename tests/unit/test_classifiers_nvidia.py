@@ -12,13 +12,13 @@ from blockbuster import blockbuster_ctx
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.base import ShowsItsWork
 from litellm_cascade.classifiers.batching import Batcher
-from litellm_cascade.classifiers.eight_heads import DIMENSIONS, SIZES, read
+from litellm_cascade.classifiers.eight_heads import SIZES, read
 from litellm_cascade.classifiers.nvidia.checkpoint import read_checkpoint
 from litellm_cascade.classifiers.nvidia.network import build as build_network
 from litellm_cascade.classifiers.nvidia.network import logits
 from litellm_cascade.classifiers.nvidia.torch_engine import CpuEngine
 from litellm_cascade.testing.checkpoints import FULL, TINY, expected, write_checkpoint
-from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import DIMENSIONS, Endpoint, Envelope, Request, Turn
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -172,6 +172,8 @@ async def test_of_a_long_prompt_the_beginning_is_read_or_three_windows_whose_har
     windows = await classifier(folder, long_prompts="windows").classify(request_of(long))
     assert head.truncated
     assert windows.truncated
+    _, work = await classifier(folder, long_prompts="windows").show(request_of(long))
+    assert work["tokens"] == [512, 512, 512]
     assert all(windows.dimensions[name] >= head.dimensions[name] for name in DIMENSIONS)
     assert (await classifier(folder).classify(request_of("write code"))).truncated is False
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from litellm_cascade.breaker import Breaker, InARow
 from litellm_cascade.classifiers import Surroundings, build
-from litellm_cascade.classifiers.eight_heads import NVIDIA, read
+from litellm_cascade.classifiers.eight_heads import NVIDIA, read, shown
 from litellm_cascade.classifiers.remote import Remote
 from litellm_cascade.classifiers.remote_client import RemoteClient
 from litellm_cascade.classifiers.servable import config_of
@@ -104,7 +104,8 @@ async def test_the_services_logits_are_read_like_anyone_elses(serve, remote_to):
     assert (believed.task, believed.complexity, believed.dimensions) == (expected.task, expected.complexity, expected.dimensions)
     assert (believed.classifier, believed.digest, believed.device, believed.degraded) == ("remote", "abc", "cuda:0", ())
     assert remote.digest == "abc"
-    assert service.asked == [
+    assert (await remote.show(request_of("hello there")))[1] == {"logits": shown(LOGITS)}
+    assert service.asked[:1] == [
         {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello there"]}], "outputs": [{"name": "logits"}]}
     ]
 

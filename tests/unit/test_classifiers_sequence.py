@@ -289,7 +289,7 @@ async def test_a_folder_that_is_not_there_is_named(tmp_path):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 async def test_a_device_that_is_not_there_is_named(trained):
-    with pytest.raises(ClassifierError, match=r"options.device is 'cuda', and torch finds no such device"):
+    with pytest.raises(ClassifierError, match=r"'sequence': options.device is 'cuda', and torch .* sees 0 GPUs here"):
         await loaded(trained, device="cuda")
 
 

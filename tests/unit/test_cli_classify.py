@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from math import exp
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -92,6 +93,28 @@ def test_any_classifier_takes_its_options():
     assert (result.exit_code, answer["classifier"]) == (0, "hierarchical")
     assert list(answer["debug"]["model"]) == ["first", "within else"]
     assert answer["debug"]["classification"]["digest"]
+
+
+@pytest.mark.parametrize("name", ["embedded", "linear"])
+def test_debug_shows_the_logits_that_the_answer_was_read_from(name):
+    answer = json.loads(run(PROMPTS[0], "--json", "--debug", "--classifier", name).stdout)
+    logits = answer["debug"]["model"]["logits"]
+    tasks = logits.get("task_type") or {task: logit for task, logit in logits.items() if task != "complexity"}
+    odds = {task: exp(logit) for task, logit in tasks.items()}
+    assert {task: odd / sum(odds.values()) for task, odd in odds.items()} == pytest.approx(answer["task_probabilities"], abs=1e-4)
+    assert 1 / (1 + exp(-logits["complexity"])) == pytest.approx(answer["complexity"], abs=1e-5)
+
+
+def test_debug_says_where_there_is_no_model():
+    found = json.loads(run("Hi", "--json", "--debug", "--classifier", "none").stdout)["debug"]
+    assert found["model"] == {"none": "there is no model behind the classifier 'none'"}
+
+
+def test_debug_of_a_service_that_is_not_there_shows_the_work_of_who_answered():
+    options = ["--option", "url=http://127.0.0.1:9", "--option", "fallback=linear"]
+    found = json.loads(run(PROMPTS[0], "--json", "--debug", "--classifier", "remote", *options).stdout)
+    assert (found["classifier"], found["degraded"]) == ("linear", ["remote_unavailable"])
+    assert set(found["debug"]["model"]["fallback"]["logits"]) == {*found["task_probabilities"], "complexity"}
 
 
 def test_debug_shows_what_there_is_to_show():

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import app
-from litellm_cascade.offline.pages import Grid, Heading, Paragraph, html, markdown
+from litellm_cascade.offline.pages import Grid, Heading, Paragraph, blocks_of, html, markdown
 from litellm_cascade.vocabulary import Answered, Costs, Feedback, Opinion
 from traffic_records import CASCADE, LARGE, recorded
 
@@ -215,6 +215,18 @@ def test_what_a_record_holds_is_no_markup():
     assert "<script>" not in page
     assert "&lt;script&gt;|" in page
     assert r"| <script>\| |" in markdown("t", blocks)
+
+
+def test_what_is_marked_in_markdown_is_marked_on_the_page():
+    page = html("t", [Paragraph("`a*b*` -> **b**: *see* 2*3*4"), Grid(("x",), [("20% -> 0% [1, 2]",)])])
+    assert "<p><code>a*b*</code>\xa0\u2192 <strong>b</strong>: <em>see</em> 2*3*4</p>" in page
+    assert "<td>20%\xa0\u2192 0% <span>[1, 2]</span></td>" in page
+
+
+def test_a_report_in_markdown_is_a_page_of_the_same_blocks():
+    blocks = [Heading("H"), Paragraph("one two"), Grid(("a", "b"), [["1", "2"]]), Grid(("c",), [["3"]])]
+    written = "## H\n\none\ntwo\n\n| a | b |\n| --- | ---: |\n| 1 | 2 |\n\n| c |\n|---|\n| 3 |\n"
+    assert [*blocks_of(written)] == [Grid([*block.head], block.rows) if isinstance(block, Grid) else block for block in blocks]
 
 
 # --- which requests ----------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import app
-from litellm_cascade.offline.policy_text import with_numbers
+from litellm_cascade.offline.policy_text import with_values
 from litellm_cascade.offline.traffic.sampling import sampled
 from litellm_cascade.policy import load_policy
 from litellm_cascade.policy.source import Source
@@ -140,11 +140,11 @@ def test_of_many_requests_a_sample_is_taken(folder):
 # --- what it writes ----------------------------------------------------------------------------------------------------------------
 
 
-def test_the_policy_differs_in_its_numbers_alone_and_says_why(folder):
+def test_the_policy_differs_in_its_numbers_and_its_name_alone_and_says_why(folder):
     tuned("gated.yaml", "--quality-floor", "0.8", "--out", "new/tuned.yaml")
     written, (number,) = Path("new/tuned.yaml").read_text(), json.loads(Path("out.json").read_text())["chosen"]["setting"].values()
     kept, _, told = written.rpartition("# cascade tune: ")
-    assert kept == GATED.replace("-0.05", repr(number))
+    assert kept == GATED.replace("-0.05", repr(number)).replace("name: gated", 'name: "gated-tuned"')
     assert "held" not in kept
     assert "savings against always the largest" in told
     assert "gated.yaml --traces labelled.jsonl" in told
@@ -155,6 +155,27 @@ def test_a_policy_that_is_tuned_again_has_one_line_of_it(folder):
     tuned("gated.yaml", "--quality-floor", "0.8", "--out", "tuned.yaml")
     tuned("tuned.yaml", "--quality-floor", "0.7", "--out", "tuned.yaml")
     assert Path("tuned.yaml").read_text().count("# cascade tune:") == 1
+    assert load_policy("tuned.yaml").name == "gated-tuned"
+
+
+@pytest.mark.parametrize("name", ["night shift", "no", "a, b: {c}", 'said "so"', "Spätdienst"])
+def test_it_is_called_what_it_is_to_be_called(folder, name):
+    result = run("gated.yaml", "--traces", "labelled.jsonl", "--quality-floor", "0.8", "--steps", "2", "--out", "out.yaml", "--name", name)
+    assert f"out.yaml: written under the name {name!r}, which traces, metrics and records will have" in result.stdout
+    assert load_policy("out.yaml").name == name
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["--name", "mine"], 2, "--name is of the policy that --out writes; give both"),
+        (["--name", "", "--out", "out.yaml"], 1, "out.yaml:3:7: $.name:"),
+    ],
+)
+def test_a_name_that_names_nothing(folder, options, code, told):
+    result = run("gated.yaml", "--traces", "labelled.jsonl", "--quality-floor", "0.8", "--steps", "2", *options)
+    assert (result.exit_code, told in result.stderr) == (code, True)
+    assert not Path("out.yaml").exists()
 
 
 def test_the_page_holds_everything_and_knows_the_dark(folder):
@@ -170,7 +191,7 @@ def test_the_page_holds_everything_and_knows_the_dark(folder):
 def test_only_the_numbers_change(numbers):
     names = [f"g{place}" for place in range(len(numbers))]
     text = "gates: # here\n" + "".join(f"  {name}: {{accept_at: -1, x: 2}} # {name}\n" for name in names)
-    changed = with_numbers(text, {("gates", name, "accept_at"): number for name, number in zip(names, numbers, strict=True)})
+    changed = with_values(text, {("gates", name, "accept_at"): number for name, number in zip(names, numbers, strict=True)})
     assert [line.partition("#")[2] for line in changed.splitlines()] == [line.partition("#")[2] for line in text.splitlines()]
     raw = Source("x", changed).raw
     assert [raw["gates"][name] for name in names] == [{"accept_at": number, "x": 2} for number in numbers]
@@ -179,7 +200,7 @@ def test_only_the_numbers_change(numbers):
 @pytest.mark.parametrize("path", [("gates", "b"), ("gates", "a"), ("gates", "a", 3), ("x",)])
 def test_a_place_that_is_not_there_is_an_error(path):
     with pytest.raises(KeyError):
-        with_numbers("gates: {a: [1, 2]}\n", {path: 1.0})
+        with_values("gates: {a: [1, 2]}\n", {path: 1.0})
 
 
 @settings(max_examples=30)

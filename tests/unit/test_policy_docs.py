@@ -20,7 +20,8 @@ from litellm_cascade.policy.strategies.neighbours import MOST_OUTCOMES
 from litellm_cascade.policy.strategies.scoring import CLEAR_LEAD
 from litellm_cascade.policy.terms import FUNCTIONS
 from litellm_cascade.policy.testing import policy_files, run_policy_tests
-from litellm_cascade.policy.variables import DIMENSIONS, TASKS, VARIABLES
+from litellm_cascade.policy.variables import TASKS, VARIABLES
+from litellm_cascade.vocabulary import DIMENSIONS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/policies.md").read_text(encoding="utf-8")

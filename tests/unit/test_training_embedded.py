@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.classifiers import Surroundings, build, servable
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.classifiers.eight_heads import LOGITS, SHARES, SIZES, read
 from litellm_cascade.classifiers.embedded import LOGITS as ALL_LOGITS
 from litellm_cascade.classifiers.embedded import load
@@ -19,7 +18,7 @@ from litellm_cascade.offline.training_embedded.distilling import agreement, less
 from litellm_cascade.offline.training_embedded.examples import Example, constructed, read_examples, training_rows
 from litellm_cascade.offline.training_embedded.fitting import padded, targets
 from litellm_cascade.testing.checkpoints import write_checkpoint
-from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
+from litellm_cascade.vocabulary import TASK_TYPES, Endpoint, Envelope, Request, Turn
 
 pytest.importorskip("torch")
 pl = pytest.importorskip("polars")

@@ -25,6 +25,11 @@ OVERRIDES_IGNORED = Counter(
     ["policy", "name"],
 )
 
+BATCH_SIZE = Histogram(
+    "cascade_classifier_batch_size",
+    "Prompts that the classifier of this process computed together",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
 GATE_HOLD = Histogram(
     "cascade_gate_hold_seconds",
     "How long the first text of a judged stream was held back for its verdict",

@@ -28,22 +28,27 @@ class Tracing:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._tracer: trace.Tracer | None = None
+        self._provider: TracerProvider | None = None
         self._pid = 0
 
     @property
     def tracer(self) -> trace.Tracer:
         """The tracer of this process."""
         if self._tracer is None or self._pid != os.getpid():
-            self._tracer, self._pid = self._resolve(), os.getpid()
+            self._provider, self._pid = self._resolve(), os.getpid()
+            self._tracer = self._provider.get_tracer(TRACER) if self._provider is not None else trace.NoOpTracer()
         return self._tracer
 
-    def _resolve(self) -> trace.Tracer:
+    def flush(self) -> None:
+        """Send the spans that wait to be sent. Blocks, for as long as the exporter tries a collector that is away."""
+        if self._provider is not None and self._pid == os.getpid():
+            self._provider.force_flush()
+
+    def _resolve(self) -> TracerProvider | None:
         existing = trace.get_tracer_provider()
         if isinstance(existing, TracerProvider):
-            return existing.get_tracer(TRACER)
-        if not any(self._environ.get(variable) for variable in ENDPOINTS):
-            return trace.NoOpTracer()
-        return _private_provider(self._environ).get_tracer(TRACER)
+            return existing
+        return _private_provider(self._environ) if any(self._environ.get(variable) for variable in ENDPOINTS) else None
 
 
 def remote_parent(headers: Mapping[str, str]) -> trace.Span | None:

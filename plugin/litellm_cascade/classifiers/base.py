@@ -15,21 +15,6 @@ if TYPE_CHECKING:
 
     from litellm_cascade.vocabulary import Classification, Request, Signals
 
-TASK_TYPES: Final = (
-    "Brainstorming",
-    "Chatbot",
-    "Classification",
-    "Closed QA",
-    "Code Generation",
-    "Extraction",
-    "Open QA",
-    "Other",
-    "Rewrite",
-    "Summarization",
-    "Text Generation",
-)
-"""NVIDIA's eleven task types, in the order of nvidia/prompt-task-and-complexity-classifier. Its twelfth, ``Unknown``, means no answer."""
-
 EMPTY: Final = "prompt_empty"  # an image alone, for example: there is nothing to believe anything about
 
 
@@ -50,12 +35,14 @@ class Ask(Protocol):
 class Surroundings:
     """What there is around a classifier: where relative paths begin, and how deployments are asked (None: not at all).
 
-    ``perceive`` gives the signals of a request (None: they are not known), for classifiers that reckon with them.
+    ``perceive`` gives the signals of a request (None: they are not known), for classifiers that reckon with them. ``on_batch`` is told of
+    each batch how many prompts were computed together, in any thread, and must not raise.
     """
 
     folder: Path = Path()
     ask: Ask | None = None
     perceive: Callable[[Request], Signals] | None = None
+    on_batch: Callable[[int], None] | None = None
 
 
 class Classifier(Protocol):
@@ -108,6 +95,13 @@ class ShowsItsWork(Protocol):
 
     async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
         """What it believes, and the model's raw output. The output may hold text: it goes on a screen, never into spans or records."""
+
+
+async def shown_by(classifier: Classifier, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+    """What it believes, and its model's raw output; or one sentence where there is none."""
+    if isinstance(classifier, ShowsItsWork):
+        return await classifier.show(request)
+    return await classifier.classify(request), {"none": f"there is no model behind the classifier {classifier.name!r}"}
 
 
 def nothing_to_read(classifier: Classifier) -> Classification:

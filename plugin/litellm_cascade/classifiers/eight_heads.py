@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import Classification
+from litellm_cascade.vocabulary import DIMENSIONS, TASK_TYPES, Classification
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +32,6 @@ SIZES: Final[Mapping[str, int]] = {
 """Head -> how many logits it has, in the order in which they follow each other."""
 LOGITS: Final = sum(SIZES.values())
 """32."""
-DIMENSIONS: Final = ("creativity_scope", "reasoning", "contextual_knowledge", "number_of_few_shots", "domain_knowledge", "constraint_ct")
 SHARES: Final[Mapping[str, float]] = {
     "creativity_scope": 0.35,
     "reasoning": 0.25,
@@ -127,6 +125,14 @@ def read(logits: NDArray[np.floating[Any]], heads: HeadMap = NVIDIA) -> Reading:
         dimensions=dimensions,
         score=score_of(dimensions),
     )
+
+
+def shown(logits: NDArray[np.floating[Any]], heads: HeadMap = NVIDIA, outcomes: Sequence[str] = ()) -> dict[str, Any]:
+    """The logits by head, for people: those of the task types by name, the others in their order, and one for each outcome behind them."""
+    *parts, behind = (part.tolist() for part in np.split(logits, _ENDS))
+    by_head: dict[str, Any] = dict(zip(SIZES, parts, strict=True))
+    by_head["task_type"] = dict(zip(heads.task_names, by_head["task_type"], strict=True))
+    return by_head | dict(zip(outcomes, behind, strict=True))
 
 
 def score_of(dimensions: Mapping[str, float]) -> float:

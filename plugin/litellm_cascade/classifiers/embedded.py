@@ -23,7 +23,7 @@ from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import Classification
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -139,13 +139,17 @@ class Embedded:
 
     async def classify(self, request: Request) -> Classification:
         """Off the event loop, one thread a prompt. Raises ``BusyError`` when 64 prompts are outstanding."""
+        return (await self.show(request))[0]
+
+    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+        """What it believes, how many tokens the network saw, and its logits."""
         await self.warm_up()
         text = prompt_of(request)
         if not text.strip():
-            return nothing_to_read(self)
+            return nothing_to_read(self), {}
         return await self._threads.run(lambda: self._read(text))
 
-    def _read(self, text: str) -> Classification:
+    def _read(self, text: str) -> tuple[Classification, Mapping[str, Any]]:
         began = time.perf_counter()
         network = self._load()
         ids, truncated = token_ids(network.tokenizer, text)
@@ -153,7 +157,7 @@ class Embedded:
         read = eight_heads.read(logits[: eight_heads.LOGITS])
         known = dict(zip(network.outcomes, map(_sigmoid, logits[eight_heads.LOGITS :].tolist()), strict=True))
         small, strong = known.get("small"), known.get("strong")
-        return replace(
+        belief = replace(
             read.classification(),
             complexity=known.get("complexity", read.complexity),
             small_copes=small,
@@ -163,6 +167,7 @@ class Embedded:
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=truncated,
         )
+        return belief, {"tokens": len(ids), "logits": eight_heads.shown(logits, outcomes=network.outcomes)}
 
     def _load(self) -> Network:
         with self._loading:

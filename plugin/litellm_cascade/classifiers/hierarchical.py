@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from litellm_cascade.classifiers import build
-from litellm_cascade.classifiers.base import AsksAliases, Classifier, ShowsItsWork, Surroundings, WarmsUp, all_read
+from litellm_cascade.classifiers.base import AsksAliases, Classifier, Surroundings, WarmsUp, all_read, shown_by
 from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import Classification
@@ -97,12 +97,12 @@ class Hierarchical:
     async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
         """What both believe together, and what each showed of its work."""
         began = time.perf_counter()
-        broad, shown = await _asked(self._first, request)
+        broad, shown = await shown_by(self._first, request)
         key, chosen = self._chosen(broad)
         if chosen is None:
             return self._signed(broad, began), {"first": shown}
         try:
-            narrow, shown_within = await _asked(chosen, request)
+            narrow, shown_within = await shown_by(chosen, request)
         except Exception:  # noqa: BLE001 -- as the guard does for a whole classifier: half an answer is better than none
             return self._signed(replace(broad, degraded=(*broad.degraded, WITHIN_FAILED)), began), {"first": shown}
         return self._signed(together(broad, narrow), began), {"first": shown, f"within {key}": shown_within}
@@ -135,12 +135,6 @@ def together(broad: Classification, narrow: Classification) -> Classification:
         truncated=broad.truncated or narrow.truncated,
         degraded=(*broad.degraded, *narrow.degraded),
     )
-
-
-async def _asked(classifier: Classifier, request: Request) -> tuple[Classification, Mapping[str, Any]]:
-    if isinstance(classifier, ShowsItsWork):
-        return await classifier.show(request)
-    return await classifier.classify(request), {}
 
 
 def _part(where: str, part: Part, around: Surroundings) -> Classifier:

@@ -18,9 +18,9 @@ from pydantic import Field, SecretStr, field_validator
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
 from litellm_cascade.classifiers import build
-from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, nothing_to_read, prompt_of, shown_by
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.eight_heads import LOGITS, HeadMap, read, read_heads
+from litellm_cascade.classifiers.eight_heads import LOGITS, HeadMap, read, read_heads, shown
 from litellm_cascade.classifiers.open_inference import Model, heads_of
 from litellm_cascade.classifiers.remote_client import RemoteClient, UnreachableError
 from litellm_cascade.classifiers.threads import BusyError
@@ -158,17 +158,24 @@ class Remote:
 
     async def classify(self, request: Request) -> Classification:
         """What the service's model believes; where it does not answer in time, what the fallback believes."""
+        return (await self.show(request))[0]
+
+    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
+        """The same, and the service's logits, or what the fallback shows."""
         began = time.perf_counter()
         text, truncated = ends(prompt_of(request), head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
         if not text.strip():
-            return nothing_to_read(self)
+            return nothing_to_read(self), {}
         try:
             model, logits = await self._asked(text)
-            believed = _believed(model, logits, heads_of(model, self._heads))
+            heads = heads_of(model, self._heads)
+            believed = _believed(model, logits, heads)
         except ShedError as shed:
-            believed = await self._fallback.classify(request)
-            return replace(believed, degraded=(str(shed), *believed.degraded), took_ms=(time.perf_counter() - began) * 1000)
-        return replace(believed, truncated=truncated, took_ms=(time.perf_counter() - began) * 1000)
+            believed, work = await shown_by(self._fallback, request)
+            signed = replace(believed, degraded=(str(shed), *believed.degraded), took_ms=(time.perf_counter() - began) * 1000)
+            return signed, {"fallback": work}
+        signed = replace(believed, truncated=truncated, took_ms=(time.perf_counter() - began) * 1000)
+        return signed, {"logits": shown(logits, heads, model.outcomes)}
 
     async def _asked(self, text: str) -> tuple[Model, NDArray[np.float64]]:
         if self._under_way >= self._at_once:

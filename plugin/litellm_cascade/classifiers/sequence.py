@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from litellm_cascade.classifiers.base import TASK_TYPES, Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.base import Options as AnyOptions
+from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.devices import Device
 from litellm_cascade.classifiers.sequence_checkpoint import Checkpoint, load, logits_of
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import Classification
+from litellm_cascade.vocabulary import TASK_TYPES, Classification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ class Options(AnyOptions):
     complexity: Mapping[str, Annotated[float, Field(ge=0, le=1)]] = {}
     """How hard each name is; the mean, weighted with the probabilities, is ``classification.complexity``."""
     max_tokens: Annotated[int, Field(ge=8)] = 512
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     threads: Annotated[int, Field(ge=1)] = 1
     """Of torch, on a CPU."""
     queue: Annotated[int, Field(ge=1)] = 16

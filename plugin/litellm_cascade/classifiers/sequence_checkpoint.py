@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from litellm_cascade.classifiers.devices import device_of
 from litellm_cascade.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def load(model: str, revision: str | None, beside: Path, *, device: str, most_to
     Blocks: for seconds, or minutes where it must be fetched. Raises ``ClassifierError`` with a sentence that says what does not fit.
     """
     folder = _found(model, revision, beside)
+    device = device_of(device, "classifier 'sequence': options.device")
     config = _json(folder / CONFIG)
     _check(folder, config)
     network = _network(folder)
@@ -54,12 +56,12 @@ def load(model: str, revision: str | None, beside: Path, *, device: str, most_to
     if tokenizer.get_vocab_size() > rows:
         raise _error(folder, f"{TOKENIZER} knows {tokenizer.get_vocab_size()} tokens and the network {rows}; take both from one checkpoint")
     made = Checkpoint(
-        network=network.to(_device(device)),
+        network=network.to(device),
         tokenizer=tokenizer,
         labels=tuple(network.config.id2label[index] for index in range(network.config.num_labels)),
         independent=network.config.problem_type == "multi_label_classification",
         most_tokens=limit,
-        device=_device(device),
+        device=device,
         digest=_digest(folder),
     )
     _try_out(folder, made)
@@ -199,14 +201,6 @@ def _tokenizer(folder: Path, config: Mapping[str, Any], most_tokens: int) -> tup
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
     return tokenizer, limit
-
-
-def _device(wanted: str) -> str:
-    import torch  # noqa: PLC0415
-
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ClassifierError("classifier 'sequence': options.device is 'cuda', and torch finds no such device; write auto or cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
 def _try_out(folder: Path, checkpoint: Checkpoint) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.errors import ClassifierError
+from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from litellm_cascade.classifiers import Surroundings, build
-from litellm_cascade.classifiers.base import Classifier, ShowsItsWork, WarmsUp
+from litellm_cascade.classifiers.base import Classifier, WarmsUp, shown_by
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.offline.plainly import as_json
 from litellm_cascade.signals import read_signals
@@ -54,8 +54,8 @@ class PromptReader:
             return {"error": str(error)}
 
     async def _asked(self, request: Request) -> tuple[Classification, dict[str, Any]]:
-        if self._debug and isinstance(self.classifier, ShowsItsWork):
-            belief, shown = await self.classifier.show(request)
+        if self._debug:
+            belief, shown = await shown_by(self.classifier, request)
             return belief, {"model": dict(shown)}
         return await self.classifier.classify(request), {}
 

@@ -16,7 +16,7 @@ from litellm_cascade.vocabulary import Decision, Step
 
 _OUTCOMES = {"matched": "green", "taken": "green", "skipped": "bright_black", "failed": "red"}
 _ELSEWHERE = {"policy", "digest", "gate", "ensemble", "trace"}  # of a decision: told in other sections
-_WIDE = 22
+_WIDE = 21
 
 
 def print_explanation(explanation: Explanation) -> None:
@@ -73,7 +73,7 @@ def _labelled(name: str, value: Any) -> Iterable[tuple[str, str]]:
 
 
 def _row(label: str, line: str, style: str = "") -> Text:
-    return Text.assemble((f"  {label:<{_WIDE}}", "cyan"), (line, style))
+    return Text.assemble((f"  {label:<{_WIDE}} ", "cyan"), (line, style))
 
 
 def _trace(trace: Iterable[Step]) -> Iterator[Text]:

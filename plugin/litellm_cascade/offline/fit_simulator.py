@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_cascade.offline.bench_common.resampling import auroc_told
 from litellm_cascade.simulated.answers import Ask, answer
 from litellm_cascade.simulated.confidence import ConfidenceFit, place, read_fit
 from litellm_cascade.simulated.profiles import PROFILES
@@ -172,17 +173,7 @@ def _line(name: str, rows: Sequence[Scored], resamples: int) -> str:
 def _with_interval(rows: Sequence[Scored], which: int, resamples: int) -> str:
     """Questions are resampled, not answers: the pooled records hold three answers to each question."""
     scores, correct = np.array([row.scores[which] for row in rows]), np.array([row.correct for row in rows])
-    _, question = np.unique([row.question for row in rows], return_inverse=True)
-    rng = np.random.default_rng(0)
-    weights = (np.bincount(rng.integers(0, question.max() + 1, question.max() + 1), minlength=question.max() + 1) for _ in range(resamples))
-    low, high = np.quantile([_auroc(scores, correct, weight[question]) for weight in weights], (0.025, 0.975))
-    return f"{_auroc(scores, correct, np.ones(len(rows))):.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _auroc(scores: Numbers, correct: NDArray[np.bool_], weights: NDArray[Any]) -> float:
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  # slow to import
-
-    return float(roc_auc_score(correct, scores, sample_weight=weights))
+    return auroc_told(scores, correct, np.array([row.question for row in rows]), draws=resamples, seed=0)
 
 
 # --- the command -------------------------------------------------------------------------------------------------------------------

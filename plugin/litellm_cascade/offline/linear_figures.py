@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES
+from litellm_cascade.offline.bench_common.resampling import bounds, drawn
+from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -86,14 +87,14 @@ class _Tested:
 
     def _figure(self, what: str, rows: list[int], score: Score, answers: tuple[NDArray[Any], ...]) -> Figure:
         truth, ours, majority, by_length = answers
-        drawn = bootstrap([self._examples[row].key for row in rows], lambda take: score(truth[take], ours[take]), self._random)
-        low, high = np.nanquantile(drawn, (0.025, 0.975))
+        resampled = bootstrap([self._examples[row].key for row in rows], lambda take: score(truth[take], ours[take]), self._random)
+        low, high = bounds(resampled)
         return Figure(
             what=what,
             prompts=len(rows),
             value=score(truth, ours),
-            low=float(low),
-            high=float(high),
+            low=low,
+            high=high,
             by_majority=score(truth, majority),
             by_length=score(truth, by_length),
         )
@@ -125,25 +126,23 @@ def _unseen_source(source: str, rows: Any, weights: Weights, seed: int) -> Figur
 
     truth = np.array([TASK_TYPES.index(task) for task in rows["task_type"]])
     ours = np.array([weights.logits(features_of(prompt))[:-1].argmax() for prompt in rows["prompt"]])
-    drawn = bootstrap(rows["group"].to_list(), lambda take: accuracy(truth[take], ours[take]), np.random.default_rng(seed))
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    resampled = bootstrap(rows["group"].to_list(), lambda take: accuracy(truth[take], ours[take]), np.random.default_rng(seed))
+    low, high = bounds(resampled)
     return Figure(
         what=f"task type, unseen data set {source}",
         prompts=len(truth),
         value=accuracy(truth, ours),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         by_majority=accuracy(truth, np.full(len(truth), np.bincount(truth).argmax())),
         by_length=float("nan"),
     )
 
 
 def bootstrap(keys: Sequence[str], score: Callable[[NDArray[Any]], float], random: np.random.Generator) -> list[float]:
-    members: dict[str, list[int]] = {}
-    for row, key in enumerate(keys):
-        members.setdefault(key, []).append(row)
-    groups = [np.array(rows) for rows in members.values()]
-    return [score(np.concatenate([groups[pick] for pick in random.integers(0, len(groups), len(groups))])) for _ in range(DRAWS)]
+    numbers: dict[str, int] = {}
+    groups = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+    return [score(rows) for rows in drawn(groups, random, DRAWS)]
 
 
 def accuracy(truth: NDArray[Any], answer: NDArray[Any]) -> float:

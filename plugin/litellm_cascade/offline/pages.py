@@ -6,10 +6,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from litellm_cascade.errors import ConfigurationError
+
+
+def need_plots(html: Path | None) -> None:
+    """Before the work: raises ConfigurationError where a page with plots is wanted and nothing is there to draw them."""
+    if html is not None and find_spec("plotly") is None:
+        raise ConfigurationError(["--html needs plotly: pip install 'litellm-cascade[lab]'"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ COLOURS = (
 )
 """Of plots: Paul Tol's bright set, the two palest darkened, so that it is told apart by colour-blind readers, on white as on black."""
 
+UNLIKE = 8
+"""Of these colours are told apart where lines cross; lines after so many are dotted too."""
 MARGIN_PX = 30
 """Above a plot; twice as much where a title or the names of an axis stand."""
 _STYLE = """\
@@ -57,10 +67,12 @@ _STYLE = """\
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --page: #0d1117; --line: #30363d; --soft: #161b22; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); }
 body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
-th, td { border: 1px solid var(--line); padding: .3rem .7rem; text-align: left; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; font-size: .875rem; }
+th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; font-variant-numeric: tabular-nums; }
 th { background: var(--soft); }
-td span { white-space: nowrap; }
+td span, code { white-space: nowrap; }
+code { background: var(--soft); padding: 0 .2em; }
+figure { margin: 1rem 0; }
 """
 _PAINT = """\
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -93,6 +105,23 @@ def html(title: str, blocks: Sequence[Block]) -> str:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><h1>{escape(title)}</h1>\n{body}\n{script}</body></html>\n'
 
 
+def blocks_of(markdown: str) -> Iterator[Block]:
+    """Headings, tables and paragraphs of a report in Markdown; of fenced code the lines."""
+    for kind, found in groupby((line for line in markdown.splitlines() if not line.startswith("```")), _kind):
+        lines = [*found]
+        if kind == "table":
+            head, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+            yield Grid(head, rows)
+        elif kind == "heading":
+            yield from (Heading(line.strip("# ")) for line in lines)
+        elif kind == "text":
+            yield Paragraph(" ".join(lines))
+
+
+def _kind(line: str) -> str:
+    return {"#": "heading", "|": "table", "": "nothing"}.get(line.strip()[:1], "text")
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """As Markdown."""
     lines = [head, ["---"] * len(head), *rows]
@@ -122,9 +151,9 @@ def _html(blocks: Sequence[Block]) -> Iterator[str]:
     has_plotly = False
     for block in blocks:
         if isinstance(block, Heading):
-            yield f"<h2>{escape(block.text)}</h2>"
+            yield f"<h2>{_typeset(block.text)}</h2>"
         elif isinstance(block, Paragraph):
-            yield f"<p>{escape(block.text)}</p>"
+            yield f"<p>{_typeset(block.text)}</p>"
         elif isinstance(block, Grid):
             yield f"<table><thead>{_row('th', block.head)}</thead><tbody>{''.join(_row('td', row) for row in block.rows)}</tbody></table>"
         else:
@@ -133,7 +162,15 @@ def _html(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _row(kind: str, cells: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<{kind}>{_whole(escape(cell))}</{kind}>' for cell in cells)}</tr>"
+    return f"<tr>{''.join(f'<{kind}>{_whole(_typeset(cell))}</{kind}>' for cell in cells)}</tr>"
+
+
+def _typeset(text: str) -> str:
+    """Text as HTML: Markdown's code, strong and emphasis, and arrows of one character, which stay with what stands before them."""
+    text = escape(text).replace(" -&gt;", "\N{NO-BREAK SPACE}->").replace("-&gt;", "->").replace("->", "\N{RIGHTWARDS ARROW}")
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    text = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", text)
+    return re.sub(r"(?<!\w)\*(\w[^*]*)\*(?!\w)", r"<em>\1</em>", text)
 
 
 def _whole(cell: str) -> str:
@@ -141,9 +178,19 @@ def _whole(cell: str) -> str:
     return re.sub(r"\[[^\]]*\]", r"<span>\g<0></span>", cell)
 
 
+def _readable(axis: Any) -> None:
+    """Of each decade 1, 2 and 5: all nine numbers run into each other where there are several decades."""
+    if axis.type == "log" and axis.tickvals is None:
+        axis.update(dtick="D2")
+
+
 def _figure(figure: Any, *, with_plotly: bool) -> str:
     margin = {"t": MARGIN_PX if figure.layout.title.text is None else 2 * MARGIN_PX, "b": 2 * MARGIN_PX}
     figure.update_layout(
         template="plotly_white", paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", colorway=COLOURS, margin=margin
     )
+    for line in [trace for trace in figure.data if trace.type == "scatter" and "lines" in (trace.mode or "lines")][UNLIKE:]:
+        line.line.dash = line.line.dash or "dot"
+    figure.for_each_xaxis(_readable)
+    figure.for_each_yaxis(_readable)
     return str(figure.to_html(full_html=False, include_plotlyjs=with_plotly, config={"displayModeBar": False}))

@@ -1,7 +1,8 @@
-"""Numbers of a policy written anew, with everything else, comments too, left as it stands."""
+"""Values of a policy written anew, with everything else, comments too, left as it stands."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -11,12 +12,12 @@ from litellm_cascade.policy.scalars import PlainLoader
 from litellm_cascade.policy.source import MAX_DEPTH, MAX_VALUES
 
 
-def with_numbers(text: str, numbers: Mapping[Path, float]) -> str:
-    """A policy's text with these numbers at these places. The text must be a policy that was read already; KeyError for no such place."""
+def with_values(text: str, values: Mapping[Path, float | str]) -> str:
+    """A policy's text with these values at these places. The text must be a policy that was read already; KeyError for no such place."""
     root = PlainLoader(text, most_nodes=2 * MAX_VALUES, max_depth=MAX_DEPTH).get_single_node()
-    places = sorted(((_at(root, path), number) for path, number in numbers.items()), key=lambda place: -place[0].start_mark.index)
-    for node, number in places:
-        text = f"{text[: node.start_mark.index]}{number!r}{text[node.end_mark.index :]}"
+    places = sorted(((_at(root, path), value) for path, value in values.items()), key=lambda place: -place[0].start_mark.index)
+    for node, value in places:
+        text = f"{text[: node.start_mark.index]}{json.dumps(value, ensure_ascii=False)}{text[node.end_mark.index :]}"
     return text
 
 

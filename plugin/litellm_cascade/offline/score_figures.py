@@ -24,12 +24,12 @@ import numpy as np
 
 from litellm_cascade.escalation import agreement, features
 from litellm_cascade.escalation.confidence.scores import LOWEST_LOGPROB
+from litellm_cascade.offline.bench_common.resampling import auroc_told
 from litellm_cascade.vocabulary import Completion, TokenLogprob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
 
 WINDOWS = (4, 8, 16, 32, 64)
 CHECKED = ("llama3_2_1b", "llama3_2_3b", "llama3_1_8b", "llama3_1_70b", "gpt_4o_mini")
@@ -85,7 +85,7 @@ def table(title: str, rows: Rows, scores: Mapping[str, Sequence[float]], *, resa
         numbers = np.array(values, dtype=float)
         there = ~np.isnan(numbers)
         if there.any():
-            yield f"| {name} | {auroc(numbers[there], correct[there], groups[there], resamples=resamples, seed=seed)} |"
+            yield f"| {name} | {auroc_told(numbers[there], correct[there], groups[there], draws=resamples, seed=seed)} |"
     yield ""
 
 
@@ -101,23 +101,9 @@ def checks(rows: Rows, *, resamples: int, seed: int) -> Iterator[str]:
         if min(correct.sum(), (~correct).sum()) < FEWEST:
             continue
         columns = ([max(LOWEST_LOGPROB, row[f"conf_{model}"]) for row in part], [-len(row["prompt"]) for row in part])
-        told = [auroc(np.array(values, dtype=float), correct, groups, resamples=resamples, seed=seed) for values in columns]
+        told = [auroc_told(np.array(values, dtype=float), correct, groups, draws=resamples, seed=seed) for values in columns]
         yield f"| {benchmark} | {model} | {len(part):,} | {correct.mean():.1%} | {' | '.join(told)} |"
     yield ""
-
-
-def auroc(scores: NDArray[Any], correct: NDArray[Any], groups: NDArray[Any], *, resamples: int, seed: int) -> str:
-    """With its interval."""
-    names, group = np.unique(groups, return_inverse=True)
-    draws = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=resamples)
-    low, high = np.quantile([_auroc(scores, correct, draw[group]) for draw in draws], (0.025, 0.975))
-    return f"{_auroc(scores, correct, np.ones(len(group))):.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _auroc(scores: NDArray[Any], correct: NDArray[Any], weights: NDArray[Any]) -> float:
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  # slow to import
-
-    return float(roc_auc_score(correct, scores, sample_weight=weights))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

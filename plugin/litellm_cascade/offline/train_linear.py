@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES, ends
+from litellm_cascade.classifiers.base import ends
 from litellm_cascade.classifiers.features import (
     BUCKETS,
     COMPLEXITY_ONLY,
@@ -32,6 +32,7 @@ from litellm_cascade.classifiers.features import (
 from litellm_cascade.classifiers.linear import Weights, read_weights
 from litellm_cascade.offline import linear_figures
 from litellm_cascade.offline.constructed_prompts import construct, part_of
+from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

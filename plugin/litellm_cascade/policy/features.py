@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from litellm_cascade.policy.variables import DIMENSIONS, TASKS
-from litellm_cascade.vocabulary import Evidence
+from litellm_cascade.policy.variables import TASKS
+from litellm_cascade.vocabulary import DIMENSIONS, Evidence
 
 Feature = Callable[[Evidence], float]
 

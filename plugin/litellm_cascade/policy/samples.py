@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from litellm_cascade.policy.variables import DIMENSIONS, TASKS
-from litellm_cascade.vocabulary import UNCLASSIFIED, Caller, Classification, Endpoint, Envelope, Evidence, Session, Signals
+from litellm_cascade.policy.variables import TASKS
+from litellm_cascade.vocabulary import DIMENSIONS, UNCLASSIFIED, Caller, Classification, Endpoint, Envelope, Evidence, Session, Signals
 
 UNKNOWN = Evidence(
     envelope=Envelope(request_id="", endpoint=Endpoint.CHAT, requested_model="auto", policy=""),

@@ -14,26 +14,10 @@ from types import MappingProxyType
 from typing import Any
 
 from litellm_cascade.policy.loads import LOAD
-from litellm_cascade.vocabulary import Caller, Classification, Envelope, Evidence, Load, Session, Signals
+from litellm_cascade.vocabulary import DIMENSIONS, TASK_TYPES, Caller, Classification, Envelope, Evidence, Load, Session, Signals
 
-TASKS = (
-    "Brainstorming",
-    "Chatbot",
-    "Classification",
-    "Closed QA",
-    "Code Generation",
-    "Extraction",
-    "Open QA",
-    "Other",
-    "Rewrite",
-    "Summarization",
-    "Text Generation",
-    "Unknown",
-)
-"""The task types of ``nvidia/prompt-task-and-complexity-classifier``; each always has a probability, 0.0 when unknown."""
-
-DIMENSIONS = ("creativity_scope", "reasoning", "contextual_knowledge", "number_of_few_shots", "domain_knowledge", "constraint_ct")
-"""The complexity dimensions of the same model; each always has a value, 0.0 when unknown."""
+TASKS = (*TASK_TYPES, "Unknown")
+"""Each always has a probability, 0.0 when unknown; so has each of ``DIMENSIONS`` a value."""
 
 _ALWAYS_THERE = {"task_probabilities": dict.fromkeys(TASKS, 0.0), "dimensions": dict.fromkeys(DIMENSIONS, 0.0)}
 _HIDDEN = frozenset({"key_hash", "request_id", "policy", "digest", "took_ms", "cached", "session.degraded"})

@@ -18,6 +18,7 @@ from litellm.proxy import proxy_server
 from litellm_cascade.audit import request_metrics
 from litellm_cascade.audit.ledger import Ledger
 from litellm_cascade.audit.ledger.options import INPUT_HASH, subkey
+from litellm_cascade.audit.metrics import BATCH_SIZE
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.memory import Remembering
@@ -26,6 +27,7 @@ from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.asking import ask
 from litellm_cascade.proxy.classifier_checks import check_classifier
+from litellm_cascade.proxy.ending import when_the_proxy_ends
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.models import PROVIDER
@@ -39,6 +41,8 @@ from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.signals import read_signals
 
 Loaded = TypeVar("Loaded")
+RECORD_ENDS_WITHIN_S, SPANS_END_WITHIN_S = 6.0, 2.0
+"""Together less than containers are given before they are killed (10); the record takes at most 5."""
 _runtime: Runtime | None = None
 _classifier: Remembering | None = None
 """Where LiteLLM's own router asks our classifier, and nothing else of ours runs in this process."""
@@ -98,6 +102,9 @@ def _started() -> Runtime:
     warm_up(started.classifier)
     if record is not None:
         prepare_database(record, verbose_proxy_logger.warning)
+    if ledger is not None:
+        when_the_proxy_ends(ledger.close, within_s=RECORD_ENDS_WITHIN_S)
+    when_the_proxy_ends(started.tracing.flush, within_s=SPANS_END_WITHIN_S)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_port)
     proxy_server.app.include_router(admin_routes(shelf))
@@ -112,7 +119,8 @@ def classifier_for(settings: Settings, config_file: str | None) -> Classifier:
     folder = Path(config_file).resolve().parent if config_file else Path.cwd()
     perceive = partial(read_signals, count_tokens=COUNTERS[settings.tokens])
     with _as_startup_problems():
-        return build(settings.classifier.name, settings.classifier.options, Surroundings(folder=folder, ask=ask, perceive=perceive))
+        around = Surroundings(folder=folder, ask=ask, perceive=perceive, on_batch=BATCH_SIZE.observe)
+        return build(settings.classifier.name, settings.classifier.options, around)
 
 
 @contextmanager

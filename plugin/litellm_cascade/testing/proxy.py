@@ -112,12 +112,14 @@ class ProxyProcess(Lifetime):
         return self._process
 
     def _launch(self) -> None:
-        program = Path(sys.executable).parent / "litellm"
-        command = [str(program), "--config", str(self.config_path), "--host", "127.0.0.1", "--port", str(self.port), *self._arguments]
+        command = [*self._program(), "--host", "127.0.0.1", "--port", str(self.port), *self._arguments]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 command, cwd=self.folder, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+
+    def _program(self) -> list[str]:
+        return [str(Path(sys.executable).parent / "litellm"), "--config", str(self.config_path)]
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self.ready_within_s

@@ -28,6 +28,8 @@ from litellm_cascade.vocabulary.decision import (
     Step,
 )
 from litellm_cascade.vocabulary.evidence import (
+    DIMENSIONS,
+    TASK_TYPES,
     UNCLASSIFIED,
     Classification,
     Constraints,
@@ -79,9 +81,11 @@ from litellm_cascade.vocabulary.request import (
 
 __all__ = [
     "CHOOSY_BELOW",
+    "DIMENSIONS",
     "FEATURES",
     "LOG",
     "NUMBER_FEATURES",
+    "TASK_TYPES",
     "UNCLASSIFIED",
     "Abstention",
     "AliasFacts",

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from litellm_cascade.vocabulary.request import Caller, Envelope, Overrides, Session
+
+TASK_TYPES: Final = (
+    "Brainstorming",
+    "Chatbot",
+    "Classification",
+    "Closed QA",
+    "Code Generation",
+    "Extraction",
+    "Open QA",
+    "Other",
+    "Rewrite",
+    "Summarization",
+    "Text Generation",
+)
+"""NVIDIA's eleven task types, in the order of nvidia/prompt-task-and-complexity-classifier. Its twelfth, ``Unknown``, means no answer."""
+DIMENSIONS: Final = ("creativity_scope", "reasoning", "contextual_knowledge", "number_of_few_shots", "domain_knowledge", "constraint_ct")
+"""The complexity dimensions of the same model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

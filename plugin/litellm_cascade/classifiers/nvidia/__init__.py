@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from litellm_cascade.classifiers.base import Surroundings, nothing_to_read, prompt_of
@@ -31,7 +30,7 @@ _TOKENISERS: Final = 2  # threads; what they call releases the interpreter
 
 def make(options: Options, around: Surroundings) -> Nvidia:
     """The classifier ``nvidia``."""
-    return Nvidia(options, around.folder)
+    return Nvidia(options, around)
 
 
 class Nvidia:
@@ -39,9 +38,9 @@ class Nvidia:
 
     name: Final = "nvidia"
 
-    def __init__(self, options: Options, folder: Path) -> None:
+    def __init__(self, options: Options, around: Surroundings) -> None:
         self._options = options
-        self._folder = folder
+        self._around = around
         self._loading = threading.Lock()
         self._ready: tuple[Loaded, Batcher] | None = None
         self._threads = Threads("nvidia-tokens", workers=_TOKENISERS, outstanding=options.outstanding)
@@ -64,7 +63,7 @@ class Nvidia:
         return (await self.show(request))[0]
 
     async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
-        """What the weights believe, and the 32 logits of each window of the prompt that it was read from."""
+        """What the weights believe, and of each window of the prompt that it was read from the number of its tokens and the 32 logits."""
         ready = self._ready
         loaded, batcher = ready if ready is not None else await asyncio.to_thread(self._load)
         began = time.perf_counter()
@@ -81,7 +80,7 @@ class Nvidia:
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=tokenised.truncated,
         )
-        return belief, {"logits": [row.tolist() for row in rows]}
+        return belief, {"tokens": [*map(len, tokenised.windows)], "logits": [row.tolist() for row in rows]}
 
     def _load(self) -> tuple[Loaded, Batcher]:
         with self._loading:
@@ -90,12 +89,13 @@ class Nvidia:
             return ready
 
     def _loaded(self) -> tuple[Loaded, Batcher]:
-        options = self._options
-        loaded = load(options, self._folder)
+        options, tell = self._options, self._around.on_batch
+        loaded = load(options, self._around.folder)
         return loaded, Batcher(
             self.name,
             loaded.engine,
             most_tokens=options.most_tokens,
             most_prompts=loaded.most_prompts,
             outstanding=options.outstanding,
+            on_batch=(lambda batch: tell(batch.prompts)) if tell is not None else None,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from litellm_cascade.classifiers.batching import Engine, Ids
+from litellm_cascade.classifiers.devices import device_of
 from litellm_cascade.classifiers.eight_heads import HeadMap, read
 from litellm_cascade.classifiers.nvidia.checkpoint import Checkpoint, read_checkpoint
 from litellm_cascade.classifiers.nvidia.files import TOKENIZER, locate, missing_torch
@@ -76,16 +77,7 @@ def _device(options: Options) -> str:
         return "cpu"
     if options.threads:
         torch.set_num_threads(options.threads)
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if options.device == "cpu" or (options.device == "auto" and not there):
-        return "cpu"
-    number = int(options.device.partition(":")[2] or 0)
-    if number >= there:
-        raise ClassifierError(
-            f"classifier 'nvidia': options.device is {options.device!r}, and torch {torch.__version__} sees {there} GPUs here; mend the "
-            "driver, install a torch with CUDA, or write device: auto"
-        )
-    return f"cuda:{number}"
+    return device_of(options.device, "classifier 'nvidia': options.device")
 
 
 def _on_torch(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], device: str) -> CpuEngine | CudaEngine:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from litellm_cascade.classifiers import base
+from litellm_cascade.classifiers.devices import Device
 from litellm_cascade.classifiers.nvidia.tokenising import LongPrompts
 
 EngineName = Literal["torch", "onnx", "onnx-int8"]
@@ -21,7 +22,7 @@ class Options(base.Options):
     """A folder, relative to LiteLLM's configuration file; or ``owner/name`` on the hub. Without it the classifier does not start."""
     revision: str | None = None
     """The commit, 40 hex digits, of what is fetched from the hub."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: Device = "auto"
     engine: EngineName = "torch"
     dtype: DtypeName = "auto"
     """Of the engine ``torch``."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from litellm_cascade.classifiers.eight_heads import DIMENSIONS, Reading, score_of
+from litellm_cascade.classifiers.eight_heads import Reading, score_of
+from litellm_cascade.vocabulary import DIMENSIONS
 
 
 def together(readings: Sequence[Reading]) -> Reading:

@@ -10,18 +10,16 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from statistics import median
 
-import numpy as np
-
 from litellm_cascade.offline.bench.audit_cost import PAUSE_S, Row, table
 from litellm_cascade.offline.bench.measuring import Measured, Reading
 from litellm_cascade.offline.bench.setups import COMPARED_WITH, CONFIDENT, PLAIN, SETUPS, Setup
+from litellm_cascade.offline.bench_common.resampling import bounds, picked
 
 BARS: Mapping[str, float] = {"direct": 1.10, "confident": 1.5, "escalated": 2.2}
 """The most a setup may cost, as a multiple of plain LiteLLM, whole and streamed."""
 READY_BAR_S = 3.0
 MEMORY_BAR_MB = 80.0
 RESAMPLES = 2_000
-INTERVAL = (0.025, 0.975)
 When = tuple[int, int]  # the start and the round
 
 
@@ -130,10 +128,8 @@ def _by_round(readings: Sequence[Reading], setup: str, *, stream: bool) -> dict[
 def _interval_of_the_median(ratios: Mapping[When, float], seed: int) -> tuple[float, float]:
     """Percentile bootstrap that draws starts with all their rounds: rounds after the same start resemble each other."""
     by_start = {start: [ratio for (its_start, _), ratio in ratios.items() if its_start == start] for start, _ in ratios}
-    drawn = np.random.default_rng(seed).choice(sorted(by_start), (RESAMPLES, len(by_start)))
-    medians = [median(ratio for start in starts for ratio in by_start[start]) for starts in drawn.tolist()]
-    low, high = np.quantile(medians, INTERVAL)
-    return float(low), float(high)
+    starts = [by_start[start] for start in sorted(by_start)]
+    return bounds(median(ratio for place in places for ratio in starts[place]) for places in picked(len(starts), seed, RESAMPLES))
 
 
 def _difference(what: str, unit: str, values: Mapping[tuple[str, int], float], bar: float) -> Difference:

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
+from litellm_cascade.offline.bench_common.plots import dots
 from litellm_cascade.offline.bench_common.resuming import Parts
 from litellm_cascade.offline.bench_common.telling import interval, share, steps, table, tell
 from litellm_cascade.offline.calibrating.thresholds import Bound
@@ -89,8 +88,7 @@ def markdown(results: Results) -> str:
         rows = [row for row in results.rows if row.set == name]
         parts += [f"**{name}** ({rows[0].n} answers, data {rows[0].data})", table(_HEAD, [_cells(row) for row in rows])]
     if results.risks:
-        head = ("set", "risk of accepting all", "bound", "kept", "nothing proven", "accepted")
-        parts += ["**The risk bound**", table(head, [_risk_cells(risk) for risk in results.risks])]
+        parts += ["**The risk bound**", table(_RISK_HEAD, [_risk_cells(risk) for risk in results.risks])]
     return "\n\n".join(parts)
 
 
@@ -107,6 +105,12 @@ _HEAD = (
     "after",
     "by chance",
     "debiased",
+)
+_RISK_HEAD = ("set", "risk of accepting all", "bound", "kept", "nothing proven", "accepted")
+LEGEND = (
+    "APGR is the share of the larger model's lead that is had when the answers that look worst go to it first, averaged over how many do: "
+    "0.5 is a random order. Cost of 80 % is what share of the cost of always asking it has 80 % of its lead. AUROC says how well right "
+    "answers are told from wrong ones, ECE how far said probabilities are from what came, before and after calibration."
 )
 
 
@@ -135,19 +139,16 @@ def write_page(path: Path, results: Results) -> None:
     about = results.about
     intervals = f"95 % intervals of {about['bootstrap_draws']} draws over groups, seed {about['seed']}"
     note = f"{about['command']}. {intervals}. Fitted on {about['fitted_on']}."
-    blocks: list[Block] = [Paragraph(note)]
+    blocks: list[Block] = [Paragraph(note), Paragraph(LEGEND)]
     for name in dict.fromkeys(row.set for row in results.rows):
         rows = [row for row in results.rows if row.set == name]
-        blocks += [Heading(name), Plot(_dots(rows), "Each method with its interval"), Grid(_HEAD, [_cells(row) for row in rows])]
+        told = Paragraph(f"{rows[0].n:,} answers, data {rows[0].data}")
+        blocks += [Heading(name), told, Plot(_dots(rows), "Each method with its interval"), Grid(_HEAD, [_cells(row) for row in rows])]
+    if results.risks:
+        blocks += [Heading("The risk bound"), Grid(_RISK_HEAD, [_risk_cells(risk) for risk in results.risks])]
     write_text(path, html("Cascades on recorded answers", blocks))
 
 
 def _dots(rows: Sequence[Row]) -> Any:
-    import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
-
-    figure = "AUROC" if rows[0].apgr is None else "APGR"
-    spans = [(row.auroc, row.auroc_low, row.auroc_high) if row.apgr is None else (row.apgr, row.apgr_low, row.apgr_high) for row in rows]
-    values, lows, highs = (np.array(column, float) for column in zip(*spans, strict=True))
-    errors = {"type": "data", "array": (highs - values).tolist(), "arrayminus": (values - lows).tolist(), "thickness": 1}
-    dots = plots.Scatter(x=values.tolist(), y=[row.method for row in rows], mode="markers", error_x=errors, marker={"size": 9})
-    return plots.Figure(dots).update_layout(title=figure, height=120 + 30 * len(rows), margin={"l": 280})
+    name = "auroc" if rows[0].apgr is None else "apgr"
+    return dots([(row.method, *(getattr(row, field) for field in (name, f"{name}_low", f"{name}_high"))) for row in rows], name.upper())

@@ -9,7 +9,8 @@ from typing import Any
 
 from litellm_cascade.offline.bench_classifier.measuring import Results
 from litellm_cascade.offline.bench_classifier.speed import Speed
-from litellm_cascade.offline.pages import Grid, Plot, html, table, write_text
+from litellm_cascade.offline.counting import counted
+from litellm_cascade.offline.pages import Grid, Paragraph, Plot, html, table, write_text
 
 JSON_FORMAT = 1
 _SPEEDS = ("way", "tokens", "batch", "ms of a batch, p50 [95 %]", "processor ms", "prompts/s", "of the limit", "batches timed")
@@ -23,13 +24,18 @@ def as_json(results: Results) -> dict[str, Any]:
 
 def markdown(results: Results) -> str:
     """What was measured where, and a table for each kind of measurement."""
-    peaks = ", ".join(f"{peak / 1e9:,.0f} GFLOP/s in {precision}" for precision, peak in results.peaks.items()) or "not measured"
-    weights = "random weights" if results.random_weights else "weights"
-    where = f"{weights} {results.checkpoint}; {results.device}, torch with {results.threads} threads, load {results.load:.1f} before"
-    parts = [f"{where}; matrix products: {peaks}", table(_SPEEDS, [_speed_cells(speed) for speed in results.speeds])]
+    parts = [_basis(results), table(_SPEEDS, [_speed_cells(speed) for speed in results.speeds])]
     if results.waits:
         parts.append(table(_WAITS, [_wait_cells(asdict(waits)) for waits in results.waits]))
     return "\n\n".join(parts)
+
+
+def _basis(results: Results) -> str:
+    peaks = ", ".join(f"{peak / 1e9:,.0f} GFLOP/s in {precision}" for precision, peak in results.peaks.items()) or "not measured"
+    weights = "random weights" if results.random_weights else "weights"
+    threads = counted(results.threads, "thread")
+    where = f"{weights} {results.checkpoint}; {results.device}, torch with {threads}, load {results.load:.1f} before"
+    return f"{where}; matrix products: {peaks}"
 
 
 def _speed_cells(speed: Speed) -> tuple[str, ...]:
@@ -71,8 +77,11 @@ def write_page(path: Path, results: Results) -> None:
     for precision in results.peaks:
         x, y = zip(*[(length, limit) for of, length, limit in limits if of == precision], strict=True)
         chart.add_scatter(name=f"limit in {precision}", x=x, y=y, mode="lines", line={"dash": "dot"})
-    title = f"The classifier nvidia on {results.device}, {results.threads} threads"
-    chart.update_layout(xaxis_title="tokens", yaxis_title="prompts/s", xaxis_type="log", yaxis_type="log")
+    title = f"The classifier nvidia on {results.device}"
+    lengths = sorted({speed.length for speed in results.speeds})
+    chart.update_layout(
+        xaxis={"title": "tokens", "type": "log", "tickvals": lengths}, yaxis={"title": "prompts/s", "type": "log"}, height=500
+    )
     tables = [Grid(_SPEEDS, [_speed_cells(speed) for speed in results.speeds])]
     tables += [Grid(_WAITS, [_wait_cells(asdict(waits)) for waits in results.waits])] if results.waits else []
-    write_text(path, html(title, [Plot(chart, "Prompts per second by their length"), *tables]))
+    write_text(path, html(title, [Paragraph(_basis(results)), Plot(chart, "Prompts per second by their length"), *tables]))

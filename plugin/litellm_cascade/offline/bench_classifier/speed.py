@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 
 from litellm_cascade.classifiers.batching import Engine, Ids, Launches
+from litellm_cascade.offline.bench_common.resampling import bounds, picked
 
 _FEWEST: Final = 3  # batches
 _DRAWS: Final = 1_000
-_QUANTILES: Final = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def speed_of(
     took_s = _one_by_one(engine, prompts, seconds)
     cpu_s = (time.process_time() - cpu_began) / len(took_s)
     per_s = _in_a_stream(engine, prompts, seconds) if isinstance(engine, Launches) else batch / float(np.mean(took_s))
-    low, high = _interval(took_s, seed)
+    low, high = bounds(np.median(np.asarray(took_s)[places]) for places in picked(len(took_s), seed, _DRAWS))
     return Speed(
         way=way,
         precision=precision,
@@ -98,9 +98,3 @@ def _in_a_stream(engine: Launches, prompts: Sequence[Ids], seconds: float) -> fl
         wait, batches = following, batches + 1
     wait()
     return (batches + 1) * len(prompts) / (time.perf_counter() - began)
-
-
-def _interval(took_s: Sequence[float], seed: int) -> tuple[float, float]:
-    samples = np.random.default_rng(seed).choice(np.asarray(took_s), (_DRAWS, len(took_s)))
-    low, high = np.quantile(np.median(samples, axis=1), _QUANTILES)
-    return float(low), float(high)

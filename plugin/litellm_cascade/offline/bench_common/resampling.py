@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,21 +15,25 @@ AT_ONCE = 1 << 22
 """Numbers that a block of draws may hold: 32 MB."""
 
 
-def drawn(groups: NDArray[np.str_], seed: int, draws: int) -> Draws:
+def picked(count: int, seed: int | np.random.Generator, draws: int) -> Iterator[NDArray[np.int_]]:
+    """The places of each draw: out of ``count``, as many, and any of them again."""
+    random = np.random.default_rng(seed)
+    return (random.integers(0, count, count) for _ in range(draws))
+
+
+def drawn(groups: NDArray[Any], seed: int | np.random.Generator, draws: int) -> Draws:
     """The rows of each draw."""
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(groups[order][1:] != groups[order][:-1]) + 1)
-    random = np.random.default_rng(seed)
-    return [np.concatenate([members[pick] for pick in random.integers(0, len(members), len(members))]) for _ in range(draws)]
+    return [np.concatenate([members[place] for place in places]) for places in picked(len(members), seed, draws)]
 
 
-def multiplicities(groups: NDArray[np.str_], seed: int, draws: int) -> NDArray[np.int16]:
+def multiplicities(groups: NDArray[Any], seed: int, draws: int) -> NDArray[np.int16]:
     """How often each row is in each draw, [draw, row]: the same as ``drawn``, for figures that can be weighted."""
     _, which = np.unique(groups, return_inverse=True)
     count = int(which.max()) + 1
-    random = np.random.default_rng(seed)
-    picked = (np.bincount(random.integers(0, count, count), minlength=count) for _ in range(draws))
-    return np.stack([times[which] for times in picked]).astype(np.int16)
+    times = (np.bincount(places, minlength=count) for places in picked(count, seed, draws))
+    return np.stack([of_group[which] for of_group in times]).astype(np.int16)
 
 
 def apgr_draws(order_by: Numbers, gains: Numbers, times: NDArray[np.int16]) -> Numbers:
@@ -42,6 +46,19 @@ def apgr_draws(order_by: Numbers, gains: Numbers, times: NDArray[np.int16]) -> N
     gained = gains[order]
     step = max(1, AT_ONCE // len(order))
     return np.concatenate([_apgr_block(times[start : start + step][:, order], gained, ends) for start in range(0, len(times), step)])
+
+
+def auroc_told(scores: Numbers, correct: NDArray[np.bool_], groups: NDArray[Any], *, draws: int, seed: int) -> str:
+    """The AUROC of "the answer is right" with its interval, for a table."""
+    times = multiplicities(groups, seed, draws)
+    low, high = bounds(_auroc(scores, correct, weights) for weights in times)
+    return f"{_auroc(scores, correct, np.ones(len(groups))):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _auroc(scores: Numbers, correct: NDArray[np.bool_], weights: NDArray[Any]) -> float:
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - slow to import
+
+    return float(roc_auc_score(correct, scores, sample_weight=weights))
 
 
 def _apgr_block(times: NDArray[Any], gained: Numbers, ends: NDArray[np.int_]) -> Numbers:

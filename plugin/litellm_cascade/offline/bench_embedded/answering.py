@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.classifiers.eight_heads import LOGITS, SIZES
 from litellm_cascade.classifiers.embedded import token_ids
 from litellm_cascade.classifiers.linear import softmax
 from litellm_cascade.offline.train_linear import features_of
+from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from litellm_cascade.offline.bench_common.plots import dots
 from litellm_cascade.offline.bench_common.telling import interval, share, table
 from litellm_cascade.offline.bench_questions import arena, rows
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
@@ -49,38 +50,19 @@ def _arena_cells(row: arena.Row) -> tuple[str, ...]:
 
 def write_page(path: Path, found: Sequence[rows.Row], note: str) -> None:
     """A plot and a table for each set."""
-    blocks: list[Block] = [Paragraph(note)]
-    for name in dict.fromkeys(row.set for row in found):
-        of_set = [row for row in found if row.set == name]
-        spans = [(row.method, row.accuracy, row.accuracy_low, row.accuracy_high) for row in of_set]
-        blocks += [
-            Heading(name),
-            Plot(_dots(spans, "right answers"), "Accuracy of each method"),
-            Grid(HEAD, [_cells(row) for row in of_set]),
-        ]
-    write_text(path, html("Question sets, routed and alone", blocks))
+    _write(path, "Question sets, routed and alone", found, note, "accuracy", HEAD, _cells)
 
 
 def write_arena_page(path: Path, found: Sequence[arena.Row], note: str) -> None:
     """A plot and a table for each pair."""
+    _write(path, "RouterArena's score", found, note, "score", ARENA_HEAD, _arena_cells)
+
+
+def _write(path: Path, title: str, found: Sequence[Any], note: str, figure: str, head: Sequence[str], cells: Any) -> None:
     blocks: list[Block] = [Paragraph(note)]
     for name in dict.fromkeys(row.set for row in found):
         of_set = [row for row in found if row.set == name]
-        spans = [(row.method, row.score, row.score_low, row.score_high) for row in of_set]
-        blocks += [
-            Heading(name),
-            Plot(_dots(spans, "score"), "Score of each method"),
-            Grid(ARENA_HEAD, [_arena_cells(row) for row in of_set]),
-        ]
-    write_text(path, html("RouterArena's score", blocks))
-
-
-def _dots(spans: Sequence[tuple[str, float, float, float]], title: str) -> Any:
-    import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
-
-    shown = sorted(spans, key=lambda span: span[1])
-    up, down = [high - value for _, value, _, high in shown], [value - low for _, value, low, _ in shown]
-    errors = {"type": "data", "array": up, "arrayminus": down, "thickness": 1}
-    values, names = [value for _, value, *_ in shown], [name for name, *_ in shown]
-    chart = plots.Figure(plots.Scatter(x=values, y=names, mode="markers", error_x=errors, marker={"size": 9}))
-    return chart.update_layout(title=title, height=120 + 30 * len(shown), margin={"l": 280})
+        spans = [(row.method, *(getattr(row, field) for field in (figure, f"{figure}_low", f"{figure}_high"))) for row in of_set]
+        chart = dots(sorted(spans, key=lambda span: span[1]), figure)
+        blocks += [Heading(name), Plot(chart, f"The {figure} of each method"), Grid(head, [*map(cells, of_set)])]
+    write_text(path, html(title, blocks))

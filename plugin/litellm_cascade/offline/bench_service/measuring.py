@@ -13,6 +13,7 @@ from typing import Final
 
 from litellm_cascade.offline.bench.load import cpu_seconds
 from litellm_cascade.offline.bench_service.callers import Load, load
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.testing.service import RayServiceProcess, ServiceProcess
 
 MODEL: Final = "classifier"
@@ -56,7 +57,7 @@ def setups() -> Sequence[Setup]:
     ]
     if find_spec("ray") is None:
         return always
-    return [*always, *(Setup(name=f"Ray Serve, {number} replica(s)", start=_ray(number)) for number in (1, 2))]
+    return [*always, *(Setup(name=f"Ray Serve, {counted(number, 'replica')}", start=_ray(number)) for number in (1, 2))]
 
 
 def measure(extent: Extent, folder: Path, tell: Callable[[str], object]) -> Sequence[Reading]:

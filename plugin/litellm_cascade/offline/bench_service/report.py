@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any, Final
 
 from litellm_cascade.offline.bench_service.measuring import Extent, Reading
+from litellm_cascade.offline.counting import counted
 
 BAR: Final = 3_000
 """Requests a second that uvicorn is to reach with 64 callers and 5 ms."""
@@ -29,8 +30,8 @@ def markdown(extent: Extent, readings: Sequence[Reading]) -> str:
     refused = sum(reading.load.refused for reading in readings)
     return "\n".join(
         [
-            f"{extent.callers} callers, {extent.device_ms:g} ms a batch, {extent.rounds} rounds of {extent.seconds:g} s; {limit}; "
-            f"{busy}; {refused} refused.",
+            f"{extent.callers} callers, {extent.device_ms:g} ms a batch, {counted(extent.rounds, 'round')} of {extent.seconds:g} s; "
+            f"{limit}; {busy}; {refused} refused.",
             f"uvicorn {version('uvicorn')}, Python {platform.python_version()}. Bar for uvicorn: {BAR:,} requests/s: {_verdict(readings)}.",
             "",
             HEAD,

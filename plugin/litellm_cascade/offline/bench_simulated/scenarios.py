@@ -152,12 +152,13 @@ def dull(scenario: Scenario, pool: Mapping[str, Any], seed: int) -> dict[str, li
         "always small": [by_price[0]] * len(texts),
         "random": [random.choice(by_price) for _ in texts],
         "prompt length": [by_price[int(place * len(by_price) / len(texts))] for place in order.tolist()],
-        "oracle": [_most_useful(scenario, text, by_price, answers) for text in texts],
+        "oracle": [_best(scenario, {alias: answers(text, alias) for alias in by_price}, pool) for text in texts],
     }
 
 
-def _most_useful(scenario: Scenario, text: str, aliases: Sequence[str], answers: Answers) -> str:
-    return max(aliases, key=lambda alias: _utility(scenario, answers(text, alias)))
+def _best(scenario: Scenario, said: Mapping[str, Said], pool: Mapping[str, Any]) -> str:
+    """The alias whose answer is worth most of those that keep the limits; where none keeps them, the one that breaks them least."""
+    return max(said, key=lambda alias: (-_beyond(scenario, said[alias], pool[alias]), _utility(scenario, said[alias])))
 
 
 def row_of(scenario: Scenario, method: str, served: Sequence[Served], pool: Mapping[str, Any], *, seed: int, draws: int) -> Row:
@@ -177,7 +178,7 @@ def row_of(scenario: Scenario, method: str, served: Sequence[Served], pool: Mapp
         utility=float(utilities.mean()),
         utility_low=low,
         utility_high=high,
-        violations=_mean(float(_breaks(scenario, one, pool)) for one in served),
+        violations=_mean(float(_beyond(scenario, one, pool[one.alias]) > 0) for one in served),
         tiers={tier: tiers[tier] / len(served) for tier in TIERS},
     )
 
@@ -187,14 +188,15 @@ def _utility(scenario: Scenario, one: Served | Said) -> float:
     return float(weights["quality"] * one.correct - weights["cost"] * one.cost_usd - weights["latency"] * one.latency_ms / 1000)
 
 
-def _breaks(scenario: Scenario, one: Served, pool: Mapping[str, Any]) -> bool:
-    """Whether what came was dearer or later than asked, or from a model that is not good enough for the kind of work."""
+def _beyond(scenario: Scenario, one: Served | Said, facts: Mapping[str, Any]) -> float:
+    """By what share of the limits, added up, an answer was dearer or later than asked, or its model less good for the kind of work."""
     limits = scenario.limits
-    return (
-        (limits.max_cost_usd is not None and one.cost_usd > limits.max_cost_usd)
-        or (limits.max_latency_ms is not None and one.latency_ms > limits.max_latency_ms)
-        or (limits.min_quality is not None and pool[one.alias]["quality"][scenario.domain] < limits.min_quality)
+    held_against = (
+        (one.cost_usd, limits.max_cost_usd, 1),
+        (one.latency_ms, limits.max_latency_ms, 1),
+        (facts["quality"][scenario.domain], limits.min_quality, -1),
     )
+    return float(sum(max(0.0, sign * (value / limit - 1)) for value, limit, sign in held_against if limit is not None))
 
 
 def _mean(values: Iterator[float] | Any) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,15 +14,14 @@ import typer
 import yaml
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TimeRemainingColumn
 
-from litellm_cascade.classifiers import registry
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import classify_files
 from litellm_cascade.offline.asking_models import ThroughProxy
 from litellm_cascade.offline.bars import bar
 from litellm_cascade.offline.classifying import PromptReader, around_here
 from litellm_cascade.offline.plainly import shown
+from litellm_cascade.offline.prompt_options import CLASSIFIERS, known_classifier, prompt_text
 
-CLASSIFIERS = ", ".join(sorted(registry))
 KEY = "LITELLM_API_KEY"
 
 
@@ -57,8 +55,7 @@ def classify(
       cascade classify --input prompts.jsonl --output classified.jsonl
       cascade classify --classifier sequence --option model=./router --option means=task "Hello" --debug
     """
-    if classifier not in registry:
-        raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
+    known_classifier(classifier)
     if (prompt is None) == (source is None) or (source is None) != (target is None):
         raise typer.BadParameter("say either a PROMPT, or --input FILE and --output FILE")
     options = _options(option or ())
@@ -67,7 +64,7 @@ def classify(
     if source is not None and target is not None:
         asked = {"classifier": classifier, "options": options, "debug": debug}
         raise typer.Exit(_classify_file(source, target, asked, reader, at_once))
-    answer = asyncio.run(_one(reader, _text(str(prompt))))
+    answer = asyncio.run(_one(reader, prompt_text(str(prompt))))
     if as_json:
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
@@ -137,10 +134,3 @@ def _print(answer: dict[str, Any]) -> None:
         typer.echo(f"{name:<12}{lines[name]}")
     if "debug" in answer:
         typer.echo(json.dumps(answer["debug"], indent=2, ensure_ascii=False))
-
-
-def _text(prompt: str) -> str:
-    """The prompt; from standard input without the line break that ends it."""
-    if prompt != "-":
-        return prompt
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")

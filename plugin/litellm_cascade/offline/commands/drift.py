@@ -10,10 +10,11 @@ import typer
 
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.traffic.bounds import Bound, bounds_of
+from litellm_cascade.offline.prompt_options import known_classifier
+from litellm_cascade.offline.traffic.bounds import Bound, bounds_of, end_if
 from litellm_cascade.offline.traffic.calibrated_on import profile_of_calibration
 from litellm_cascade.offline.traffic.drifting import MUCH, Drift, drifts_of
-from litellm_cascade.offline.traffic.options import Draws, Json, Reader, Seed, Traces, known_classifier, source_of
+from litellm_cascade.offline.traffic.options import Draws, Json, Reader, Seed, Traces, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.profile import Profile, profile_of
 from litellm_cascade.offline.traffic.reading import Reading
@@ -71,7 +72,7 @@ def drift(
     if json_ is not None:
         parts = [asdict(one) for one in found]
         write_json(json_, context, {**reading.as_json(), "against": digest, "seed": seed, "draws": draws, "parts": parts})
-    _fail_if(bounds, found)
+    end_if(bound for bound in bounds if _is_broken(bound, found))
 
 
 def _profile(context: typer.Context, traces: str, classifier: str) -> tuple[Profile, str]:
@@ -95,15 +96,8 @@ def _print(found: list[Drift]) -> None:
         typer.echo(f"moved: {', '.join(moved_much)}; calibrate and tune on traffic of now")
 
 
-def _fail_if(bounds: list[Bound], found: list[Drift]) -> None:
-    broken = []
-    for bound in bounds:
-        values = [one.psi for one in found if one.psi is not None and bound.metric in ("psi", one.part)]
-        if not values:
-            raise ConfigurationError([f"--fail-if {bound.written!r}: too few requests on one side to say anything of the {bound.metric}"])
-        if bound.is_broken_by_value(max(values)):
-            broken.append(bound.written)
-    for written in broken:
-        typer.echo(f"--fail-if {written!r} holds", err=True)
-    if broken:
-        raise typer.Exit(1)
+def _is_broken(bound: Bound, found: list[Drift]) -> bool:
+    values = [one.psi for one in found if one.psi is not None and bound.metric in ("psi", one.part)]
+    if not values:
+        raise ConfigurationError([f"--fail-if {bound.written!r}: too few requests on one side to say anything of the {bound.metric}"])
+    return bound.is_broken_by_value(max(values))

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import DEFAULT, registry
+from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline import explaining
 from litellm_cascade.offline.explanation_text import print_explanation
 from litellm_cascade.offline.policy_files import find_policy, from_here
+from litellm_cascade.offline.prompt_options import CLASSIFIERS, known_classifier, prompt_text
 from litellm_cascade.offline.record_places import DatabaseEnv, places
 from litellm_cascade.offline.records import deciding_policy, find_record, replayed
 from litellm_cascade.vocabulary import AuditRecord, Caller, Plan
 
 RECORDS = ".cascade/record"
 """Where litellm_config.yaml keeps the record."""
-CLASSIFIERS = ", ".join(sorted(registry))
 
 
 class Attached(StrEnum):
@@ -75,10 +74,9 @@ def explain(
         raise typer.BadParameter("say either a prompt or --record ID")
     if record is not None:
         raise typer.Exit(_explain_again(_recorded(record, records, database_env), policy, as_json=as_json))
-    if classifier not in registry:
-        raise typer.BadParameter(f"there is no classifier {classifier!r}; choose one of {CLASSIFIERS}")
+    known_classifier(classifier)
     caller = Caller(team=team, tier=tier, tags=tuple(tag or ()))
-    request = explaining.request_of(_text(str(prompt)), system=system, attached=[kind.value for kind in attach or ()], caller=caller)
+    request = explaining.request_of(prompt_text(str(prompt)), system=system, attached=[kind.value for kind in attach or ()], caller=caller)
     explanation = explaining.explain(find_policy(policy or "balanced"), request, classifier)
     if as_json:
         typer.echo(json.dumps(explanation.as_json(), indent=2))
@@ -113,10 +111,3 @@ def _explain_again(record: AuditRecord, policy: str | None, *, as_json: bool) ->
     if not differences:
         typer.echo("  the decision made again is the recorded one")
     return 1 if differences else 0
-
-
-def _text(prompt: str) -> str:
-    """The prompt; from standard input without the line break that ends it."""
-    if prompt != "-":
-        return prompt
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")

@@ -8,10 +8,11 @@ import typer
 
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.policy_files import find_policy
+from litellm_cascade.offline.prompt_options import known_classifier
 from litellm_cascade.offline.traffic import planning, telling
-from litellm_cascade.offline.traffic.bounds import bounds_of
+from litellm_cascade.offline.traffic.bounds import bounds_of, end_if
 from litellm_cascade.offline.traffic.deciding import Decider
-from litellm_cascade.offline.traffic.options import Draws, Json, Reader, Seed, Traces, known_classifier, source_of
+from litellm_cascade.offline.traffic.options import Draws, Json, Reader, Seed, Traces, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 
@@ -52,8 +53,4 @@ def plan(
     if json_ is not None:
         origin = {**reading.as_json(), "old": before.as_json, "new": after.as_json, "seed": seed, "draws": draws}
         telling.write_json(json_, context, {**origin, **done.as_json(), "changes": telling.changes_json(changes)})
-    broken = [bound.written for bound in bounds if bound.is_broken_by(changes[0])]
-    for written in broken:
-        typer.echo(f"--fail-if {written!r} holds", err=True)
-    if broken:
-        raise typer.Exit(1)
+    end_if(bound for bound in bounds if bound.is_broken_by(changes[0]))

@@ -9,9 +9,10 @@ import typer
 
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.policy_files import find_policy
+from litellm_cascade.offline.prompt_options import known_classifier
 from litellm_cascade.offline.traffic import replaying, telling
 from litellm_cascade.offline.traffic.deciding import Decider
-from litellm_cascade.offline.traffic.options import Json, Reader, Traces, known_classifier, source_of
+from litellm_cascade.offline.traffic.options import Json, Reader, Traces, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.resuming import Progress

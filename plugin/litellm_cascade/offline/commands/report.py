@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -50,8 +49,7 @@ def report(
       cascade report --traces .cascade/record --since 2026-10-01 --until 2026-11-01 --html october.html
       cascade report --traces .cascade/record --out report.md --html report.html
     """
-    if html is not None and find_spec("plotly") is None:
-        raise ConfigurationError(["--html needs plotly: pip install 'litellm-cascade[lab]'"])
+    pages.need_plots(html)
     source = source_of(context, traces)
     page = html or out
     state = state_beside(page) if page is not None else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -44,6 +44,15 @@ class Bound:
 def bounds_of(written: Sequence[str], metrics: Sequence[str] = METRICS) -> list[Bound]:
     """What the operator wrote. Raises BadParameter in one sentence."""
     return [_bound(one, metrics) for one in written]
+
+
+def end_if(broken: Iterable[Bound]) -> None:
+    """Says which conditions hold, and ends the command with code 1 where there is one."""
+    held = [bound.written for bound in broken]
+    for written in held:
+        typer.echo(f"--fail-if {written!r} holds", err=True)
+    if held:
+        raise typer.Exit(1)
 
 
 def _bound(written: str, metrics: Sequence[str]) -> Bound:

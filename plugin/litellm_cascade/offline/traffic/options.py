@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from litellm_cascade.classifiers import registry
+from litellm_cascade.offline.prompt_options import CLASSIFIERS
 from litellm_cascade.offline.record_places import places
 from litellm_cascade.offline.traffic.postgres import SpendLogs
 from litellm_cascade.offline.traffic.rows import Rows, Source
 
 SPEND_LOGS, RECORD = "spend-logs", "record"
 """What a database is named with, before the colon and the variable that holds its URL."""
-CLASSIFIERS = ", ".join(sorted(registry))
 
 Traces = Annotated[
     str,
@@ -29,13 +28,6 @@ Json = Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write
 Html = Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the bootstrap.")]
 Draws = Annotated[int, typer.Option(min=1, help="Of the bootstrap.")]
-
-
-def known_classifier(name: str) -> str:
-    """The name, if there is such a classifier. Ends the command where there is none."""
-    if name not in registry:
-        raise typer.BadParameter(f"there is no classifier {name!r}; choose one of {CLASSIFIERS}", param_hint="--classifier")
-    return name
 
 
 def source_of(context: typer.Context, traces: str, hint: str = "--traces") -> Source:

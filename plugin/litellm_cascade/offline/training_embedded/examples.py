@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from litellm_cascade.classifiers.base import TASK_TYPES
 from litellm_cascade.offline.constructed_prompts import part_of
 from litellm_cascade.offline.prompts.making import make
+from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

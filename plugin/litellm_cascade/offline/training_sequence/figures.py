@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_cascade.offline.traffic.resampling import HIGH, LOW
+from litellm_cascade.offline.bench_common.resampling import bounds, picked
 from litellm_cascade.offline.training_sequence.examples import Examples
 
 DRAWS = 1_000
@@ -62,18 +62,17 @@ def macro_f1(said: Places, right: Places, classes: int) -> float:
 
 def whole(method: str, said: Places, right: Places, classes: int, seed: int) -> Whole:
     """With intervals by bootstrap over texts."""
-    random = np.random.default_rng(seed)
-    drawn = [random.integers(0, len(right), len(right)) for _ in range(DRAWS)]
-    accuracies = np.quantile([(said[rows] == right[rows]).mean() for rows in drawn], (LOW, HIGH))
-    f1s = np.quantile([macro_f1(said[rows], right[rows], classes) for rows in drawn], (LOW, HIGH))
+    drawn = list(picked(len(right), seed, DRAWS))
+    accuracies = bounds((said[rows] == right[rows]).mean() for rows in drawn)
+    f1s = bounds(macro_f1(said[rows], right[rows], classes) for rows in drawn)
     return Whole(
         method=method,
         accuracy=float((said == right).mean()),
-        accuracy_low=float(accuracies[0]),
-        accuracy_high=float(accuracies[1]),
+        accuracy_low=accuracies[0],
+        accuracy_high=accuracies[1],
         macro_f1=macro_f1(said, right, classes),
-        macro_f1_low=float(f1s[0]),
-        macro_f1_high=float(f1s[1]),
+        macro_f1_low=f1s[0],
+        macro_f1_high=f1s[1],
     )
 
 

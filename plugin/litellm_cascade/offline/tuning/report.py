@@ -12,15 +12,17 @@ import typer
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.pages import Block, Grid, Paragraph, Plot, write_text
-from litellm_cascade.offline.policy_text import with_numbers
+from litellm_cascade.offline.policy_text import with_values
 from litellm_cascade.offline.traffic.telling import print_table, table_of
 from litellm_cascade.offline.tuning.choosing import Figures, Mean, Point, Tuned
-from litellm_cascade.offline.tuning.knobs import Knob, as_numbers
+from litellm_cascade.offline.tuning.knobs import Knob
 from litellm_cascade.offline.tuning.trials import Trials
 from litellm_cascade.policy import Policy, parse_policy
+from litellm_cascade.policy.problems import Path as Place
 
 HEAD = ("setting", "quality", "savings", "quality, held out", "savings, held out")
 MOST_SHOWN = 20
+TUNED = "-tuned"
 
 
 def print_tuned(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, left_alone: Sequence[str]) -> None:
@@ -89,23 +91,28 @@ def as_json(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, left_alone: Seq
     }
 
 
-def page_of(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, origin: Mapping[str, Any]) -> list[Block]:
+def page_of(knobs: Sequence[Knob], trials: Trials, tuned: Tuned, origin: str) -> list[Block]:
     """The front as a plot, and all of it as a table."""
     chosen = [Paragraph(promise_of(knobs, tuned.chosen, tuned.held_out_n))] if tuned.chosen is not None else []
-    told = "; ".join(f"{name} {value}" for name, value in origin.items())
     return [
         Paragraph(basis_of(trials, tuned)),
         Plot(_front(knobs, tuned), "Quality against cost on the requests that no setting was chosen on, with 95 % intervals"),
         *chosen,
         Grid(HEAD, rows_of(knobs, tuned)),
-        Paragraph(told),
+        Paragraph(origin),
     ]
 
 
-def write_policy(policy: Path, out: Path, knobs: Sequence[Knob], chosen: Point, told: str) -> Policy:
-    """The policy with the chosen numbers; the rest of it, comments too, as it stands. Raises what makes it no policy where it is put."""
-    text = with_numbers(policy.read_text(encoding="utf-8-sig"), as_numbers(knobs, chosen.setting))
+def name_of_tuned(name: str) -> str:
+    """A name of its own, so that traces, metrics and records of the two can be told apart; tuned again it stays."""
+    return name if name.endswith(TUNED) else f"{name}{TUNED}"
+
+
+def write_policy(policy: Path, out: Path, name: str, numbers: Mapping[Place, float], told: str) -> Policy:
+    """The policy with these numbers and a name; the rest, comments too, as it stands. Raises what makes it no policy where it is put."""
+    text = with_values(policy.read_text(encoding="utf-8-sig"), {("name",): name, **numbers})
     text = re.sub(r"\n# cascade tune: [^\n]*(?=\n|$)", "", text).rstrip("\n") + f"\n# cascade tune: {told}\n"
+    parse_policy(text, name=str(out), folder=policy.parent)
     try:
         tuned = parse_policy(text, name=str(out), folder=out.parent)
     except ConfigurationError as error:
@@ -150,7 +157,7 @@ def _front(knobs: Sequence[Knob], tuned: Tuned) -> Any:
     )
     marked = [("as it is now", tuned.now.held_out), *([("taken", tuned.chosen.held_out)] if tuned.chosen is not None else [])]
     for name, figures in [*marked, ("all small", tuned.small), ("all large", tuned.large)]:
-        _add(figure, name, [figures], [name], mode="markers")
+        _add(figure, name, [figures], [name], mode="markers", marker={"size": 11})
     ends = (tuned.small, tuned.large)
     figure.add_scatter(
         x=[end.cost_usd.value for end in ends],
@@ -159,15 +166,15 @@ def _front(knobs: Sequence[Knob], tuned: Tuned) -> Any:
         mode="lines",
         line={"dash": "dash"},
     )
-    figure.update_layout(xaxis_title="USD a request", yaxis_title="quality", hovermode="closest")
+    figure.update_layout(xaxis_title="USD a request", yaxis={"title": "quality", "tickformat": ".0%"}, hovermode="closest", height=500)
     return figure
 
 
-def _add(figure: Any, name: str, found: Sequence[Figures], texts: Sequence[str], *, mode: str) -> None:
+def _add(figure: Any, name: str, found: Sequence[Figures], texts: Sequence[str], **drawn: Any) -> None:
     def bars(means: list[Mean]) -> dict[str, Any]:
         return {"type": "data", "array": [one.high - one.value for one in means], "arrayminus": [one.value - one.low for one in means]}
 
     quality, cost = [one.quality for one in found], [one.cost_usd for one in found]
     figure.add_scatter(
-        x=[one.value for one in cost], y=[one.value for one in quality], error_y=bars(quality), name=name, text=list(texts), mode=mode
+        x=[one.value for one in cost], y=[one.value for one in quality], error_y=bars(quality), name=name, text=list(texts), **drawn
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.policy_text import with_numbers
+from litellm_cascade.offline.policy_text import with_values
 from litellm_cascade.offline.traffic.deciding import Decider
 from litellm_cascade.offline.traffic.expecting import alone_usd, expected
 from litellm_cascade.offline.traffic.items import Item
@@ -77,7 +77,7 @@ def _tried(
     for row in sorted(range(len(settings)), key=lambda row: tuple(cuts_of(knobs, settings[row]).values())):
         cuts, gates = cuts_of(knobs, settings[row]), gates_of(knobs, settings[row])
         if cuts != decided_for:  # a gate changes what a decision is worth, and not the decision
-            decider, decided_for = Decider(file, with_numbers(text, cuts)), cuts
+            decider, decided_for = Decider(file, with_values(text, cuts)), cuts
             decisions = [decider.decide_anew(item) for item in items]
         for column, (item, decision) in enumerate(zip(items, decisions, strict=True)):
             cost[row, column], quality[row, column] = _worth(item, decider, _at_gates(decision, gates), by_outcomes=by_outcomes)

@@ -17,8 +17,8 @@ from litellm_cascade.policy.problems import did_you_mean
 from litellm_cascade.policy.strategies.base import Place, StrategyBase
 from litellm_cascade.policy.strict import Strict
 from litellm_cascade.policy.targets import Target, option_of
-from litellm_cascade.policy.variables import DIMENSIONS, TASKS, VARIABLES
-from litellm_cascade.vocabulary import Evidence, Step
+from litellm_cascade.policy.variables import TASKS, VARIABLES
+from litellm_cascade.vocabulary import DIMENSIONS, Evidence, Step
 
 _DIMENSION = "classification.dimensions."
 _NUMBERS = tuple(name for name, variable in VARIABLES.items() if variable.type in ("int", "double"))

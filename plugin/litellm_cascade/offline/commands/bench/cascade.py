@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from litellm_cascade.offline.bench_cascade.report import as_json, markdown, measured, write_page
 from litellm_cascade.offline.bench_cascade.sets import read_sets
+from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Fit, Html, Json, is_missing
 from litellm_cascade.offline.bench_common.reading import basis_of, need_lab
 from litellm_cascade.offline.bench_common.resuming import parts_beside
 from litellm_cascade.offline.bench_common.telling import origin, write_json
 from litellm_cascade.offline.called import command_of
 
-HERE = Path("../shared/data")
-
 
 def cascade(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(envvar="CASCADE_DATA", help="The folder with the recorded answers.")] = HERE,
-    fit: Annotated[Path | None, typer.Option(help="Another such folder: fit there, and score all of --data.")] = None,
+    data: Data = HERE,
+    fit: Fit = None,
     seed: Annotated[int, typer.Option(help="Of folds, random escalation and the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    draws: Draws = 1_000,
+    json_: Json = None,
+    html: Html = None,
 ) -> None:
     """Deferral curves on recorded answers: raw scores, calibrations, and dull baselines.
 
@@ -38,12 +36,9 @@ def cascade(
       cascade bench cascade
       cascade bench cascade --data heldout --fit ../shared/data --json cascade.json
     """
-    if not data.is_dir():
-        typer.echo(f"skipped: there is no folder {str(data)!r}; name the one with the recorded answers with --data or CASCADE_DATA")
+    if is_missing(data):
         return
     need_lab("cascade bench cascade")
-    if fit is not None and not fit.is_dir():
-        raise typer.BadParameter(f"there is no folder {str(fit)!r}")
     sets, elsewhere = read_sets(data), read_sets(fit) if fit is not None else None
     if not sets:
         typer.echo(f"skipped: no set of this benchmark is in {str(data)!r}; docs/benchmarks.md names the files")

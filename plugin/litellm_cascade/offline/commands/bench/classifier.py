@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.options import Json
 from litellm_cascade.offline.bench_common.telling import write_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def classifier(
     dtype: Annotated[str, typer.Option(help="Of torch: auto, bf16, fp16 or fp32.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Of one call on the CPU.")] = None,
     seed: Annotated[int, typer.Option(help="Of random weights, token ids, arrivals and intervals.")] = 0,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
+    json_: Json = None,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with a plot here.")] = None,
 ) -> None:
     """How fast the classifier nvidia is here, against the hardware's limit and plain transformers.

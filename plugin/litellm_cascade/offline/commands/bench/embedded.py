@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline import pages
+from litellm_cascade.offline.bench_common.options import HERE
+from litellm_cascade.offline.bench_common.reading import need_lab
 from litellm_cascade.offline.bench_embedded.report import report
-
-HERE = Path("../shared/data")
 
 
 def embedded(
@@ -20,6 +19,7 @@ def embedded(
         Path | None, typer.Option(exists=True, file_okay=False, help="A folder of `cascade train embedded`; without it what is shipped.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the prompts that are made, and of the bootstrap.")] = 7,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the tables here.")] = None,
 ) -> None:
     """How good and how fast the embedded classifiers are, beside dull baselines.
 
@@ -33,6 +33,8 @@ def embedded(
     if not (data / "shareable" / "task_type.parquet").is_file():
         typer.echo(f"skipped: there is no shareable/task_type.parquet in {str(data)!r}; name the folder with --data or CASCADE_DATA")
         return
-    if find_spec("polars") is None or find_spec("sklearn") is None:
-        raise ConfigurationError(["cascade bench embedded needs polars and scikit-learn: pip install 'litellm-cascade[lab]'"])
-    typer.echo(report(data, weights, seed))
+    need_lab("cascade bench embedded")
+    told = report(data, weights, seed)
+    typer.echo(told)
+    if html is not None:
+        pages.write_text(html, pages.html("The embedded classifiers", [*pages.blocks_of(told)]))

@@ -15,6 +15,7 @@ import typer
 
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Html, Json, is_missing
 from litellm_cascade.offline.bench_common.reading import digest_of, need_lab
 from litellm_cascade.offline.bench_common.resampling import drawn
 from litellm_cascade.offline.bench_common.resuming import Parts, parts_beside
@@ -26,7 +27,6 @@ from litellm_cascade.offline.bench_questions.rows import Answered, Row, row_of
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
 from litellm_cascade.offline.called import command_of, key_in
-from litellm_cascade.offline.commands.bench.cascade import HERE
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.policy import Policy, load_policy, parse_policy
 
@@ -44,7 +44,7 @@ routes: [{{name: all, choose: {{strategy: thresholds, cuts: [{cut:.6f}], candida
 
 def mmlu(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(envvar="CASCADE_DATA", help="The folder with the recorded answers.")] = HERE,
+    data: Data = HERE,
     pair: Annotated[str | None, typer.Option(help="Which recorded pair of models; small and large of a policy are its two.")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="A policy of small and large, by name or path; may be repeated.")] = None,
     questions: Annotated[
@@ -57,9 +57,9 @@ def mmlu(
     max_tokens: Annotated[int, typer.Option(min=1, help="Of an answer.")] = 256,
     classifier: Annotated[str, typer.Option(help="Which classifier reads recorded questions.")] = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of random choices and the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    draws: Draws = 1_000,
+    json_: Json = None,
+    html: Html = None,
 ) -> None:
     """Accuracy, mean latency and who answers, routed and with single models, on a set of questions.
 
@@ -73,8 +73,7 @@ def mmlu(
       cascade bench mmlu --questions exam.jsonl --models small,large,auto
     """
     need_lab("cascade bench mmlu")
-    if questions is None and not data.is_dir():
-        typer.echo(f"skipped: there is no folder {str(data)!r}; name the one with the recorded answers with --data or CASCADE_DATA")
+    if questions is None and is_missing(data):
         return
     if questions is not None:
         digests = {"data": digest_of([questions])}

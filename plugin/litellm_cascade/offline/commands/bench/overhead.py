@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from litellm_cascade.offline import bench_overhead
-from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, write_text
+from litellm_cascade.offline.pages import blocks_of, write_text
 from litellm_cascade.offline.pages import html as page
 
 
@@ -22,7 +20,9 @@ def overhead(
     audit_rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of spans, metrics and record, each off and on.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the order, the prompts and the bootstrap.")] = None,
     json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every reading and the results here.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the table here.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a page with the section of docs/benchmarks.md here, and print that.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the section of docs/benchmarks.md.")] = False,
 ) -> None:
     """What the cascade costs the proxy per request, beside plain LiteLLM and its complexity router; interleaved rounds, ratios.
@@ -35,25 +35,8 @@ def overhead(
     given = {"--starts": starts, "--rounds": rounds, "--requests": requests, "--warm-up": warm_up, "--audit-rounds": audit_rounds}
     words = [word for name, value in {**given, "--seed": seed, "--json": json_}.items() if value is not None for word in (name, str(value))]
     shown: list[str] = []
-    bench_overhead.main([*words, *(["--markdown"] if markdown else [])], show=shown.append)
-    text = "\n".join(shown)
+    bench_overhead.main([*words, *(["--markdown"] if markdown or html is not None else [])], show=shown.append)
+    text = "\n\n".join(shown)
     typer.echo(text)
     if html is not None:
         write_text(html, page("What the cascade costs the proxy", [*blocks_of(text)]))
-
-
-def blocks_of(markdown: str) -> Iterator[Block]:
-    """Headings, tables and paragraphs of a report."""
-    for kind, found in groupby((line for line in markdown.splitlines() if not line.startswith("```")), _kind):
-        lines = [*found]
-        if kind == "table":
-            head, _, *rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-            yield Grid(head, rows)
-        elif kind == "heading":
-            yield from (Heading(line.strip("# ")) for line in lines)
-        elif kind == "text":
-            yield Paragraph(" ".join(lines))
-
-
-def _kind(line: str) -> str:
-    return {"#": "heading", "|": "table", "": "nothing"}.get(line.strip()[:1], "text")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from litellm_cascade.classifiers import DEFAULT
+from litellm_cascade.offline.bench_common.options import Classifier, Draws, Html, Json
 from litellm_cascade.offline.bench_common.reading import DIGITS
 from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import SIMULATED, RoutedResults, measure_routed, routed_tables, write_routed_page
@@ -26,11 +27,11 @@ def routed_vs_large(
     policy: Annotated[list[str] | None, typer.Option(help="A policy by name or path; may be repeated.")] = None,
     templates: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="More templates, as YAML.")] = None,
     per_band: Annotated[int, typer.Option(min=1, help="Prompts of each band.")] = PER_BAND,
-    classifier: Annotated[str, typer.Option(help="Which classifier reads the prompts.")] = DEFAULT,
+    classifier: Classifier = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of prompts, simulated answers and the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    draws: Draws = 1_000,
+    json_: Json = None,
+    html: Html = None,
 ) -> None:
     """Policies against always asking the large model: cost, latency, accuracy and who answers, on simulated deployments.
 

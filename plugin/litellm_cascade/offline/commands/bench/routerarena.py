@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Html, Json, is_missing
 from litellm_cascade.offline.bench_common.reading import need_lab
 from litellm_cascade.offline.bench_common.resampling import Numbers, drawn
 from litellm_cascade.offline.bench_common.resuming import parts_beside
@@ -18,17 +19,16 @@ from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.methods import ELSEWHERE, Basis, others_of, trained, untrained
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
 from litellm_cascade.offline.called import command_of
-from litellm_cascade.offline.commands.bench.cascade import HERE
 
 
 def routerarena(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(envvar="CASCADE_DATA", help="The folder with the recorded answers.")] = HERE,
+    data: Data = HERE,
     fit: Annotated[Path | None, typer.Option(help="Another such folder: fit there; without it, on the other benchmarks of --data.")] = None,
     seed: Annotated[int, typer.Option(help="Of random choices and the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    draws: Draws = 1_000,
+    json_: Json = None,
+    html: Html = None,
 ) -> None:
     """RouterArena's score, of accuracy and cost, on its recorded answers. They are scored with; nothing is fitted on them.
 
@@ -37,8 +37,7 @@ def routerarena(
     For example:
       cascade bench routerarena --json arena.json
     """
-    if not data.is_dir():
-        typer.echo(f"skipped: there is no folder {str(data)!r}; name the one with the recorded answers with --data or CASCADE_DATA")
+    if is_missing(data):
         return
     need_lab("cascade bench routerarena")
     digests = {"data": data_digest(data)} | ({"fit": data_digest(fit)} if fit is not None else {})

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Fit, Html, Json, is_missing
 from litellm_cascade.offline.bench_common.reading import basis_of, need_lab
 from litellm_cascade.offline.bench_common.resuming import parts_beside
 from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
@@ -17,18 +18,17 @@ from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
 from litellm_cascade.offline.bench_routing.report import markdown, measured, tasks_of, write_page
 from litellm_cascade.offline.called import command_of
-from litellm_cascade.offline.commands.bench.cascade import HERE
 
 
 def routing(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(envvar="CASCADE_DATA", help="The folder with the recorded answers.")] = HERE,
-    fit: Annotated[Path | None, typer.Option(help="Another such folder: fit there, and score all of --data.")] = None,
+    data: Data = HERE,
+    fit: Fit = None,
     pair: Annotated[list[str] | None, typer.Option(help="Only this pair; may be repeated.")] = None,
     seed: Annotated[int, typer.Option(help="Of folds and the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
+    draws: Draws = 1_000,
+    json_: Json = None,
+    html: Html = None,
 ) -> None:
     """Which prompts the larger model should get: gain models, our strategies, and dull baselines, on recorded pairs of answers.
 
@@ -42,12 +42,9 @@ def routing(
       cascade bench routing --json routing.json --html routing.html
       cascade bench routing --data heldout --fit ../shared/data --pair routellm_mmlu
     """
-    if not data.is_dir():
-        typer.echo(f"skipped: there is no folder {str(data)!r}; name the one with the recorded answers with --data or CASCADE_DATA")
+    if is_missing(data):
         return
     need_lab("cascade bench routing")
-    if fit is not None and not fit.is_dir():
-        raise typer.BadParameter(f"there is no folder {str(fit)!r}")
     digests = {"data": data_digest(data)} | ({"fit": data_digest(fit)} if fit is not None else {})
     pairs, elsewhere = read_pairs(data), read_pairs(fit) if fit is not None else None
     tasks = [*tasks_of(pairs, elsewhere, data=digests["data"], seed=seed, draws=draws)]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from litellm_cascade.classifiers import DEFAULT
+from litellm_cascade.offline.bench_common.options import Classifier, Draws, Json
 from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import (
     SIMULATED,
@@ -26,10 +27,10 @@ from litellm_cascade.offline.simulating.text_to_sql import PER_BAND
 
 def scenarios(
     context: typer.Context,
-    classifier: Annotated[str, typer.Option(help="Which classifier reads the prompts.")] = DEFAULT,
+    classifier: Classifier = DEFAULT,
     seed: Annotated[int, typer.Option(help="Of simulated answers and the bootstrap.")] = 0,
-    draws: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1_000,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
+    draws: Draws = 1_000,
+    json_: Json = None,
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the six panels here.")] = None,
 ) -> None:
     """Ten scenarios of six kinds with limits on cost, latency and quality: what each strategy makes of them, on a simulated pool.

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.offline import pages
+from litellm_cascade.offline.bench_common.options import Json
 from litellm_cascade.offline.bench_common.telling import write_json
 from litellm_cascade.offline.bench_service.measuring import Extent, measure
 from litellm_cascade.offline.bench_service.report import as_json, markdown
@@ -18,7 +20,8 @@ def service(
     seconds: Annotated[float, typer.Option(min=0.1, help="Of one round.")] = 5.0,
     rounds: Annotated[int, typer.Option(min=1, help="For each service.")] = 5,
     device_ms: Annotated[float, typer.Option(min=0.0, help="What the device stand-in takes for a batch.")] = 5.0,
-    json_: Annotated[Path | None, typer.Option("--json", dir_okay=False, help="Write every number here.")] = None,
+    json_: Json = None,
+    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with the table here.")] = None,
 ) -> None:
     """Requests a second of the classifier service on a device stand-in: uvicorn, Ray Serve, and one prompt at a time.
 
@@ -33,6 +36,9 @@ def service(
     extent = Extent(callers=callers, seconds=seconds, rounds=rounds, device_ms=device_ms)
     with tempfile.TemporaryDirectory() as folder:
         readings = measure(extent, Path(folder), lambda told: typer.echo(told, err=True))
-    typer.echo(markdown(extent, readings))
+    told = markdown(extent, readings)
+    typer.echo(told)
+    if html is not None:
+        pages.write_text(html, pages.html("The classifier service", [*pages.blocks_of(told)]))
     if json_ is not None:
         write_json(json_, as_json(extent, readings))

@@ -15,7 +15,8 @@ from litellm_cascade.classifiers.chances import write_chances
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.called import command_of
-from litellm_cascade.offline.traffic.options import Reader, Traces, known_classifier, source_of
+from litellm_cascade.offline.prompt_options import known_classifier
+from litellm_cascade.offline.traffic.options import Reader, Traces, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.rows import Source

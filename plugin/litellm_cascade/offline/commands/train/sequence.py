@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from litellm_cascade.classifiers.devices import device_of
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.called import command_of
@@ -67,7 +68,7 @@ def sequence(
         learning_rate=learning_rate,
         max_tokens=max_tokens,
         seed=seed,
-        device=_device(device),
+        device=device_of(device.value, "--device"),
     )
     out.mkdir(parents=True, exist_ok=True)
     if (out / DONE).exists() and not (out / STATE).exists():
@@ -87,11 +88,3 @@ def sequence(
 
 def _tell(epoch: Epoch) -> None:
     typer.echo(f"epoch {epoch.number}: loss {epoch.loss:.4f}, macro F1 {epoch.macro_f1:.4f} on the validation part", err=True)
-
-
-def _device(wanted: Device) -> str:
-    import torch  # noqa: PLC0415 - the extra torch
-
-    if wanted is Device.CUDA and not torch.cuda.is_available():
-        raise ConfigurationError(["there is no GPU that torch can use; leave --device out"])
-    return "cuda" if wanted is not Device.CPU and torch.cuda.is_available() else "cpu"
