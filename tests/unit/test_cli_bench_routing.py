@@ -7,7 +7,9 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.offline.bench_routing.methods import ELSEWHERE, Basis, others_of, trained
 from litellm_cascade.offline.bench_routing.pairs import read_pairs
+from litellm_cascade.offline.calibrating.figures import apgr
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.gaining.ensemble import fit_gain
 from routing_records import write_pairs
@@ -205,3 +207,22 @@ def test_what_other_models_fail_at_tells_the_ensemble_where_a_larger_one_gains()
     assert said[hard].mean() > said[~hard].mean() + 1, "the outcomes of the pair itself are chance"
     nobody_asked = fit_gain(texts, weak, strong, np.full(300, np.nan))(texts)
     assert nobody_asked.tolist() == fit_gain(texts, weak, strong)(texts).tolist()
+
+
+def test_another_benchmark_teaches_nothing_of_a_prompt_by_its_near_duplicates(tmp_path):
+    right = pl.int_range(pl.len()) // 2 % 2
+    folder = write_pairs(tmp_path, pairs=("first",), n=200, score_weak=right, score_strong=pl.lit(1))
+    rows, prompts = pl.read_parquet(folder / "routing_pairs.parquet"), pl.read_parquet(folder / "routing_prompts.parquet")
+    two = (pl.int_range(pl.len()) // 2).cast(pl.String)  # a word of their own tells each two from all others
+    prompts = prompts.with_columns(prompt="w" + two + " v" + pl.int_range(pl.len()).cast(pl.String), group=two)
+    named = [pl.lit("again").alias("benchmark"), ("again" + pl.col("pid")).alias("pid")]
+    pl.concat([rows, rows.with_columns(*named, pair=pl.lit("second"))]).write_parquet(folder / "routing_pairs.parquet")
+    orders = []
+    for group in (pl.col("group"), "again" + pl.col("group")):
+        pl.concat([prompts, prompts.with_columns(*named, group=group)]).write_parquet(folder / "routing_prompts.parquet")
+        pairs = read_pairs(folder)
+        basis = Basis(own=None, others=others_of(pairs[0], pairs), seen={}, seed=0)
+        orders.append(apgr(-trained(pairs[0], basis)[ELSEWHERE](), pairs[0].gains))
+    like, unlike = orders
+    assert unlike > 0.65, "the same words in another group are learnt from; the outcome itself has 0.75"
+    assert like < 0.55

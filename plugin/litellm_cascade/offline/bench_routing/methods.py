@@ -26,7 +26,9 @@ ELSEWHERE = "gain, other benchmarks only"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What may be fitted on. ``own`` None: the scored set itself, each fold by the others. ``others``: pairs of other benchmarks."""
+    """What may be fitted on. ``own`` None: the scored set itself, each fold by the others. ``others``: pairs of other benchmarks, of which
+    prompts like those of the fold are left out.
+    """
 
     own: PairSet | None
     others: Sequence[PairSet]
@@ -62,16 +64,14 @@ def trained(scored: PairSet, basis: Basis) -> dict[str, Callable[[], Numbers]]:
     trainable = {name: fitter for name, fitter in own.items() if not _may_not_train(scored) or name.startswith(("utility", "learned: the"))}
     methods: dict[str, Callable[[], Numbers]] = {name: partial(_out_of_sample, fitter, scored, basis) for name, fitter in trainable.items()}
     if basis.others:
-        methods[ELSEWHERE] = partial(_elsewhere, scored, basis)
+        methods[ELSEWHERE] = partial(_out_of_sample, lambda _, here: _elsewhere(here, basis.others), scored, basis)
     return methods
 
 
 def others_of(one: PairSet, pairs: Sequence[PairSet]) -> list[PairSet]:
-    """Prompts of other benchmarks whose source may be trained on, none of them like a scored one."""
+    """Prompts of other benchmarks whose source may be trained on."""
     theirs = (pair for pair in pairs if pair.name != one.name and not _may_not_train(pair))
-    kept = (
-        pair.at(~np.isin(pair.groups, one.groups) & ~np.isin(pair.benchmarks, one.benchmarks) & (pair.split != "test")) for pair in theirs
-    )
+    kept = (pair.at(~np.isin(pair.benchmarks, one.benchmarks) & (pair.split != "test")) for pair in theirs)
     return [pair for pair in kept if len(pair)]
 
 
@@ -79,8 +79,11 @@ def _may_not_train(one: PairSet) -> bool:
     return one.source == EVALUATION_ONLY
 
 
-def _elsewhere(scored: PairSet, basis: Basis) -> Numbers:
-    return fit_elsewhere([(pair.texts, *pair.unit_scores) for pair in basis.others])(scored.texts)
+def _elsewhere(scored: PairSet, others: Sequence[PairSet]) -> Numbers:
+    """Fitted on no prompt like a scored one."""
+    unlike = (pair.at(~np.isin(pair.groups, scored.groups)) for pair in others)
+    answered = [(pair.texts, pair.by_model) for pair in unlike if len(pair)]
+    return fit_elsewhere(answered, scored.weak_model, scored.strong_model)(scored.texts)
 
 
 def _out_of_sample(fitter: Fitted, scored: PairSet, basis: Basis) -> Numbers:

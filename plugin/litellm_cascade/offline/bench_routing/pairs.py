@@ -70,6 +70,11 @@ class PairSet:
         most = max(1.0, float(self.score_weak.max()), float(self.score_strong.max()))
         return self.score_weak / most, self.score_strong / most
 
+    @property
+    def by_model(self) -> dict[str, Numbers]:
+        """The scores in 0..1, by the model's name."""
+        return dict(zip((self.weak_model, self.strong_model), self.unit_scores, strict=True))
+
     def at(self, rows: NDArray[Any]) -> PairSet:
         """Some of the prompts, by a mask."""
         costs = (None if cost is None else cost[rows] for cost in (self.cost_weak, self.cost_strong))
@@ -122,7 +127,7 @@ def _with_others(pairs: list[PairSet]) -> list[PairSet]:
     """Each with ``elsewhere``, from all pairs whose source may be learned from."""
     scores: dict[str, dict[str, float]] = {}
     for pair in (pair for pair in pairs if pair.source != EVALUATION_ONLY):
-        for model, said in zip((pair.weak_model, pair.strong_model), pair.unit_scores, strict=True):
+        for model, said in pair.by_model.items():
             for text, score in zip(pair.texts, said.tolist(), strict=True):
                 scores.setdefault(text, {})[model] = score
     return [replace(pair, elsewhere=np.array([_mean_without(scores.get(text, {}), pair) for text in pair.texts])) for pair in pairs]

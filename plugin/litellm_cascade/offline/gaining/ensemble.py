@@ -83,18 +83,30 @@ def _right(model: Any, texts: Sequence[str], scores: Numbers) -> Predict:
 
 def _ridge(texts: Sequence[str], gains: Numbers, elsewhere: Numbers | None) -> Predict:
     """The gain, and half of what other models failed at: about a prompt that none of them knows the smaller model is likelier wrong."""
-    from sklearn.linear_model import Ridge  # noqa: PLC0415 - the extra lab
-    from sklearn.pipeline import make_pipeline, make_union  # noqa: PLC0415 - the extra lab
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415 - the extra lab
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415 - the extra lab
 
     known = np.isfinite(elsewhere) if elsewhere is not None else np.zeros(len(gains), bool)
     failed = np.zeros(len(gains))
     if elsewhere is not None and known.any():
         failed[known] = elsewhere[known].mean() - elsewhere[known]
-    scaled = make_pipeline(FunctionTransformer(_counted), StandardScaler(), FunctionTransformer(_sloped))
-    model = make_pipeline(make_union(_vectorizer(), scaled), Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-3))
+    model = make_pipeline(words_and_proportions(), ridge(RIDGE))
     model.fit(texts, gains + FAILED * failed)
     return lambda others: np.asarray(model.predict(others))
+
+
+def ridge(penalty: float) -> Any:
+    """A regression, not fitted yet, on ``words_and_proportions``."""
+    from sklearn.linear_model import Ridge  # noqa: PLC0415 - the extra lab
+
+    return Ridge(alpha=penalty, solver="sparse_cg", tol=1e-3)
+
+
+def words_and_proportions() -> Any:
+    """Makes of texts the inputs of a ridge regression, when it is fitted: TF-IDF of words and pairs, and the proportions."""
+    from sklearn.pipeline import make_pipeline, make_union  # noqa: PLC0415 - the extra lab
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: PLC0415 - the extra lab
+
+    return make_union(_vectorizer(), make_pipeline(FunctionTransformer(_counted), StandardScaler(), FunctionTransformer(_sloped)))
 
 
 def _words() -> Any:
