@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_cascade.audit.later import Later, now
+from litellm_cascade.audit.later import MOST, Later, now
 
 FAR_OFF_S = 3600.0
 
@@ -41,6 +41,15 @@ def test_nothing_is_done_where_it_was_asked_for():
     later, done = Later(FAR_OFF_S), []
     later(lambda: done.append(1))
     assert done == []
+
+
+def test_no_more_waits_than_there_is_room_for_and_nothing_is_left_undone():
+    later, done = Later(FAR_OFF_S), []
+    for number in range(MOST + 1):
+        later(lambda number=number: done.append(number))
+    assert done == [MOST]
+    later.finish()
+    assert sorted(done) == list(range(MOST + 1))
 
 
 def test_what_work_asks_for_in_turn_is_done_as_well():

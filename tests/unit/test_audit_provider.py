@@ -71,28 +71,6 @@ def test_with_an_endpoint_alone_there_is_a_private_provider_and_the_global_one_i
     )
 
 
-@pytest.mark.parametrize("setting", ["OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"])
-def test_limits_of_the_sdk_are_left_to_the_sdk(setting):
-    passes(
-        """
-        from litellm_cascade.audit.light import LightTracer
-        assert not isinstance(tracing.tracer, LightTracer)
-        span = tracing.tracer.start_span("ours", attributes={"long": "12345", "longer": "123456"})
-        assert dict(span.attributes) in ({"longer": "123456"}, {"long": "1", "longer": "1"})
-        os._exit(0)
-        """,
-        **{setting: "1", "OTEL_EXPORTER_OTLP_ENDPOINT": NOBODY_LISTENS},
-    )
-
-
-def test_a_disabled_sdk_records_nothing():
-    passes(
-        'assert not tracing.tracer.start_span("ours").is_recording()',
-        OTEL_SDK_DISABLED="true",
-        OTEL_EXPORTER_OTLP_ENDPOINT=NOBODY_LISTENS,
-    )
-
-
 def test_a_forked_worker_gets_a_provider_of_its_own():
     passes(
         """

@@ -17,6 +17,9 @@ from collections.abc import Callable
 GATHER_S = 0.05
 """How long the first piece of work waits for others. A process that is killed loses what it has not done."""
 
+MOST = 10_000
+"""Pieces that wait. More come only where the thread hangs, in a span processor of the host's: whoever brings them does them itself."""
+
 Work = Callable[[], object]
 
 _log = logging.getLogger(__name__)
@@ -35,10 +38,13 @@ class Later:
             os.register_at_fork(after_in_child=self._begin_anew)
 
     def __call__(self, work: Work) -> None:
-        """Have something done. Does not block."""
+        """Have something done. Does not block, unless far too much waits already."""
+        if len(self._left) >= MOST:
+            return _do(work)
         self._left.append(work)
         if not self._awake.is_set():
             self._wake()
+        return None
 
     def finish(self) -> None:
         """Do in this thread what is left; return when nothing is."""

@@ -13,16 +13,12 @@ from collections.abc import Mapping
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Tracer, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-from litellm_cascade.audit.light import LightTracer
 
 TRACER = "litellm_cascade"
 DEFAULT_SERVICE = "litellm"
-OF_THE_SDK = ("_LIMIT", "_INTERNAL_METRICS_ENABLED")
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -40,17 +36,8 @@ class Tracing:
         """The tracer of this process."""
         if self._tracer is None or self._pid != os.getpid():
             self._provider, self._pid = self._resolve(), os.getpid()
-            self._tracer = self._tracer_of(self._provider)
+            self._tracer = self._provider.get_tracer(TRACER) if self._provider is not None else trace.NoOpTracer()
         return self._tracer
-
-    def _tracer_of(self, provider: TracerProvider | None) -> trace.Tracer:
-        if provider is None:
-            return trace.NoOpTracer()
-        tracer = provider.get_tracer(TRACER)
-        is_the_hosts = provider is trace.get_tracer_provider()
-        if is_the_hosts or not isinstance(tracer, Tracer) or _wants_the_sdks_own(self._environ):
-            return tracer
-        return LightTracer(tracer, InstrumentationScope(TRACER))
 
     def flush(self) -> None:
         """Send the spans that wait to be sent. Blocks, for as long as the exporter tries a collector that is away."""
@@ -80,11 +67,6 @@ def parent_of(theirs: trace.Span | None, headers: Mapping[str, str]) -> trace.Sp
     return around if around.get_span_context().is_valid else theirs or remote_parent(headers)
 
 
-def _wants_the_sdks_own(environ: Mapping[str, str]) -> bool:
-    """Whether the SDK is to hold spans to limits, or to measure itself: ours does neither."""
-    return any(name.startswith("OTEL_") and name.endswith(OF_THE_SDK) for name in environ)
-
-
 def _private_provider(environ: Mapping[str, str]) -> TracerProvider:
     provider = TracerProvider(resource=Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME", DEFAULT_SERVICE)}))
     provider.add_span_processor(BatchSpanProcessor(_exporter(environ)))
@@ -94,9 +76,9 @@ def _private_provider(environ: Mapping[str, str]) -> TracerProvider:
 def _exporter(environ: Mapping[str, str]) -> SpanExporter:
     protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     if "grpc" in protocol:
-        from litellm_cascade.audit.otlp_grpc import GrpcExporter  # noqa: PLC0415 - one of two, on demand
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc  # noqa: PLC0415 - one of two, on demand
 
-        return GrpcExporter()
-    from litellm_cascade.audit.otlp_http import HttpExporter  # noqa: PLC0415
+        return Grpc()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http  # noqa: PLC0415
 
-    return HttpExporter()
+    return Http()

@@ -42,7 +42,7 @@ from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.signals import read_signals
 
 Loaded = TypeVar("Loaded")
-TOLD_WITHIN_S, RECORD_ENDS_WITHIN_S, SPANS_END_WITHIN_S = 2.0, 6.0, 2.0
+TOLD_WITHIN_S, RECORD_ENDS_WITHIN_S, SPANS_END_WITHIN_S = 1.0, 6.0, 2.0
 """Together less than containers are given before they are killed (10); the record takes at most 5."""
 _runtime: Runtime | None = None
 _classifier: Remembering | None = None
