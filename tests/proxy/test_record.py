@@ -149,7 +149,9 @@ def test_and_nothing_else_of_the_process_holds_them(keeping, scripted, collector
 def test_requests_go_on_while_the_disk_is_full_and_their_lines_come_later(recording, scripted, trace):
     resource = pytest.importorskip("resource")
     with recording.client() as client:
-        DIALECTS["chat"].ask(client, KINDS["cascade"], headers=TraceParent().headers)
+        first = TraceParent()
+        DIALECTS["chat"].ask(client, KINDS["cascade"], headers=first.headers)
+        record_of(recording, first.trace_id)
         (file,) = (recording.folder / "record").glob("*.jsonl")
         before = resource.prlimit(recording.pid, resource.RLIMIT_FSIZE, (file.stat().st_size + 100, resource.RLIM_INFINITY))
         try:

@@ -114,7 +114,7 @@ def test_a_rung_in_a_cooldown_is_left_out_of_the_ladder_until_it_ends(client, up
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_call_under_way_is_seen_until_it_ends(client, upstream, stream):
     becomes("small", client)
-    upstream.script("small", Reply("at last", delay_s=2.0))
+    upstream.script("small", Reply("at last", delay_s=4.0))
     slow = begun(client, upstream, stream=stream)
     assert asked(client) == "sql"
     slow.join()
