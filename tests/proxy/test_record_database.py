@@ -124,7 +124,7 @@ def test_what_does_not_fit_into_memory_is_counted_and_a_restart_goes_on_there(pr
         database.stop()
         try:
             assert {DIALECTS["chat"].ask(client, PROMPT).status for _ in range(5)} == {200}
-            assert 'cascade_record_lost_total{reason="queue_full"} 3.0' in metrics_of(client)
+            until(lambda: 'cascade_record_lost_total{reason="queue_full"} 3.0' in metrics_of(client))
         finally:
             database.start()
         until(lambda: "cascade_record_written_total 4.0" in metrics_of(client))
