@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, Protocol
 
 from opentelemetry.trace import Span
 
-from litellm_cascade.audit import RequestTrace, costs_of, metrics, record_metrics
+from litellm_cascade.audit import RequestTrace, metrics
 from litellm_cascade.audit.later import Work, now
 from litellm_cascade.escalation import (
     CascadeRun,
@@ -31,11 +29,11 @@ from litellm_cascade.escalation import (
     settle_whole,
 )
 from litellm_cascade.signals import find_language
+from litellm_cascade.telling import End, Meter, Sink, Telling
 from litellm_cascade.vocabulary import (
     AnswerContract,
     Asked,
     Attempt,
-    AuditRecord,
     Band,
     Basis,
     Classification,
@@ -43,28 +41,9 @@ from litellm_cascade.vocabulary import (
     Outcome,
     Plan,
     Reason,
-    Receipt,
     Texts,
     Usage,
 )
-
-_log = logging.getLogger(__name__)
-
-
-class Sink(Protocol):
-    """Where records go. It must not block, and gives a receipt when it chains them. ``texts`` only where the policy asks for them."""
-
-    def __call__(self, record: AuditRecord, texts: Texts | None = None) -> Receipt | None: ...
-
-
-class Meter(Protocol):
-    """Who counts requests. The module ``audit.request_metrics`` is one."""
-
-    def classified(self, classification: Classification, took_s: float) -> None:
-        """A classifier answered, or was given up, after so many seconds."""
-
-    def request_ended(self, record: AuditRecord) -> None:
-        """A request that was planned is over."""
 
 
 class Watch(Protocol):
@@ -91,28 +70,23 @@ class Journey:
         self.run: Run | None = None
         self._contract = AnswerContract()
         self.allowance: RequestAllowance | None = None
-        self._sink = sink
-        self._meter = meter
+        self._telling = Telling(trace, sink, meter, later)
         self._watch = watch
         self._started = time.monotonic()
         self._outcome: Outcome | None = None
-        self._later = later
         self._attempts_ended_ns: dict[int, int] = {}
-        self._basis = Basis()
         self._texts: Texts | None = None
         self._answers: dict[int, str] = {}
-        self._asked: tuple[Asked, ...] = ()
 
     # --- before the call -----------------------------------------------------------------------------------------------------------
 
     def classifier_asked(self, asked: Asked) -> None:
         """A deployment answered a question of the classifier, and was paid for it, whether or not the answer can be used."""
-        self._asked = (*self._asked, asked)
+        self._telling.classifier_asked(asked)
 
     def classified(self, classification: Classification, *, started_ns: int, ended_ns: int) -> None:
         """The classifier answered, or was given up. Times in nanoseconds since the epoch."""
-        if self.trace.route.is_recording():
-            self._later(partial(self.trace.classified, classification, self._asked, started_ns=started_ns, ended_ns=ended_ns))
+        self._telling.classified(classification, started_ns=started_ns, ended_ns=ended_ns)
 
     def decided(
         self, plan: Plan, contract: AnswerContract | None = None, basis: Callable[[], Basis] = Basis, texts: Texts | None = None
@@ -123,11 +97,7 @@ class Journey:
         """
         self.plan, self._contract, self._texts = plan, contract or self._contract, texts
         if self.is_watched:
-            self._later(lambda: self._explain(plan, basis()))
-
-    def _explain(self, plan: Plan, basis: Basis) -> None:
-        self._basis = basis
-        self.trace.decided(plan, basis.input_hash)
+            self._telling.decided(plan, basis)
 
     @property
     def decided_plan(self) -> Plan:
@@ -145,12 +115,12 @@ class Journey:
     def is_watched(self) -> bool:
         """True when somebody will read how it went: what only they need is worked out only then."""
         counts_costs = self.allowance is not None and self.allowance.counts_costs
-        return counts_costs or self._sink is not None or self._meter is not None or self.trace.route.is_recording()
+        return counts_costs or self._telling.is_heard
 
     @property
     def is_recorded(self) -> bool:
         """True when a record will be written."""
-        return self._sink is not None
+        return self._telling.is_recorded
 
     @property
     def keeps_texts(self) -> bool:
@@ -287,42 +257,15 @@ class Journey:
         self._contract = AnswerContract()  # an ended journey is remembered for a while, and should not hold what the client wrote
         if self.run is not None:
             self.run.forget()
-        texts = replace(self._texts, answers=dict(self._answers)) if self._texts is not None else None
-        took_ms, ended_ns = (time.monotonic() - self._started) * 1e3, time.time_ns()
-        soon = self._later if self.is_watched else now
-        attempts_ended_ns = {attempt.rung: self._attempts_ended_ns.get(attempt.rung, ended_ns) for attempt in outcome.attempts}
-        soon(lambda: self._tell(outcome, texts, took_ms, ended_ns, attempts_ended_ns))
+        self._telling.ended(self._end_of(outcome), at_once=not self.is_watched)
 
-    def _tell(self, outcome: Outcome, texts: Texts | None, took_ms: float, ended_ns: int, attempts_ended_ns: Mapping[int, int]) -> None:
-        """How a request went: first to the record, whose place for it is on its span."""
-        record = self._record(outcome, took_ms)
-        receipt = self._recorded(record, texts) if record is not None else None
-        for attempt in outcome.attempts:  # only now: whether an attempt was served can be settled long after it ended
-            self.trace.attempt_ended(attempt, ended_ns=attempts_ended_ns[attempt.rung])
-        self.trace.ended(outcome, receipt, ended_ns=ended_ns)
-        if self.plan is not None:
-            metrics.request_ended(self.plan.decision, outcome)
-        if record is not None and self._meter is not None:
-            self._meter.request_ended(record)
-
-    def _record(self, outcome: Outcome, took_ms: float) -> AuditRecord | None:
-        if self.plan is None or (self._sink is None and self._meter is None):
-            return None
-        return AuditRecord(
+    def _end_of(self, outcome: Outcome) -> End:
+        ended_ns = time.time_ns()
+        return End(
             plan=self.plan,
             outcome=outcome,
-            basis=self._basis,
-            costs=costs_of(outcome, self._basis, self._asked),
-            took_ms=took_ms,
-            trace_id=self.trace.trace_id,
+            texts=replace(self._texts, answers=dict(self._answers)) if self._texts is not None else None,
+            took_ms=(time.monotonic() - self._started) * 1e3,
+            ended_ns=ended_ns,
+            attempts_ended_ns={attempt.rung: self._attempts_ended_ns.get(attempt.rung, ended_ns) for attempt in outcome.attempts},
         )
-
-    def _recorded(self, record: AuditRecord, texts: Texts | None) -> Receipt | None:
-        if self._sink is None:
-            return None
-        try:
-            return self._sink(record) if texts is None else self._sink(record, texts)
-        except Exception as error:  # noqa: BLE001 - a sink is anybody's code, and must not cost the answer
-            record_metrics.LOST.labels("error").inc()
-            _log.error("cascade: the decision record of a request is lost: %s", type(error).__name__)
-            return None

@@ -22,9 +22,10 @@ from litellm_cascade.audit import RequestTrace, Tracing, input_hash
 from litellm_cascade.audit.later import Work, now
 from litellm_cascade.errors import AccessError
 from litellm_cascade.escalation import Budgets
-from litellm_cascade.journey import Journey, Meter, Sink, Watch
+from litellm_cascade.journey import Journey, Watch
 from litellm_cascade.policy import Policy
 from litellm_cascade.signals import TokenCounter, estimate_tokens, read_signals
+from litellm_cascade.telling import Meter, Sink
 from litellm_cascade.vocabulary import (
     Band,
     Basis,

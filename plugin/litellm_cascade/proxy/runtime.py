@@ -19,7 +19,7 @@ from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
 from litellm_cascade.errors import LateError
 from litellm_cascade.escalation import Budgets
-from litellm_cascade.journey import Journey, Meter, Sink
+from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.afterwards import Afterwards
@@ -40,6 +40,7 @@ from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.proxy.wishes import take_wishes
+from litellm_cascade.telling import Meter, Sink
 from litellm_cascade.vocabulary import Caller, Request
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
