@@ -90,7 +90,7 @@ def test_without_a_command_it_shows_its_help():
         (["chek"], "Error: No such command 'chek'. Did you mean 'check', 'schema'?\n"),
         (["--colour"], "Error: No such option: --colour\n"),
         (["check", "--all"], "Error: No such option: --all"),
-        (["explain"], "Error: Invalid value: say either a prompt or --record ID\n"),
+        (["explain"], "Error: Invalid value: say either a prompt, or --record ID and its folder by --records\n"),
     ],
 )
 def test_a_wrong_call_is_told_in_a_sentence(arguments, message):

@@ -294,7 +294,7 @@ def test_the_policy_that_decided_is_found_by_its_digest_under_any_name(two):
     [
         (["--record", "nobody"], 1, "there is no request 'nobody' in the record; `cascade audit show record` lists those there are"),
         (["--record", "r-1", "--records", "elsewhere"], 2, "there is no folder 'elsewhere'; name the one that holds the record"),
-        (["--record", "r-1", "hello"], 2, "say either a prompt or --record ID"),
+        (["--record", "r-1", "hello"], 2, "say either a prompt, or --record ID and its folder by --records"),
     ],
 )
 def test_what_cannot_be_explained_is_told_in_a_sentence(two, arguments, code, message):

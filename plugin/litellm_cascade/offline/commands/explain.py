@@ -71,7 +71,7 @@ def explain(
       cascade explain --record 4bf92f3577b34da6a3ce929d0e0e4736 --database-env DATABASE_URL
     """
     if (prompt is None) == (record is None):
-        raise typer.BadParameter("say either a prompt or --record ID")
+        raise typer.BadParameter("say either a prompt, or --record ID and its folder by --records")
     if record is not None:
         raise typer.Exit(_explain_again(_recorded(record, records, database_env), policy, as_json=as_json))
     known_classifier(classifier)
