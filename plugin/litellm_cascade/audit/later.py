@@ -18,7 +18,7 @@ GATHER_S = 0.05
 """How long the first piece of work waits for others. A process that is killed loses what it has not done."""
 
 MOST = 10_000
-"""Pieces that wait. More come only where the thread hangs, in a span processor of the host's: whoever brings them does them itself."""
+"""Pieces that wait. More come only where the thread hangs, in a span processor of the host's: whoever brings one then waits as well."""
 
 Work = Callable[[], object]
 
@@ -39,12 +39,11 @@ class Later:
 
     def __call__(self, work: Work) -> None:
         """Have something done. Does not block, unless far too much waits already."""
-        if len(self._left) >= MOST:
-            return _do(work)
         self._left.append(work)
+        if len(self._left) > MOST:
+            self.finish()  # all of it: a request's end must not be told before its beginning
         if not self._awake.is_set():
             self._wake()
-        return None
 
     def finish(self) -> None:
         """Do in this thread what is left; return when nothing is."""
@@ -54,7 +53,7 @@ class Later:
 
     def _begin_anew(self) -> None:
         self._left: deque[Work] = deque()
-        self._working = threading.Lock()  # whoever works, so that the order is kept
+        self._working = threading.RLock()  # whoever works, so that the order is kept; work may bring work
         self._starting = threading.Lock()
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
