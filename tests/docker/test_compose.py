@@ -5,8 +5,8 @@ import json
 import re
 import subprocess
 import sys
-from itertools import chain
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -14,7 +14,6 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 SECRETS = ("LITELLM_MASTER_KEY", "REDIS_PASSWORD", "POSTGRES_PASSWORD", "GRAFANA_PASSWORD")
-ALONE, WITH_DATABASE = ("compose.yaml",), ("compose.yaml", "compose.database.yaml")
 ONCE = {"jaeger-volume"}
 
 
@@ -27,46 +26,44 @@ def compose_binary():
     return str(program)
 
 
-def run_config(folder, files, *arguments, secrets=SECRETS):
+def run_config(folder, *arguments, secrets=SECRETS):
     env_file = folder / ".env"
     env_file.write_text("".join(f"{name}=sk-{name.lower()}\n" for name in secrets))
-    named = chain.from_iterable(("--file", str(DOCKER / file)) for file in files)
-    command = [compose_binary(), "--env-file", str(env_file), *named, *arguments, "config", "--format", "json"]
+    named = ("--env-file", str(env_file), "--file", str(DOCKER / "compose.yaml"))
+    command = [compose_binary(), *named, *arguments, "config", "--format", "json"]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180, env={"PATH": "", "HOME": str(folder)})
 
 
-@pytest.fixture(params=[ALONE, WITH_DATABASE], ids=["alone", "with database"])
-def services(request, tmp_path):
-    done = run_config(tmp_path, request.param, "--profile", "*")
+@pytest.fixture
+def services(tmp_path):
+    done = run_config(tmp_path, "--profile", "*")
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)["services"]
 
 
 @pytest.mark.parametrize("profile", ["demo", "*", None])
-@pytest.mark.parametrize("files", [ALONE, WITH_DATABASE], ids=["alone", "with database"])
-def test_compose_understands_every_profile(tmp_path, files, profile):
-    done = run_config(tmp_path, files, *(("--profile", profile) if profile else ()))
+def test_compose_understands_every_profile(tmp_path, profile):
+    done = run_config(tmp_path, *(("--profile", profile) if profile else ()))
     assert (done.returncode, done.stderr) == (0, "")
     assert ("traffic" in json.loads(done.stdout)["services"]) is (profile is not None)
 
 
-@pytest.mark.parametrize("file", WITH_DATABASE)
-def test_the_schema_of_compose_files_agrees(file):
+def test_the_schema_of_compose_files_agrees():
     pytest.importorskip("check_jsonschema")
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DOCKER / file)]
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(DOCKER / "compose.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("missing", SECRETS)
 def test_nothing_starts_without_its_secrets(tmp_path, missing):
-    done = run_config(tmp_path, WITH_DATABASE, secrets=[name for name in SECRETS if name != missing])
+    done = run_config(tmp_path, secrets=[name for name in SECRETS if name != missing])
     assert done.returncode != 0
     assert f"required variable {missing} is missing a value: it is not in docker/.env" in done.stderr
 
 
 def test_no_secret_stands_in_the_files():
-    text = "".join(path.read_text() for path in DOCKER.glob("compose*.yaml"))
+    text = (DOCKER / "compose.yaml").read_text()
     assert not re.search(r"\$\{\w+:-", text)
     assert "docker/.env" in (ROOT / ".gitignore").read_text().splitlines()
 
@@ -104,6 +101,15 @@ def test_the_proxy_writes_nowhere_but_to_memory_and_its_record(services):
     assert proxy["cap_drop"] == ["ALL"]
     assert [volume["source"] for volume in proxy["volumes"] if not volume.get("read_only")] == ["record"]
     assert {mount.partition(":")[0] for mount in proxy["tmpfs"]} == {"/tmp", proxy["environment"]["PROMETHEUS_MULTIPROC_DIR"]}  # noqa: S108
+
+
+def test_litellms_database_is_brought_up_and_its_client_is_in_the_image(services):
+    proxy = services["proxy"]
+    url = urlsplit(proxy["environment"]["DATABASE_URL"])
+    database = services[url.hostname]["environment"]
+    assert [url.username, url.password, url.path[1:]] == [database[f"POSTGRES_{name}"] for name in ("USER", "PASSWORD", "DB")]
+    assert proxy["depends_on"][url.hostname]["condition"] == "service_healthy"
+    assert f"FROM runtime AS {proxy['build']['target']}" in (DOCKER / "Dockerfile").read_text()
 
 
 def test_the_classifier_service_has_a_gpu_and_writes_nowhere_but_to_memory(services):
