@@ -1,6 +1,7 @@
 """The client of the service: the protocol's variations, and what happens when the service is late, busy, gone or another."""
 
 import asyncio
+import gc
 import json
 import logging
 
@@ -310,6 +311,18 @@ def test_it_warms_up_in_one_loop_and_works_in_another(serve):
     assert [one.classifier for one in asyncio.run(twice())] == ["remote", "remote"]
     assert [one.classifier for one in asyncio.run(twice())] == ["remote", "remote"]
     assert service.described == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_its_connections_end_with_the_event_loop_and_nobody_is_told_of_them(serve, caplog, there):
+    """As ``cascade classify`` uses it: one question, then the loop is over."""
+    url = serve().server.url if there else f"http://127.0.0.1:{free_port()}"
+    remote = build("remote", {"url": url, "model": "m", "fallback": "linear", "timeout_ms": 5000})
+    believed = asyncio.run(remote.classify(request_of("hello")))
+    del remote
+    gc.collect()
+    assert believed.degraded == (() if there else ("remote_unavailable",))
+    assert "Unclosed" not in caplog.text
 
 
 async def test_a_service_that_is_not_there_yet_does_not_keep_the_proxy_from_starting(remote_to, caplog):

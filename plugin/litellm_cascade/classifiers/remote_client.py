@@ -18,7 +18,7 @@ from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -60,6 +60,7 @@ class RemoteClient:
         self._encode = encode
         self._outcomes = outcomes
         self._session: aiohttp.ClientSession | None = None
+        self._keeping: AsyncGenerator[aiohttp.ClientSession] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def describe(self) -> Model:
@@ -72,7 +73,7 @@ class RemoteClient:
 
         Raises ``UnreachableError``, ``BusyError`` when the service has too much to do, and ``ClassifierError`` for an answer of no use.
         """
-        session = self._here()
+        session = await self._here()
         model = self.described or await self._described_over(session)
         body = ask_text(model, text) if model.text is not None else ask_ids(model, await self._ids(text))
         try:
@@ -135,12 +136,18 @@ class RemoteClient:
             return UnreachableError(f"{self.where}: it answered {status}")
         return ClassifierError(f"{self.where}: it answered {status} to a question as the Open Inference Protocol has it")
 
-    def _here(self) -> aiohttp.ClientSession:
-        """The session of the running loop. What belonged to another loop is left to it: that loop has ended."""
+    async def _here(self) -> aiohttp.ClientSession:
+        """The session of the running loop. What belonged to another loop has ended with it."""
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:
-            self._session, self._loop = self._new_session(), loop
+            self._keeping, self._loop = self._kept(), loop
+            self._session = await anext(self._keeping)
         return self._session
+
+    async def _kept(self) -> AsyncGenerator[aiohttp.ClientSession]:
+        """A session that is closed when its event loop ends: loops end generators that are under way."""
+        async with self._new_session() as session:
+            yield session
 
     async def close(self) -> None:
         """Close the kept connections."""
