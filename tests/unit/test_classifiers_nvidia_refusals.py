@@ -91,6 +91,12 @@ async def test_a_tensor_has_another_shape(folder):
     assert "the tensor head_1.fc.bias has the shape [2] instead of [3]" in await refusal(folder)
 
 
+@pytest.mark.parametrize("name", ["backbone.embeddings.word_embeddings.weight", "backbone.encoder.rel_embeddings.weight"])
+async def test_a_tensor_that_is_no_table(folder, name):
+    write_checkpoint(folder, tensors={**random_tensors(), name: np.zeros((), np.float32)})
+    assert f"the tensor {name} has the shape [] instead of two dimensions" in await refusal(folder)
+
+
 async def test_a_tensor_has_another_type(folder):
     write_checkpoint(folder, tensors={**random_tensors(), "head_1.fc.bias": np.zeros(3, np.int8)})
     assert "head_1.fc.bias has the type I8, and weights must be F32, F16, BF16" in await refusal(folder)
@@ -145,6 +151,32 @@ async def test_a_config_of_another_model(folder):
     assert "base_model is 'answerdotai/ModernBERT-base', and only microsoft/DeBERTa-v3-base is known" in await refusal(folder)
 
 
+@pytest.mark.parametrize(("key", "value"), [("pooling", "cls"), ("schema_version", 2), ("windows", None)])
+async def test_a_config_with_an_entry_that_is_not_known_may_mean_something_else_by_its_weights(folder, key, value):
+    edit_config(folder, **{key: value})
+    sentence = await refusal(folder)
+    assert f"{folder / 'config.json'} has the entry {key!r}, which this version does not know" in sentence
+    assert "a litellm-cascade that knows it" in sentence
+
+
+async def test_a_config_of_another_architecture(folder):
+    edit_config(folder, model_type="dia")
+    assert "model_type is 'dia', and only deberta-v2 is known" in await refusal(folder)
+
+
+async def test_what_savers_add_to_a_config_does_not_matter(folder):
+    added = {
+        "model_type": "deberta-v2",
+        "architectures": ["CustomModel"],
+        "transformers_version": "9.0.0",
+        "dtype": "float32",
+        "_commit": "x",
+    }
+    edit_config(folder, model_output_type="x", **added)
+    nvidia = build("nvidia", {"checkpoint": folder.name, "device": "cpu", "dtype": "fp32"}, Surroundings(folder=folder.parent))
+    assert (await nvidia.classify(REQUEST)).known
+
+
 @pytest.mark.parametrize("sizes", [None, {**config_of()["target_sizes"], "humour": 3}, {**config_of()["target_sizes"], "reasoning": 3}])
 async def test_a_config_with_heads_that_are_not_known(folder, sizes):
     edit_config(folder, target_sizes=sizes)
@@ -155,7 +187,12 @@ async def test_a_config_with_heads_that_are_not_known(folder, sizes):
     ("section", "value", "said"),
     [
         ("task_type_map", {"0": "Rewrite"}, "task_type_map must name the task types 0 to 11"),
+        ("task_type_map", {str(index): index for index in range(12)}, "task_type_map must name the task types 0 to 11"),
         ("weights_map", {}, "weights_map.creativity_scope must be a list of 3 numbers"),
+        ("weights_map", [1], "weights_map must be an object"),
+        ("weights_map", {"creativity_scope": [0, 1, float("nan")]}, "weights_map.creativity_scope must be a list of 3 numbers"),
+        ("divisor_map", "2", "divisor_map must be an object"),
+        ("divisor_map", {"creativity_scope": float("inf")}, "divisor_map.creativity_scope must be a number other than 0"),
         ("divisor_map", {"creativity_scope": 0}, "divisor_map.creativity_scope must be a number other than 0"),
     ],
 )
@@ -170,6 +207,10 @@ async def test_a_config_whose_maps_do_not_fit(folder, section, value, said):
         ({"position_biased_input": True}, "backbone_config.position_biased_input is True, which this version does not know"),
         ({"conv_kernel_size": 3}, "backbone_config.conv_kernel_size is 3, which this version does not know"),
         ({"num_attention_heads": 0}, "backbone_config.num_attention_heads is 0"),
+        ({"num_attention_heads": 2.5}, "backbone_config.num_attention_heads is 2.5"),
+        ({"num_attention_heads": True}, "backbone_config.num_attention_heads is True"),
+        ({"max_position_embeddings": 1_000_000_000}, "backbone_config.max_position_embeddings is 1000000000"),
+        ("deberta", "backbone_config must be an object"),
         ({"num_attention_heads": 3}, "backbone_config.num_attention_heads must divide 64"),
         ({"num_hidden_layers": 3}, "backbone_config.num_hidden_layers is 3, but the weights say 2"),
         ({"position_buckets": 32}, "backbone_config.position_buckets is 32, but the weights say 16"),

@@ -347,8 +347,9 @@ async def test_a_service_that_is_not_there_yet_does_not_keep_the_proxy_from_star
         ({"inputs": [TEXT], "outputs": [{"name": n, "datatype": "FP32", "shape": [1]} for n in "ab"]}, "its outputs are: a, b"),
         ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "{"}}, "the parameter 'heads' of its metadata is no JSON"),
         ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "{}"}}, "task_type_map must name"),
+        ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "[]"}}, "the map of the heads must be a JSON object"),
     ],
-    ids=["404", "403", "list", "html", "no inputs", "image", "no shape", "one more", "ids", "two outputs", "no JSON", "no heads"],
+    ids=["404", "403", "list", "html", "no inputs", "image", "no shape", "one more", "ids", "two outputs", "no JSON", "no heads", "a list"],
 )
 async def test_a_service_that_does_not_fit_is_told_at_start_up(serve, remote_to, metadata, sentence):
     with pytest.raises(ClassifierError, match=sentence):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -96,14 +97,17 @@ NVIDIA: Final = HeadMap(
 """As the published config.json has it. A checkpoint brings its own (``read_heads``)."""
 
 
-def read_heads(config: Mapping[str, Any], where: str) -> HeadMap:
+def read_heads(config: Any, where: str) -> HeadMap:
     """The map in a checkpoint's config.json. Heads are paired with names by ``SIZES``, never by the order of keys: three have size 2.
 
     Raises ``ClassifierError`` with one sentence that says what does not fit.
     """
+    if not isinstance(config, Mapping):
+        raise ClassifierError(f"{where}: the map of the heads must be a JSON object")
     names = _task_names(config.get("task_type_map"), where)
-    weights = {head: _numbers(config, "weights_map", head, size, where) for head, size in SIZES.items() if head != "task_type"}
-    divisors = {head: _divisor(config, head, where) for head in weights}
+    weighing, dividing = _section(config, "weights_map", where), _section(config, "divisor_map", where)
+    weights = {head: _numbers(weighing, head, size, where) for head, size in SIZES.items() if head != "task_type"}
+    divisors = {head: _divisor(dividing, head, where) for head in weights}
     return HeadMap(task_names=names, weights=weights, divisors=divisors)
 
 
@@ -152,22 +156,34 @@ def _dimension(odds: NDArray[np.float64], head: str, heads: HeadMap) -> float:
 
 def _task_names(found: Any, where: str) -> tuple[str, ...]:
     size = SIZES["task_type"]
-    if not isinstance(found, Mapping) or set(found) != {str(index) for index in range(size)}:
+    named = isinstance(found, Mapping) and set(found) == {str(index) for index in range(size)}
+    if not named or not all(isinstance(name, str) for name in found.values()):
         raise ClassifierError(
             f"{where}: task_type_map must name the task types 0 to {size - 1}; take the config.json of the checkpoint itself"
         )
-    return tuple(str(found[str(index)]) for index in range(size))
+    return tuple(found[str(index)] for index in range(size))
 
 
-def _numbers(config: Mapping[str, Any], section: str, head: str, size: int, where: str) -> tuple[float, ...]:
-    found = (config.get(section) or {}).get(head)
-    if not isinstance(found, Sequence) or len(found) != size or not all(isinstance(number, int | float) for number in found):
-        raise ClassifierError(f"{where}: {section}.{head} must be a list of {size} numbers, and is {found!r}")
+def _section(config: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    found = config.get(name) or {}
+    if not isinstance(found, Mapping):
+        raise ClassifierError(f"{where}: {name} must be an object with an entry for each head")
+    return found
+
+
+def _numbers(weights: Mapping[str, Any], head: str, size: int, where: str) -> tuple[float, ...]:
+    found = weights.get(head)
+    if not isinstance(found, Sequence) or len(found) != size or not all(_is_number(number) for number in found):
+        raise ClassifierError(f"{where}: weights_map.{head} must be a list of {size} numbers, and is {found!r}")
     return tuple(float(number) for number in found)
 
 
-def _divisor(config: Mapping[str, Any], head: str, where: str) -> float:
-    found = (config.get("divisor_map") or {}).get(head, 1)
-    if not isinstance(found, int | float) or not found:
+def _divisor(divisors: Mapping[str, Any], head: str, where: str) -> float:
+    found = divisors.get(head, 1)
+    if not _is_number(found) or not found:
         raise ClassifierError(f"{where}: divisor_map.{head} must be a number other than 0, and is {found!r}")
     return float(found)
+
+
+def _is_number(found: Any) -> bool:
+    return isinstance(found, int | float) and isfinite(found)

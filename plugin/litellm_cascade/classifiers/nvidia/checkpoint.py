@@ -26,6 +26,11 @@ _STRAY: Final = "backbone.embeddings.position_ids"
 _LAYER: Final = re.compile(rf"{re.escape(ENCODER)}\.layer\.(\d+)\.")
 _LFS: Final = b"version https://git-lfs"
 _BASE: Final = "microsoft/deberta-v3-base"
+_ARCHITECTURE: Final = "deberta-v2"
+_READ: Final = frozenset({"base_model", "target_sizes", "targets", "task_type_map", "weights_map", "divisor_map", "backbone_config"})
+_OF_NO_MATTER: Final = frozenset({"model_type", "model_output_type", "architectures", "transformers_version", "dtype", "torch_dtype"})
+"""What is published and what savers add; anything else might change what the weights mean."""
+_MOST_TOKENS: Final = 512
 _MEND: Final = f"take {CONFIG} and {WEIGHTS} of {PUBLISHED}, both of one commit"
 
 Shape = tuple[int, ...]
@@ -106,15 +111,28 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         raise ClassifierError(f"classifier 'nvidia': {path} is no JSON ({type(error).__name__}); {_MEND}") from None
     if not isinstance(config, dict):
         raise ClassifierError(f"classifier 'nvidia': {path} must be a JSON object; {_MEND}")
-    base = config.get("base_model", _BASE)
+    _check_kind(config, path)
+    return config
+
+
+def _check_kind(config: Mapping[str, Any], path: Path) -> None:
+    """Whether it is of the one kind that is known, as far as a config tells."""
+    base, kind = config.get("base_model", _BASE), config.get("model_type", _ARCHITECTURE)
     if str(base).lower() != _BASE:
         raise ClassifierError(f"classifier 'nvidia': {path}: base_model is {base!r}, and only microsoft/DeBERTa-v3-base is known; {_MEND}")
+    if kind != _ARCHITECTURE:
+        raise ClassifierError(f"classifier 'nvidia': {path}: model_type is {kind!r}, and only {_ARCHITECTURE} is known; {_MEND}")
     if config.get("target_sizes") != dict(SIZES):  # equal whatever the order of the keys
         raise ClassifierError(
             f"classifier 'nvidia': {path}: target_sizes must be {dict(SIZES)}, and is {config.get('target_sizes')!r}; {_MEND}, "
             "or a litellm-cascade that knows these heads"
         )
-    return config
+    unknown = sorted(key for key in config.keys() - _READ - _OF_NO_MATTER if not key.startswith("_"))
+    if unknown:
+        raise ClassifierError(
+            f"classifier 'nvidia': {path} has the entry {unknown[0]!r}, which this version does not know; {_MEND}, "
+            "or a litellm-cascade that knows it"
+        )
 
 
 def _read_header(path: Path) -> dict[str, Shape]:
@@ -141,7 +159,7 @@ def _read_header(path: Path) -> dict[str, Shape]:
     return shapes
 
 
-def _dimensions(shapes: Mapping[str, Shape], written: Mapping[str, Any], folder: Path) -> Dimensions:
+def _dimensions(shapes: Mapping[str, Shape], written: Any, folder: Path) -> Dimensions:
     wide = shapes.get(f"{ENCODER}.layer.0.intermediate.dense.weight")
     words, relative = shapes.get(WORDS), shapes.get(RELATIVE)
     if words is None or wide is None or relative is None:
@@ -150,10 +168,15 @@ def _dimensions(shapes: Mapping[str, Shape], written: Mapping[str, Any], folder:
             f"classifier 'nvidia': {folder / WEIGHTS} holds another architecture: it has no {missing} (its first tensor is "
             f"{min(shapes, default='none')}); {_MEND}"
         )
+    for name, shape in ((WORDS, words), (RELATIVE, relative), (f"{ENCODER}.layer.0.intermediate.dense.weight", wide)):
+        if len(shape) != 2:  # noqa: PLR2004 - rows and columns
+            raise ClassifierError(
+                f"classifier 'nvidia': {folder / WEIGHTS}: the tensor {name} has the shape {list(shape)} instead of two dimensions; {_MEND}"
+            )
     layers = 1 + max(int(match[1]) for name in shapes if (match := _LAYER.match(name)))
     known = {
         "num_attention_heads": max(1, words[-1] // 64),
-        "max_position_embeddings": 512,
+        "max_position_embeddings": _MOST_TOKENS,
         "layer_norm_eps": 1e-7,
         "hidden_size": words[-1],
         "num_hidden_layers": layers,
@@ -167,17 +190,19 @@ def _dimensions(shapes: Mapping[str, Shape], written: Mapping[str, Any], folder:
         feed_forward=wide[0],
         buckets=relative[0] // 2,
         heads=int(written.get("num_attention_heads", known["num_attention_heads"])),
-        most_tokens=int(written.get("max_position_embeddings", 512)),
+        most_tokens=int(written.get("max_position_embeddings", _MOST_TOKENS)),
         epsilon=float(written.get("layer_norm_eps", 1e-7)),
     )
 
 
-def _only_known(written: Mapping[str, Any], known: Mapping[str, Any], path: Path) -> None:
+def _only_known(written: Any, known: Mapping[str, Any], path: Path) -> None:
+    if not isinstance(written, Mapping):
+        raise ClassifierError(f"classifier 'nvidia': {path}: backbone_config must be an object, and is {written!r}; {_MEND}")
     for key, value in written.items():
-        if key not in known or not isinstance(value, int | float) or value <= 0:
+        if key not in known or not _is_possible(key, value):
             raise ClassifierError(
-                f"classifier 'nvidia': {path}: backbone_config.{key} is {value!r}, which this version does not know; "
-                f"it reads {', '.join(sorted(known))}, each a number above 0"
+                f"classifier 'nvidia': {path}: backbone_config.{key} is {value!r}, which this version does not know; it reads "
+                f"{', '.join(sorted(known))}, each a whole number above 0 but for layer_norm_eps, and at most {_MOST_TOKENS} positions"
             )
     for key in ("hidden_size", "num_hidden_layers", "position_buckets"):
         if written.get(key, known[key]) != known[key]:
@@ -186,6 +211,12 @@ def _only_known(written: Mapping[str, Any], known: Mapping[str, Any], path: Path
             )
     if known["hidden_size"] % int(written.get("num_attention_heads", known["num_attention_heads"])):
         raise ClassifierError(f"classifier 'nvidia': {path}: backbone_config.num_attention_heads must divide {known['hidden_size']}")
+
+
+def _is_possible(key: str, value: Any) -> bool:
+    if key == "layer_norm_eps":
+        return isinstance(value, float) and 0 < value < 1
+    return type(value) is int and value > 0 and (key != "max_position_embeddings" or value <= _MOST_TOKENS)
 
 
 def _compare(found: Mapping[str, Shape], wanted: Mapping[str, Shape], path: Path) -> None:
