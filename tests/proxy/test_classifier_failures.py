@@ -14,8 +14,9 @@ WITHIN_MS = 100
 CALLERS = 64
 FAILURES_TO_OPEN = 5
 HANGS_MS = 10_000
-LAG_MS = 8000
-"""What the proxy's event loop may need to get round to 64 requests at once, on a machine that many others share."""
+LAG_MS = 4000
+"""What the proxy's event loop may need to get round to 64 requests at once, on a machine that many others share. Were they to wait for one
+another, the last would wait for 64 deadlines: 6,400 ms."""
 
 
 def with_classifier(start_proxy, upstream_server, name):
@@ -96,4 +97,4 @@ async def test_a_hanging_classifier_delays_none_of_64_callers_by_more_than_its_d
     spans = collector.wait_until(lambda spans: sum(span.name == "cascade.classify" for span in spans) >= 2 * CALLERS, timeout=30)
     waited = [span.attributes["cascade.classifier.ms"] for span in spans if span.name == "cascade.classify"]
     assert len(waited) == 2 * CALLERS
-    assert max(waited) < WITHIN_MS + LAG_MS < HANGS_MS
+    assert max(waited) < WITHIN_MS + LAG_MS < min(HANGS_MS, CALLERS * WITHIN_MS)
