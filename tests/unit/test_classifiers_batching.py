@@ -117,6 +117,37 @@ async def test_a_prompt_that_nobody_waits_for_any_more_is_not_computed():
     assert batcher.outstanding == 0
 
 
+class Interrupted(Recording):
+    """While it computes its second batch, ``meanwhile`` happens."""
+
+    def logits(self, prompts):
+        answers = super().logits(prompts)
+        if len(self.batches) == 2:
+            self.meanwhile()
+        return answers
+
+
+async def test_nor_is_one_whose_turn_comes_after_others_that_were_queued_with_it():
+    """One prompt a batch, as on a CPU: what was queued together is computed one after the other, and meanwhile callers leave."""
+    engine = Interrupted(open_gate=False)
+    batcher = Batcher("b", engine, most_prompts=1)
+    first = asyncio.create_task(batcher.logits([1]))
+    await entered(engine)
+    second, third, fourth = (asyncio.create_task(batcher.logits([number])) for number in (2, 3, 4))
+
+    async def leave():
+        third.cancel()
+        await asyncio.wait((third,))
+
+    loop = asyncio.get_running_loop()
+    engine.meanwhile = lambda: asyncio.run_coroutine_threadsafe(leave(), loop).result(10)
+    await asyncio.sleep(0)
+    engine.gate.set()
+    assert [int((await one)[1]) for one in (first, second, fourth)] == [1, 2, 4]
+    assert engine.batches == [[(1,)], [(2,)], [(4,)]]
+    assert batcher.outstanding == 0
+
+
 async def test_one_prompt_too_many_is_refused_at_once_and_the_others_are_answered():
     engine = Recording(open_gate=False)
     batcher = Batcher("b", engine, outstanding=2)

@@ -136,16 +136,16 @@ class Batcher:
                 self._finish(launched.popleft())
 
     def _next(self, *, pause: bool) -> Sequence[_Waiting] | None:
-        batch = next(self._cut, None)
-        while batch is None:
+        while True:
+            for batch in self._cut:
+                if wanted := self._wanted(batch):  # once more: while those before it were computed, callers have left
+                    return wanted
             with self._lock:
                 queue, self._queue = self._queue, []
                 if not queue:
                     self._pumping = not pause
                     return None
             self._cut = cut(self._wanted(queue), most_tokens=self._most_tokens, most_prompts=self._most_prompts)
-            batch = next(self._cut, None)
-        return batch
 
     def _wanted(self, queue: Sequence[_Waiting]) -> list[_Waiting]:
         wanted = [waiting for waiting in queue if not waiting.answer.cancelled()]
