@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from litellm_cascade.classifiers import build, registry
 from litellm_cascade.classifiers.base import Classifier
-from litellm_cascade.classifiers.features import read_features
+from litellm_cascade.classifiers.features import VERSION, read_features
 from litellm_cascade.classifiers.linear import SHIPPED, Linear, read_weights, softmax
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import TASK_TYPES, UNCLASSIFIED, Endpoint, Envelope, Request, Turn
@@ -140,6 +141,33 @@ print(sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["linear", "embedded"])
+def test_once_it_is_warm_the_first_request_waits_for_no_import(name):
+    code = f"""
+import asyncio, sys
+from litellm_cascade.classifiers import build
+from litellm_cascade.vocabulary import Endpoint, Envelope, Request, Turn
+request = Request(envelope=Envelope(request_id="r", endpoint=Endpoint.CHAT, requested_model="auto", policy="p"),
+                  turns=(Turn(role="user", text="Hi"),))
+classifier = build("{name}")
+asyncio.run(classifier.warm_up())
+warm = set(sys.modules)
+asyncio.run(classifier.classify(request))
+print(sorted(set(sys.modules) - warm))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    import numpy as np
+
+    path = tmp_path / "linear.npz"
+    np.savez(path, hashed=WEIGHTS.hashed, scales=WEIGHTS.scales, dense=WEIGHTS.dense[:-1], version=np.int64(VERSION))
+    with pytest.raises(ClassifierError, match="another version"):
+        asyncio.run(Linear(weights=path).warm_up())
 
 
 async def test_every_classifier_that_needs_nothing_can_be_built():
