@@ -20,6 +20,11 @@ def test_an_option_of_the_wrong_kind_is_named_with_its_value():
         build("linear", {"weights": 3})
 
 
+def test_an_option_that_is_missing_is_named_and_nothing_is_said_of_the_others():
+    with pytest.raises(ClassifierError, match=r"^classifier 'sequence': options.model: field required; write it$"):
+        build("sequence", {"threads": 1})
+
+
 async def test_paths_begin_at_the_folder_around(tmp_path: Path):
     (tmp_path / "own.npz").write_bytes(SHIPPED.read_bytes())
     made = build("linear", {"weights": "own.npz"}, Surroundings(folder=tmp_path))

@@ -58,4 +58,6 @@ def _sentence(name: str, expected: type[Options], problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         known = sorted(field.alias or option for option, field in expected.model_fields.items())
         return f"classifier {name!r}: {where}: there is no such option; the options are {', '.join(known) or 'none'}"
+    if problem["type"] == "missing":
+        return f"classifier {name!r}: {where}: field required; write it"
     return f"classifier {name!r}: {where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"
