@@ -16,6 +16,7 @@ from litellm_cascade.classifiers.eight_heads import NVIDIA, read_heads
 from litellm_cascade.classifiers.servable import Servable
 from litellm_cascade.service.app import Limits, State, application
 from litellm_cascade.testing.logits import LONGEST, VOCABULARY, FakeEngine, encode, logits_of
+from litellm_cascade.testing.serving import ServerThread
 
 INFER = "/v2/models/m/infer"
 TEXT = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a prompt"]}
@@ -170,8 +171,10 @@ class HeldEngine:
 
     def __init__(self):
         self.go = threading.Event()
+        self.batches = []
 
     def logits(self, prompts):
+        self.batches.append([list(ids) for ids in prompts])
         self.go.wait(10)
         return np.stack([logits_of(ids) for ids in prompts])
 
@@ -188,6 +191,40 @@ async def test_a_full_queue_is_503_with_retry_after_and_those_within_are_answere
         statuses = [(await one).status_code for one in within]
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert statuses == [200] * 8
+
+
+async def test_a_prompt_whose_client_has_hung_up_is_not_computed():
+    """Else a service that is late once computes for nobody from then on: callers that ask again come behind those who left."""
+    engine = HeldEngine()
+    state = state_of(engine)
+
+    def asks(text):
+        return asyncio.create_task(client.post(INFER, json={"inputs": [TEXT | {"data": [text]}]}))
+
+    async def until(holds):
+        async with asyncio.timeout(10):
+            while not await holds():  # noqa: ASYNC110 - the service has nothing to wait for
+                await asyncio.sleep(0.01)
+
+    async def waiting(number):
+        return state.waiting() == number
+
+    async def told():
+        return 'cascade_service_requests_total{status="499"} 1.0' in (await client.get("/metrics")).text
+
+    with ServerThread(application(state)) as server:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+            answered = asks("one")
+            await until(lambda: waiting(1))
+            left = asks("two")
+            await until(lambda: waiting(2))
+            left.cancel()
+            await until(told)
+            engine.go.set()
+            assert (await answered).status_code == 200
+            assert (await asks("three")).status_code == 200
+    assert engine.batches == [[list(encode(text).ids)] for text in ("one", "three")]
+    assert state.waiting() == 0
 
 
 async def test_an_engine_that_fails_costs_its_batch_and_no_more():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -35,10 +35,18 @@ Compute = Callable[["Ids"], "Awaitable[Logits]"]
 """The logits of one prompt, computed with others. Raises ``BusyError`` when too many wait, ``ClassifierError`` when the engine failed."""
 RETRY_AFTER_S: Final = "1"
 """Whole seconds is all that HTTP has. A client with a deadline does not wait for it."""
+HUNG_UP: Final = 499
+"""The status of a request whose client did not wait for the answer, as others call it as well."""
 LONG_TEXT: Final = 2_000
 """Characters; a longer text takes the tokenizer more than about half a millisecond, so it does that in a thread."""
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
+
+
+class HungUpError(Exception):
+    """The client has closed the connection before it had its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +136,9 @@ class _Route:
         try:
             body = await _body(request, limits.most_bytes)
             question = read_question(body, most_prompts=limits.most_prompts, longest=served.longest, vocabulary=served.vocabulary)
-            logits = await _computed(await _ids(question, served), compute)
+            logits = await _while_asked(request, _computed(await _ids(question, served), compute))
+        except HungUpError:
+            return Response(status_code=HUNG_UP)  # for the metrics: nobody reads it
         except RefusedError as error:
             return _error(error.status, str(error))
         except BusyError:
@@ -157,6 +167,27 @@ async def _body(request: Request, most_bytes: int) -> bytes:
             raise too_long
         parts.append(part)
     return b"".join(parts)
+
+
+async def _while_asked(request: Request, computed: Coroutine[Any, Any, T]) -> T:
+    """What comes of it. Given up with ``HungUpError`` when the client leaves: its deadline is over, and others wait behind it."""
+    computing = asyncio.create_task(computed)
+    leaving = asyncio.create_task(_left(request))
+    leaving.add_done_callback(lambda _: computing.cancel())
+    try:
+        return await computing
+    except asyncio.CancelledError:
+        if leaving.done() and not leaving.cancelled():
+            raise HungUpError from None
+        raise
+    finally:
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    """Returns when the client has closed the connection. Its request has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _ids(question: Question, served: Servable) -> Sequence[Ids]:
