@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -35,6 +36,8 @@ Compute = Callable[["Ids"], "Awaitable[Logits]"]
 """The logits of one prompt, computed with others. Raises ``BusyError`` when too many wait, ``ClassifierError`` when the engine failed."""
 RETRY_AFTER_S: Final = "1"
 """Whole seconds is all that HTTP has. A client with a deadline does not wait for it."""
+WATCH_AFTER_S: Final = 0.02
+"""Most answers are there before, and watching whether the client is still there costs a task."""
 HUNG_UP: Final = 499
 """The status of a request whose client did not wait for the answer, as others call it as well."""
 LONG_TEXT: Final = 2_000
@@ -169,19 +172,33 @@ async def _body(request: Request, most_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-async def _while_asked(request: Request, computed: Coroutine[Any, Any, T]) -> T:
+async def _while_asked(request: Request, computed: Awaitable[T]) -> T:
     """What comes of it. Given up with ``HungUpError`` when the client leaves: its deadline is over, and others wait behind it."""
-    computing = asyncio.create_task(computed)
-    leaving = asyncio.create_task(_left(request))
-    leaving.add_done_callback(lambda _: computing.cancel())
+    watching: list[asyncio.Task[None]] = []
     try:
-        return await computing
-    except asyncio.CancelledError:
-        if leaving.done() and not leaving.cancelled():
-            raise HungUpError from None
-        raise
-    finally:
-        leaving.cancel()
+        async with asyncio.timeout(None) as asked:
+            timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, lambda: watching.append(_watch(request, asked)))
+            try:
+                return await computed
+            finally:
+                timer.cancel()
+                for task in watching:
+                    task.cancel()
+    except TimeoutError:
+        raise HungUpError from None
+
+
+def _watch(request: Request, asked: asyncio.Timeout) -> asyncio.Task[None]:
+    """Ends ``asked`` when the client leaves."""
+
+    def end(left: asyncio.Task[None]) -> None:
+        if not left.cancelled():
+            with suppress(RuntimeError):  # the answer was there at the same moment
+                asked.reschedule(0)
+
+    watching = asyncio.create_task(_left(request))
+    watching.add_done_callback(end)
+    return watching
 
 
 async def _left(request: Request) -> None:
