@@ -78,6 +78,9 @@ def test_routed_lies_between_small_and_large_and_the_oracle_above(folder):
     assert routed["savings_low"] <= routed["savings"] <= routed["savings_high"]
     assert sum(routed["mix"].values()) == pytest.approx(1)
     assert rows["all", "random"]["mix"]["large"] == pytest.approx(rows["all", "prompt length"]["mix"]["large"])
+    thirty = rows["simple", "oracle"]
+    assert (thirty["accuracy"], thirty["accuracy_high"]) == (1, 1)
+    assert 0.85 < thirty["accuracy_low"] < 0.9, "thirty right answers of thirty do not say that all are"
     assert rows["simple", "always small"]["accuracy"] > rows["complex", "always small"]["accuracy"]
     assert small["latency_ms"] == pytest.approx(60, rel=0.1), "nobody waited, and yet it took so long"
     assert told["found"]["simple"]["complexity"] > 0
