@@ -1,5 +1,6 @@
 """`cascade bench routed-vs-large` and `scenarios`: the pipeline on simulated deployments."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.telling import say
 from litellm_cascade.offline.bench_simulated.scenarios import KINDS, dull, read_scenarios
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.simulating.text_to_sql import BANDS, joined, read_templates, shipped_templates, sql_prompts
@@ -145,3 +147,20 @@ def test_every_strategy_has_its_row_in_every_scenario_and_limits_count(folder):
     page = (folder / "out.html").read_text()
     for panel in ("Who answers", "What the classifier finds", "Quality for money", "limits were not kept", "Utility, in right answers"):
         assert panel in page
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_result_is_set_out_in_columns_on_a_terminal_and_markdown_elsewhere(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = "**all** (2 prompts)\n\n| method | right |\n| --- | --- |\n| always_large | 100.0% |\n| x | 5.0% |"
+    terminal, pipe = Terminal(), io.StringIO()
+    say(told, terminal)
+    say(told, pipe)
+    lines = [line for line in terminal.getvalue().splitlines() if "%" in line]
+    assert len({line.index(value) for line, value in zip(lines, ("100.0%", "5.0%"), strict=True)}) == 1
+    assert "|" not in terminal.getvalue()
+    assert pipe.getvalue() == told + "\n"

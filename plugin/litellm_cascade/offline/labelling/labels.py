@@ -58,7 +58,6 @@ class Labels:
             raise ConfigurationError([f"{self.file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
         self.done.add(prompt.id)
 
-
     def keep_lost(self, usd: float) -> None:
         """What prompts have cost that were not labelled, for the next run. Raises ConfigurationError where it cannot be written."""
         beside = _beside(self.file)

@@ -43,7 +43,8 @@ class Tally:
 
 class Labeller:
     """A run. Money that failed prompts have cost is counted with the next one that is written, so that no run forgets it; where none
-    follows, a file beside keeps it for the next run."""
+    follows, a file beside keeps it for the next run.
+    """
 
     def __init__(self, asker: Asker, labels: Labels, limits: Limits) -> None:
         self._asker, self._labels, self._limits = asker, labels, limits
