@@ -16,7 +16,7 @@ from rich.table import Table
 
 from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import Fit, costs_of
-from litellm_cascade.offline.pages import Grid, Heading, Paragraph, Plot, html, write_text
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 from litellm_cascade.policy.calibration_file import CalibrationFile
 
 JSON_FORMAT = 1
@@ -132,9 +132,13 @@ def write_page(path: Path, fitted: Fit, file: CalibrationFile, raw_ece: float) -
     page.update_xaxes(title="said: the probability of a right answer", row=1, col=1)
     page.update_xaxes(title="share of requests that escalate", row=1, col=2)
     title = f"Calibration {file.id} of {file.alias}"
-    told = [
-        Grid(("", ""), [tuple(part.strip() for part in line.strip().split("  ", 1)) for line in list(_lines(fitted, file, raw_ece))[1:]])
+    told = [line.strip().partition("  ") for line in [*_lines(fitted, file, raw_ece)][1:]]
+    blocks: list[Block] = [
+        Paragraph(file.card),
+        Plot(page, "Said against seen, and what a share of escalations leaves right"),
+        Grid(("", ""), [(name, value.strip()) for name, _, value in told]),
+        Heading(THRESHOLDS),
+        Grid(HEAD, [*_rows(fitted)]),
+        Paragraph(f"{file.command}; data {file.data[:SHOWN]}"),
     ]
-    plot = Plot(page, "Said against seen, and what a share of escalations leaves right")
-    table = [Heading(THRESHOLDS), Grid(HEAD, [*_rows(fitted)])]
-    write_text(path, html(title, [Paragraph(file.card), *told, plot, *table, Paragraph(f"{file.command}; data {file.data[:SHOWN]}")]))
+    write_text(path, html(title, blocks))
