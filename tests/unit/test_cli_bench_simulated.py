@@ -2,13 +2,14 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.bench_common.telling import say
+from litellm_cascade.offline.bench_common.telling import say, table
 from litellm_cascade.offline.bench_simulated.scenarios import KINDS, dull, read_scenarios
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.simulating.text_to_sql import BANDS, joined, read_templates, shipped_templates, sql_prompts
@@ -156,11 +157,15 @@ class Terminal(io.StringIO):
 
 def test_a_result_is_set_out_in_columns_on_a_terminal_and_markdown_elsewhere(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    told = "**all** (2 prompts)\n\n| method | right |\n| --- | --- |\n| always_large | 100.0% |\n| x | 5.0% |"
+    rows = [("always_large", "100.0%"), ("always_large," * 8, "5.0%")]
+    told = f"**all** (2 prompts)\n\n{table(('method', 'right'), rows)}"
     terminal, pipe = Terminal(), io.StringIO()
     say(told, terminal)
     say(told, pipe)
-    lines = [line for line in terminal.getvalue().splitlines() if "%" in line]
-    assert len({line.index(value) for line, value in zip(lines, ("100.0%", "5.0%"), strict=True)}) == 1
-    assert "|" not in terminal.getvalue()
+    lines = re.sub(r"\x1b\[\d+m", "", terminal.getvalue()).splitlines()
+    assert len({line.index(value) for value in ("100.0%", "5.0%") for line in lines if f" {value}" in line}) == 1
+    assert not {"|", "*"} & {*terminal.getvalue()}
+    assert max(map(len, lines)) <= 80
+    folded = "".join(line[: line.find("  ")] if "%" in line else line.strip() for line in lines)
+    assert "always_large," * 8 in folded, "no word of it is lost"
     assert pipe.getvalue() == told + "\n"

@@ -13,11 +13,11 @@ from typing import Any, TextIO
 
 import numpy as np
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from litellm_cascade.offline.bars import bar
-from litellm_cascade.offline.pages import table, write_text
+from litellm_cascade.offline.pages import Grid, Heading, Paragraph, blocks_of, table, write_text
+from litellm_cascade.offline.traffic.telling import table_of
 
 __all__ = ["figure", "interval", "origin", "say", "share", "steps", "table", "tell", "write_json"]
 
@@ -42,10 +42,18 @@ def tell(progress: Progress, what: str, *, advance: int = 0) -> None:
 def say(told: str, to: TextIO | None = None) -> None:
     """A result in Markdown: as it is for a file or a pipe, set out in columns on a terminal."""
     stream = to or sys.stdout
-    if stream.isatty():
-        Console(file=stream, highlight=False).print(Markdown(told))
-    else:
+    if not stream.isatty():
         stream.write(f"{told}\n")
+        return
+    console = Console(file=stream, highlight=False, markup=False)
+    for block in blocks_of(told):
+        if isinstance(block, Grid):
+            columns = table_of(*block.head)
+            for row in block.rows:
+                columns.add_row(*row)
+            console.print(columns)
+        elif isinstance(block, (Heading, Paragraph)):
+            console.print(f"\n{block.text.replace('**', '')}\n", soft_wrap=True)
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:
