@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.offline.bench.audit_cost import ALL, Spent, _row, table
 from litellm_cascade.offline.bench.measuring import Measured, Reading, Start
 from litellm_cascade.offline.bench.report import differences, lines, tables
 from litellm_cascade.offline.bench.setups import SETUPS
@@ -44,7 +45,7 @@ def test_spans_metrics_and_record_are_read_each_alone_and_all_together(run):
     assert [(row["kind"], row["part"]) for row in document["audit"]] == [
         (kind, part) for kind in ("confident", "escalated") for part in ("spans", "metrics", "record", "all three")
     ]
-    assert min(row["off_ms"] for row in document["audit"]) > 0
+    assert min(row[over]["off_ms"] for row in document["audit"] for over in ("p50", "mean")) > 0
     assert section.count("| all three | ") == section.count("| at most 0.4: ") == 2
 
 
@@ -94,6 +95,13 @@ def test_a_bar_is_met_or_missed_by_how_much():
     assert text.count("at most 1.50: met") == 2
     assert text.count("at most 2.20: missed by 0.15") == 2
     assert "at most 3.0 s: missed by 1.0 s" in text
+
+
+def test_what_falls_on_few_requests_is_in_the_mean_alone():
+    rounds = {("confident", "off"): [Spent(p50_ms=1.0, mean_ms=1.0)] * 3, ("confident", ALL): [Spent(p50_ms=1.1, mean_ms=1.7)] * 3}
+    row = _row("confident", ALL, rounds, 0)
+    assert (row.p50.ms, row.mean.ms) == pytest.approx((0.1, 0.7))
+    assert table([row]).endswith("| 0.10 (0.10 to 0.10) | at most 0.4: met | 0.70 (0.70 to 0.70) |")
 
 
 def test_start_up_is_compared_start_by_start():

@@ -170,7 +170,8 @@ What they add to a request: processor time (user and system) of the whole proces
 Two proxies differ by more than that for as long as they live, so this is one process without LiteLLM: the pipeline with the policy
 `balanced`, a classifier and models that answer at once, up to {per_second:.0f} requests a second, each part off and on in turn, in
 another order every round. *Confident* is one attempt, *escalated* two. Spans go over HTTP to a collector in another process, the record
-into files. The table has the median over rounds and its 95 % interval (bootstrap over rounds).
+into files. What is told of requests is told for several at once, so it falls on few: the *median request* has next to none of it, the *mean
+request* has all of it. The table has the median over rounds and its 95 % interval (bootstrap over rounds).
 
 Measured on {date}: {machine}, Python {python}, litellm-cascade {litellm_cascade}.
 
