@@ -136,7 +136,7 @@ def write_page(path: Path, fitted: Fit, file: CalibrationFile, raw_ece: float) -
     blocks: list[Block] = [
         Paragraph(file.card),
         Plot(page, "Said against seen, and what a share of escalations leaves right"),
-        Grid(("", ""), [(name, value.strip()) for name, _, value in told]),
+        Grid(("figure", "value"), [(name, value.strip()) for name, _, value in told]),
         Heading(THRESHOLDS),
         Grid(HEAD, [*_rows(fitted)]),
         Paragraph(f"{file.command}; data {file.data[:SHOWN]}"),
