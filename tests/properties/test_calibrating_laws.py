@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.cross_fit import cross_fitted
-from litellm_cascade.offline.calibrating.curves import FEWEST_OF_A_TASK, Method, every_feature, fit_curves, predicted
+from litellm_cascade.offline.calibrating.curves import FEWEST_OF_A_TASK, Method, _stepped, every_feature, fit_curves, predicted
 from litellm_cascade.offline.calibrating.fitting import Origin, Wish, content_of, fit
 from litellm_cascade.offline.calibrating.pooling import FEWEST, MOST, records_worth
 from litellm_cascade.offline.calibrating.records import Records, fold_of
@@ -41,6 +41,17 @@ def records(draw):
         cost_small=np.full(n, 1.0),
         cost_large=np.full(n, 20.0),
     )
+
+
+@FEW
+@given(records(), st.lists(st.integers(1, 400), min_size=2, max_size=2))
+def test_answers_that_crowd_at_an_end_of_a_step_are_right_as_often_as_is_said(given_records, crowd):
+    """All have but a few scores, as votes have, and some of those the most answers; without the half answers the means would be equal."""
+    scores = np.round(np.repeat(given_records.scores["mean"], np.resize(crowd, len(given_records))), 1)
+    correct = np.repeat(given_records.correct, np.resize(crowd, len(given_records)))
+    steps = _stepped(scores, correct)
+    said = np.interp(scores, steps.scores, steps.probabilities)
+    assert abs(said.sum() - correct.sum()) <= len(steps.scores) / 2
 
 
 @FEW

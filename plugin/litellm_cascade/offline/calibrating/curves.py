@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,9 @@ SMOOTH_POINTS = 65
 """Points in which a file holds the smooth curve, at quantiles of the scores, beside the ends of the steps."""
 PENALTY = 0.3
 """scikit-learn's C, on features of unit variance: a little more cautious than its default of 1, for a few hundred records."""
-LEAN = 0.25
-"""How far the ends of a step lean towards the next, as a share of the way. 0 would be isotonic regression's own steps, which leave answers
-of a step in no order; a half centred isotonic regression (Oron & Flournoy 2017), whose slopes are less calibrated where answers crowd at an
-end of a step."""
+LEAN = 0.15
+"""How far an end of a step may lean towards the next, as a share of the way. 0 would be isotonic regression's own steps, which leave
+answers of a step in no order."""
 _DIGITS = 9
 _SHIFT = 0.5
 
@@ -134,14 +134,29 @@ def _stepped(scores: Numbers, correct: Numbers) -> Isotonic:
     level = IsotonicRegression().fit_transform(scores, correct)
     steps = np.split(np.arange(len(scores)), np.flatnonzero(np.diff(level)) + 1)
     # Half a right and half a wrong answer more in each step (Jeffreys): a step of twenty right answers is no certainty.
-    shares = np.maximum.accumulate([(correct[step].sum() + _SHIFT) / (len(step) + 2 * _SHIFT) for step in steps])
-    gaps = np.diff(shares, prepend=shares[0], append=shares[-1])
-    ends: list[tuple[float, float]] = []
-    for step, share, below, above in zip(steps, shares, gaps[:-1], gaps[1:], strict=True):
-        low, high = float(scores[step[0]]), float(scores[step[-1]])
-        lean = LEAN if low < high else 0.0
-        ends += [(low, float(share - lean * below)), (high, float(share + lean * above))]
-    return Isotonic(tuple(score for score, _ in ends), tuple(said for _, said in ends))
+    sizes = np.array([len(step) + 2 * _SHIFT for step in steps])
+    shifted = np.array([correct[step].sum() + _SHIFT for step in steps]) / sizes
+    shares: Numbers = IsotonicRegression().fit_transform(np.arange(len(steps)), shifted, sample_weight=sizes)
+    gaps = _gaps(shares)
+    ends = chain.from_iterable(_leaning(scores[step], *each) for step, *each in zip(steps, shares, gaps[:-1], gaps[1:], strict=True))
+    places, said = zip(*ends, strict=True)
+    return Isotonic(places, said)
+
+
+def _gaps(shares: Numbers) -> Numbers:
+    """Between a step and the next; beyond the first and the last as wide again, as far as there are probabilities."""
+    if len(shares) == 1:
+        return np.zeros(2)
+    below, above = max(0.0, 2 * shares[0] - shares[1]), min(1.0, 2 * shares[-1] - shares[-2])
+    return np.diff(shares, prepend=below, append=above)
+
+
+def _leaning(scores: Numbers, share: float, below: float, above: float) -> Iterator[tuple[float, float]]:
+    """Both ends of a step. Its answers' mean stays what it was, also where they crowd at one end: five votes are right as often as said."""
+    low, mean, high = float(scores[0]), float(scores.mean()), float(scores[-1])
+    slope = LEAN * min(below / (mean - low), above / (high - mean)) if low < mean < high else 0.0
+    yield low, float(share - slope * (mean - low))
+    yield high, float(share + slope * (high - mean))
 
 
 def _bounded(scores: Sequence[float], probabilities: Sequence[float]) -> Isotonic:
