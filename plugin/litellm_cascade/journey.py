@@ -212,14 +212,15 @@ class Journey:
         if self.keeps_texts:
             self._answers[rung] = self._answers.get(rung, "") + text
 
-    def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int) -> None:
-        """A request that was sent straight to one alias has been answered."""
+    def answered_directly(self, attempt: Attempt, *, started_ns: int, ended_ns: int, first_token_ms: float | None = None) -> None:
+        """A request that was sent straight to one alias has been answered; a stream began to be after ``first_token_ms``."""
         if self.is_over:
             return
         alias = self.decided_plan.decision.alias
         self.trace.attempt_started(0, alias, started_ns=started_ns)
         self._attempts_ended_ns[0] = ended_ns
-        self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=self.decided_plan.decision.degraded))
+        degraded = self.decided_plan.decision.degraded
+        self._end(Outcome(alias=alias, reason=Reason.DIRECT, attempts=(attempt,), degraded=degraded, first_token_ms=first_token_ms))
 
     def answered_from_cache(self) -> None:
         """Nobody was asked: an equal request's answer was kept."""

@@ -85,6 +85,9 @@ def test_each_request_has_one_line_that_its_span_names(recording, scripted, coll
     outcome = line["record"]["outcome"]
     assert [attempt["alias"] for attempt in outcome["attempts"]] == (["small", "large"] if kind == "cascade" else ["sql"])
     assert outcome["alias"] == route.attributes["cascade.final_alias"]
+    first_ms = outcome["first_token_ms"]
+    assert (first_ms is None) is not stream, "of a stream it is known, whoever answers"
+    assert first_ms is None or 0 <= first_ms <= line["record"]["took_ms"]
     costs = line["record"]["costs"]
     if (name, stream, kind) == ("completions", True, "sent"):  # of which LiteLLM 1.106.2 reports no tokens and a cost of 0
         assert costs == {"actual_usd": 0.0, "classifier_usd": 0.0, "all_small_usd": None, "all_large_usd": None}

@@ -139,6 +139,13 @@ def test_answers_that_are_all_marked_test_need_others_to_fit_on(folder):
     assert run("--data", "here", "--fit", "there", "--draws", "2").exit_code == 0
 
 
+def test_what_is_scored_is_not_fitted_on_though_it_lies_in_the_other_folder_too(folder):
+    prices(folder / "here", n=400, seed=3)
+    result = run("--data", "here", "--fit", "here", "--draws", "2")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1), result.stderr
+    assert "--fit has no answer of 'gpt-4o-mini -> gpt-4o' that is neither marked test nor scored" in result.stderr
+
+
 def test_what_is_fitted_elsewhere_scores_all_of_the_data(folder):
     prices(folder / "here", n=400, seed=3)
     prices(folder / "there", n=480, seed=4)

@@ -165,6 +165,9 @@ def test_a_pair_that_is_not_there_is_told(folder):
     assert (unknown.exit_code, unknown.stderr) == (1, "there is no pair 'third'; there are first\n")
     assert elsewhere.exit_code == 1
     assert "'first' is not in the folder that --fit names" in elsewhere.stderr
+    itself = run("--data", "here", "--fit", "here")
+    assert (itself.exit_code, len(itself.stderr.splitlines())) == (1, 1), itself.stderr
+    assert "has no prompt of 'first' that is neither marked test nor scored" in itself.stderr
 
 
 def test_a_method_that_cannot_be_fitted_to_a_small_set_is_left_out_and_told(folder):

@@ -1,12 +1,15 @@
 """`cascade bench routed-vs-large` and `scenarios`: the pipeline on simulated deployments."""
 
+import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.telling import say, table
 from litellm_cascade.offline.bench_simulated.scenarios import KINDS, dull, read_scenarios
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.simulating.text_to_sql import BANDS, joined, read_templates, shipped_templates, sql_prompts
@@ -78,6 +81,9 @@ def test_routed_lies_between_small_and_large_and_the_oracle_above(folder):
     assert routed["savings_low"] <= routed["savings"] <= routed["savings_high"]
     assert sum(routed["mix"].values()) == pytest.approx(1)
     assert rows["all", "random"]["mix"]["large"] == pytest.approx(rows["all", "prompt length"]["mix"]["large"])
+    thirty = rows["simple", "oracle"]
+    assert (thirty["accuracy"], thirty["accuracy_high"]) == (1, 1)
+    assert 0.85 < thirty["accuracy_low"] < 0.9, "thirty right answers of thirty do not say that all are"
     assert rows["simple", "always small"]["accuracy"] > rows["complex", "always small"]["accuracy"]
     assert small["latency_ms"] == pytest.approx(60, rel=0.1), "nobody waited, and yet it took so long"
     assert told["found"]["simple"]["complexity"] > 0
@@ -142,3 +148,24 @@ def test_every_strategy_has_its_row_in_every_scenario_and_limits_count(folder):
     page = (folder / "out.html").read_text()
     for panel in ("Who answers", "What the classifier finds", "Quality for money", "limits were not kept", "Utility, in right answers"):
         assert panel in page
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_result_is_set_out_in_columns_on_a_terminal_and_markdown_elsewhere(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [("always_large", "100.0%"), ("always_large," * 8, "5.0%")]
+    told = f"**all** (2 prompts)\n\n{table(('method', 'right'), rows)}"
+    terminal, pipe = Terminal(), io.StringIO()
+    say(told, terminal)
+    say(told, pipe)
+    lines = re.sub(r"\x1b\[\d+m", "", terminal.getvalue()).splitlines()
+    assert len({line.index(value) for value in ("100.0%", "5.0%") for line in lines if f" {value}" in line}) == 1
+    assert not {"|", "*"} & {*terminal.getvalue()}
+    assert max(map(len, lines)) <= 80
+    folded = "".join(line[: line.find("  ")] if "%" in line else line.strip() for line in lines)
+    assert "always_large," * 8 in folded, "no word of it is lost"
+    assert pipe.getvalue() == told + "\n"

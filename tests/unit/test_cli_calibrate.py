@@ -133,7 +133,10 @@ def test_parquet_and_a_page_with_plots(folder):
     arguments = ["calibrate", "--traces", "answers.parquet", "--alias", "small", "--html", "page.html"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "isotonic on mean" in (folder / "page.html").read_text(encoding="utf-8")
+    page = (folder / "page.html").read_text(encoding="utf-8")
+    assert "isotonic on mean" in page
+    shown = ("out of sample", "AUROC 0", "accepted are right", "cascade calibrate --traces answers.parquet --alias small", "data sha256:")
+    assert [words for words in shown if words not in page] == []
 
 
 def test_a_line_separator_within_a_token_does_not_end_the_record(folder):

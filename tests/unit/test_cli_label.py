@@ -199,6 +199,27 @@ def test_a_judge_that_never_keeps_to_the_form_does_not_cost_the_whole_file(upstr
     assert "stopped: nothing could be labelled" in result.stderr
 
 
+def test_money_that_brought_no_label_counts_in_the_next_run(upstream):
+    upstream.script("judge", Reply("Certainly!", headers=COST))
+    first = label(upstream, cap="0.05")
+    assert "no prompts of 6 labelled, 0.015 USD spent" in first.stdout
+    assert "no prompts of 6 labelled, 0.03 USD spent" in label(upstream, cap="0.05").stdout
+    upstream.clear()
+    upstream_again(upstream)
+    assert "give a higher --max-usd" in label(upstream, cap="0.029").stderr
+    assert upstream.asked("small") == []
+    result = label(upstream, cap="1")
+    assert (result.exit_code, sum(row["labelled"]["cost_usd"] for row in labelled())) == (0, pytest.approx(0.048))
+    assert "6 prompts of 6 labelled, 0.048 USD spent" in label(upstream).stdout
+    assert not Path("out.jsonl.lost").exists()
+
+
+def test_an_unreadable_account_is_no_account_of_nothing(upstream):
+    Path("out.jsonl.lost").write_text("{}")
+    result = label(upstream)
+    assert (result.exit_code, "out.jsonl.lost: does not say what prompts without a label have cost" in result.stderr) == (1, True)
+
+
 def test_labels_of_others_are_not_mixed_in(upstream):
     label(upstream)
     result = label(upstream, judge="large")

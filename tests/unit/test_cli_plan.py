@@ -134,7 +134,16 @@ def test_recorded_correctness_counts_beside_the_pool(folder):
     whole = planned("small", "large", "requests.jsonl", "--classifier", "none")["changes"][0]
     assert whole["outcome"]["value"] == pytest.approx(0.75)
     assert whole["outcome"]["low"] < 0.75 < whole["outcome"]["high"]
-    assert "recorded quality" in run("small.yaml", "large.yaml", "--traces", "requests.jsonl", "--classifier", "none").stdout
+    output = run("small.yaml", "large.yaml", "--traces", "requests.jsonl", "--classifier", "none").stdout
+    assert "recorded quality" in output
+
+
+def test_recorded_quality_says_of_how_many_requests_it_is(folder):
+    judged = [request_row(number, correct={"small": False, "large": True}) for number in range(3)]
+    write_lines(folder / "requests.jsonl", [*judged, *(request_row(number) for number in range(3, 40))])
+    output = run("small.yaml", "large.yaml", "--traces", "requests.jsonl", "--classifier", "none").stdout
+    head, whole = (next(line for line in output.splitlines() if line.startswith(start)) for start in ("by ", "all "))
+    assert (head.split()[-3:], whole.split()[-1]) == (["recorded", "quality", "of"], "3")
 
 
 def test_intervals_are_seeded(record):

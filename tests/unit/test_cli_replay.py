@@ -232,9 +232,29 @@ def test_an_experiment_says_what_its_arms_would_have_brought(folder):
     output = run("replay", "--traces", "record", "--policy", "large.yaml").stdout
     assert "what this policy brings, by the requests that were decided by chance" in output
     assert "warning: cost_usd: the effective sample size is" in output
+    named = ["reward", "requests", "effective", "recorded", "inverse propensity", "self-normalised", "direct", "doubly robust"]
+    rows = output.partition("by chance\n")[2].splitlines()[: len(named)]
+    assert [name for name, row in zip(named, rows, strict=True) if row.startswith(name)] == named
+    assert max(map(len, rows)) < 80, "it fits a terminal"
     compared = run("plan", "small.yaml", "large.yaml", "--traces", "record").stdout
     assert "what the old policy brings" in compared
     assert "what the new policy brings" in compared
+
+
+def test_reasons_are_counted_without_the_number_that_each_request_has(folder):
+    cuts = "choose: {strategy: thresholds, by: signals.input_tokens, cuts: [10, 1000], candidates: [small, small, large]}"
+    (folder / "cuts.yaml").write_text(SMALL.replace("send: small", cuts))
+    write_lines(folder / "requests.jsonl", [request_row(number, usage={"prompt_tokens": 7 * number}) for number in range(1, 5)])
+    reasons = replayed("requests.jsonl", "cuts.yaml", "--classifier", "none")["reasons"]
+    assert reasons == {"otherwise": 4, "thresholds:signals.input_tokens": 4}
+
+
+def test_a_condition_that_ends_in_a_number_is_told_whole(folder):
+    routes = "routes: [{name: some, send: large, when: signals.input_tokens >=1}, {name: none, send: small}]\n"
+    (folder / "when.yaml").write_text(SMALL.partition("routes:")[0] + routes)
+    write_lines(folder / "requests.jsonl", [request_row(1)])
+    reasons = replayed("requests.jsonl", "when.yaml", "--classifier", "none")["reasons"]
+    assert list(reasons) == ["when:signals.input_tokens >=1"]
 
 
 # --- going on ----------------------------------------------------------------------------------------------------------------------

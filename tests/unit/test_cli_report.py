@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.pages import Grid, Heading, Paragraph, blocks_of, html, markdown
-from litellm_cascade.vocabulary import Answered, Costs, Feedback, Opinion
-from traffic_records import CASCADE, LARGE, recorded
+from litellm_cascade.vocabulary import Answered, Band, Costs, Feedback, Opinion
+from traffic_records import CASCADE, LARGE, SMALL, recorded, write_record
 
 COUNT = 300
 FACTS = {"versions": {"litellm-cascade": "0.1.0", "litellm": "1.106.2", "python": "3.11"}}
@@ -108,7 +108,7 @@ def test_quality_is_what_callers_rated_with_an_interval(folder):
     text = reported("--traces", "record")
     rows = {row[0]: row[1:] for row in table(text, "Quality")}
     assert rows["all"][0] == "150"
-    assert rows["large alone"][1] == "100.0% [100.0%, 100.0%]"
+    assert rows["large alone"] == ["30", "100.0% [88.6%, 100.0%]"], "thirty right answers of thirty do not say that all are"
     share, low, high = map(float, re.findall(r"[\d.]+", rows["cascade, accepted"][1]))
     assert low < share < high
     assert 60 < share < 90
@@ -120,6 +120,31 @@ def test_the_mix_adds_up(folder):
     assert sum(int(row[1]) for row in rows) == COUNT
     assert sum(float(row[2].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.2)
     assert sum(float(row[3].rstrip("%")) for row in rows) == pytest.approx(100, abs=0.2)
+
+
+def test_a_draft_costs_the_model_that_wrote_it(folder, tmp_path):
+    policy = tmp_path / "desk.yaml"
+    policy.write_text(CASCADE)
+    one = recorded(policy, 1, -2.0)
+    draft, whole = one.outcome.attempts
+    attempts = (replace(draft, cost_usd=0.02), replace(whole, cost_usd=0.06))
+    kept = replace(one, outcome=replace(one.outcome, attempts=attempts), costs=Costs(actual_usd=0.1, classifier_usd=0.02))
+    write_record(tmp_path / "drafts", [kept])
+    shares = {row[0]: row[1:] for row in table(reported("--traces", "drafts"), "Who answers")}
+    assert shares == {
+        "large": ["1", "100.0%", "60.0%"],
+        "small": ["0", "0.0%", "20.0%"],
+        "(classifier)": ["0", "0.0%", "20.0%"],
+    }
+
+
+def test_a_way_bears_the_name_of_who_answered(folder, tmp_path):
+    policy = tmp_path / "desk.yaml"
+    policy.write_text(SMALL.replace("small:", "sql:").replace("small}", "sql}"))
+    one = recorded(policy, 1, -0.1)
+    write_record(tmp_path / "sql", [one])
+    assert one.plan.decision.band is Band.SMALL
+    assert [row[1] for row in table(reported("--traces", "sql"), "Waiting")] == ["sql alone"]
 
 
 def test_escalations_are_rescued_wasted_or_missed(folder):
@@ -171,6 +196,7 @@ def test_the_next_report_says_what_changed_since_the_last(folder):
     assert rows["savings against always the largest"][2] == "+0.0 points"
     assert rows["complexity"][0].endswith("moved")
     assert not rows["task types"][0].endswith("moved")
+    assert (bool(rows["complexity"][2]), rows["task types"][2]) == (True, ""), "what did not move is not named"
 
 
 def test_what_is_kept_holds_no_request(folder):

@@ -1,6 +1,7 @@
 """`cascade tune`."""
 
 import json
+import re
 from pathlib import Path
 from random import Random
 
@@ -93,6 +94,25 @@ def test_a_floor_is_held_with_the_least_cost_and_promised_by_what_was_not_fitted
     assert chosen["held_out"]["quality"]["value"] != chosen["fitted"]["quality"]["value"]
     assert chosen["held_out"]["quality"]["value"] >= 0.8
     assert found["now"]["held_out"]["savings"]["value"] < chosen["held_out"]["savings"]["value"] < 1
+
+
+def test_right_answers_throughout_do_not_say_that_all_are(folder):
+    write_lines(folder / "labelled.jsonl", [row | {"correct": {"small": True, "large": True}} for row in labelled(300)])
+    chosen = tuned("gated.yaml", "--quality-floor", "0.9")["chosen"]
+    for half in ("fitted", "held_out"):
+        quality = chosen[half]["quality"]
+        assert 0.95 < quality["low"] < 0.98, "of 150 right ones"
+        assert (quality["value"], quality["high"]) == (1, 1)
+    result = run("gated.yaml", "--traces", "labelled.jsonl", "--quality-floor", "0.99")
+    assert (result.exit_code, "no setting holds a quality of 0.99 beyond its interval" in result.stderr) == (1, True)
+
+
+def test_few_dollars_are_told_without_powers_of_ten(folder):
+    cheap = GATED.replace("_million: 1,", "_million: 0.01,").replace("_million: 2}", "_million: 0.02}").replace("-0.05", "-0.9")
+    Path("cheap.yaml").write_text(cheap.replace("_million: 10,", "_million: 0.1,").replace("_million: 20}", "_million: 0.2}"))
+    output = run("cheap.yaml", "--traces", "labelled.jsonl", "--budget-usd", "0.00001", "--html", "out.html").stdout
+    assert re.search(r", 0\.00000\d+ USD a request", output)
+    assert '"exponentformat":"none"' in Path("out.html").read_text(encoding="utf-8")
 
 
 def test_a_budget_is_kept_with_the_best_quality(folder):
@@ -230,7 +250,7 @@ def test_a_decision_record_is_tuned_by_its_scores_and_the_pool(folder):
     ("arguments", "message"),
     [
         (["--quality-floor", "0.999"], "no setting holds a quality of 0.999 beyond its interval; the most is 0.9"),
-        (["--budget-usd", "0.0000001"], "no setting stays within 1e-07 USD a request"),
+        (["--budget-usd", "0.0000001"], "no setting stays within 0.0000001 USD a request"),
     ],
 )
 def test_a_wish_that_no_setting_fulfils_is_told(folder, arguments, message):

@@ -687,6 +687,7 @@ async def test_a_late_regret_is_on_the_span_and_counted(proxy):
     [
         ([Judgement(verdict=Verdict.ACCEPT, reason=Reason.CONFIDENT)], "released"),
         ([Judgement(verdict=Verdict.ACCEPT, reason=Reason.NOT_JUDGED)], "not_judged"),
+        ([Judgement(verdict=Verdict.ACCEPT, reason=Reason.DIRECT)], "direct"),
         ([None, Judgement(verdict=Verdict.ACCEPT, reason=Reason.LAST_RUNG)], "escalated"),
         ([Judgement(verdict=Verdict.ESCALATE, reason=Reason.LOW_CONFIDENCE)], "kept_earlier"),
         ([], "not_judged"),

@@ -96,13 +96,17 @@ def request_ended(decision: Decision, outcome: Outcome) -> None:
 
 
 def branch_of(decision: Decision, outcome: Outcome) -> str:
-    """By which way a stream came to its first text: ``released``, ``escalated``, ``kept_earlier``, ``not_judged`` or ``ensemble``."""
+    """By which way a stream came to its first text: ``released``, ``escalated``, ``kept_earlier``, ``not_judged``, ``ensemble``, or
+    ``direct`` where the policy asked one alias alone.
+    """
     if decision.band is Band.ENSEMBLE:
         return "ensemble"
     served = next((attempt for attempt in outcome.attempts if attempt.served), None)
     judgement = served.judgement if served is not None else None
     if served is None or judgement is None or judgement.reason is Reason.NOT_JUDGED:
         return "not_judged"
+    if judgement.reason is Reason.DIRECT:
+        return "direct"
     if judgement.verdict is Verdict.ESCALATE:
         return "kept_earlier"
     return "escalated" if served.rung else "released"

@@ -59,7 +59,7 @@ class Asker:
         """Raises ConfigurationError in one sentence when the proxy, the key or the model is not there."""
         if (asked := self._asking.model) not in (names := await self._model_names()):
             there = f"the proxy at {self._client.base_url} has no model {asked!r}"
-            raise ConfigurationError([f"{there}; choose one with --model, there are: {', '.join(names) or 'none'}"])
+            raise ConfigurationError([f"{there}; choose one of those that it has: {', '.join(names) or 'none'}"])
 
     async def _model_names(self) -> list[str]:
         url = self._client.base_url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from litellm_cascade.proxy.answers import said_in
@@ -103,7 +103,16 @@ def _answered_directly(underway: Underway, kwargs: Mapping[str, Any], started: d
         served=True,
     )
     started_ns, ended_ns = (int(time.timestamp() * NANOSECONDS) for time in (started, ended))
-    underway.journey.answered_directly(attempt, started_ns=started_ns, ended_ns=ended_ns)
+    first_token_ms = _first_token_ms(kwargs, started, ended)
+    underway.journey.answered_directly(attempt, started_ns=started_ns, ended_ns=ended_ns, first_token_ms=first_token_ms)
+
+
+def _first_token_ms(kwargs: Mapping[str, Any], started: datetime, ended: datetime) -> float | None:
+    """Of a stream, as LiteLLM has seen its first piece. Where it has not, it names the end instead, or nothing."""
+    first = kwargs.get("completion_start_time") if kwargs.get("stream") else None
+    if not isinstance(first, datetime) or not started <= first < ended:
+        return None
+    return (first - started) / timedelta(milliseconds=1)
 
 
 def _logged_usage(logged: Mapping[str, Any]) -> Usage:

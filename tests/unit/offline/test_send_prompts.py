@@ -135,7 +135,7 @@ async def test_what_goes_wrong_is_in_the_result(respond, error):
         pytest.param(lambda _: httpx.Response(401), r"does not list its models \(HTTP 401\); is the key", id="key refused"),
         pytest.param(
             lambda _: httpx.Response(200, json={"data": [{"id": "small"}]}),
-            "no model 'auto'; choose one with --model, there are: small",
+            "no model 'auto'; choose one of those that it has: small",
             id="no such model",
         ),
     ],

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_cascade.risk import RiskRow, risk_row
 from litellm_cascade.offline.bench_cascade.rows import Row, rows_of
@@ -61,7 +63,9 @@ def _parts(one: BenchSet, elsewhere: BenchSet | None) -> tuple[BenchSet, BenchSe
     """What is scored, and what is fitted on (None: cross-fit)."""
     test = one.split == "test"
     if elsewhere is not None:
-        usable = elsewhere.split != "test"
+        usable = (elsewhere.split != "test") & ~np.isin(elsewhere.records.groups, one.records.groups)
+        if not usable.any():
+            raise ConfigurationError([f"--fit has no answer of {one.name!r} that is neither marked test nor scored; name another folder"])
         return one, _at(elsewhere, usable)
     if test.all():
         raise ConfigurationError([f"all answers of {one.name!r} are marked test, and nothing is fitted on those; name others with --fit"])

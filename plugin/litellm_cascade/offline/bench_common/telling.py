@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from litellm_cascade.offline.bars import bar
-from litellm_cascade.offline.pages import table, write_text
+from litellm_cascade.offline.pages import Grid, Heading, Paragraph, blocks_of, table, write_text
+from litellm_cascade.offline.traffic.telling import table_of
 
-__all__ = ["figure", "interval", "origin", "share", "steps", "table", "tell", "write_json"]
+__all__ = ["figure", "interval", "origin", "say", "share", "steps", "table", "tell", "write_json"]
 
 JSON_FORMAT = 1
 """Raised when a key of the JSON is renamed or removed; new keys may come at any time."""
@@ -34,6 +37,23 @@ def steps(total: int) -> Iterator[Progress]:
 def tell(progress: Progress, what: str, *, advance: int = 0) -> None:
     """What is being done, and how many steps are."""
     progress.update(progress.task_ids[0], description=what, advance=advance)
+
+
+def say(told: str, to: TextIO | None = None) -> None:
+    """A result in Markdown: as it is for a file or a pipe, set out in columns on a terminal."""
+    stream = to or sys.stdout
+    if not stream.isatty():
+        stream.write(f"{told}\n")
+        return
+    console = Console(file=stream, highlight=False, markup=False)
+    for block in blocks_of(told):
+        if isinstance(block, Grid):
+            columns = table_of(*block.head)
+            for row in block.rows:
+                columns.add_row(*row)
+            console.print(columns)
+        elif isinstance(block, (Heading, Paragraph)):
+            console.print(f"\n{block.text.replace('**', '')}\n", soft_wrap=True)
 
 
 def interval(value: float | None, low: float | None, high: float | None) -> str:

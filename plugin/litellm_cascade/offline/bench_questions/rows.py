@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.offline.bench_common.resampling import Draws, Numbers, bounds
+from litellm_cascade.offline.wilson import widened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Row:
 def row_of(name: str, method: str, answered: Sequence[Answered], resampled: Draws, data: str) -> Row:
     """Means over the questions."""
     right = np.array([one.correct for one in answered], float)
-    low, high = bounds(right[rows].mean() for rows in resampled)
+    low, high = widened(right.mean(), *bounds(right[rows].mean() for rows in resampled), len(right))
     by_alias = Counter(one.alias for one in answered)
     return Row(
         set=name,
@@ -49,8 +50,8 @@ def row_of(name: str, method: str, answered: Sequence[Answered], resampled: Draw
         n=len(answered),
         data=data,
         accuracy=float(right.mean()),
-        accuracy_low=low,
-        accuracy_high=high,
+        accuracy_low=float(low),
+        accuracy_high=float(high),
         latency_ms=_mean([one.latency_ms for one in answered]),
         cost_usd=_mean([one.cost_usd for one in answered]),
         usage={alias: count / len(answered) for alias, count in sorted(by_alias.items())},

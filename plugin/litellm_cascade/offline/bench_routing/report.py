@@ -63,7 +63,10 @@ def _parts(one: PairSet, elsewhere: PairSet | None, *, is_fitted_elsewhere: bool
     if is_fitted_elsewhere:
         if elsewhere is None:
             raise ConfigurationError([f"the pair {one.name!r} is not in the folder that --fit names; leave --fit out, or name another"])
-        return one, elsewhere.at((elsewhere.split != "test") & ~np.isin(elsewhere.groups, one.groups))
+        usable = (elsewhere.split != "test") & ~np.isin(elsewhere.groups, one.groups)
+        if not usable.any():
+            raise ConfigurationError([f"--fit has no prompt of {one.name!r} that is neither marked test nor scored; name another folder"])
+        return one, elsewhere.at(usable)
     if test.all():
         raise ConfigurationError([f"all prompts of {one.name!r} are marked test, and nothing is fitted on those; name others with --fit"])
     return (one.at(test), one.at(~test)) if test.any() else (one, None)

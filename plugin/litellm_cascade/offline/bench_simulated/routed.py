@@ -13,6 +13,7 @@ from litellm_cascade.offline.bench_common.resampling import Draws, Numbers, boun
 from litellm_cascade.offline.simulating.driving import Answers, Served
 from litellm_cascade.offline.simulating.roles import LARGE, ROLES, SMALL
 from litellm_cascade.offline.simulating.text_to_sql import SqlPrompt
+from litellm_cascade.offline.wilson import widened
 
 ALL = "all"
 
@@ -55,7 +56,7 @@ def rows_of(
 def _row(name: str, method: str, served: Sequence[Served], large: Sequence[Served], resampled: Draws) -> Row:
     right, cost, latency = (_numbers(served, field) for field in ("correct", "cost_usd", "latency_ms"))
     full = _numbers(large, "cost_usd")
-    low, high = bounds(right[rows].mean() for rows in resampled)
+    low, high = widened(right.mean(), *bounds(right[rows].mean() for rows in resampled), len(right))
     saved_low, saved_high = bounds(1 - cost[rows].sum() / full[rows].sum() for rows in resampled)
     answered = Counter(one.alias for one in served)
     return Row(
@@ -63,8 +64,8 @@ def _row(name: str, method: str, served: Sequence[Served], large: Sequence[Serve
         method=method,
         n=len(served),
         accuracy=float(right.mean()),
-        accuracy_low=low,
-        accuracy_high=high,
+        accuracy_low=float(low),
+        accuracy_high=float(high),
         cost_usd=float(cost.mean()),
         savings=float(1 - cost.sum() / full.sum()),
         savings_low=saved_low,

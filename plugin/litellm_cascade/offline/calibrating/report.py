@@ -16,10 +16,14 @@ from rich.table import Table
 
 from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import Fit, costs_of
-from litellm_cascade.offline.pages import Paragraph, Plot, html, write_text
+from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 from litellm_cascade.policy.calibration_file import CalibrationFile
 
 JSON_FORMAT = 1
+HEAD = ("accept_at", "escalated", "accepted are right", "quality", "cost")
+SHOWN = len("sha256:") + 12
+"""Of a digest, as many letters are shown."""
+THRESHOLDS = "What a threshold would do"
 _SHARES = np.linspace(0, 1, 11)
 
 
@@ -83,13 +87,16 @@ def print_report(fitted: Fit, file: CalibrationFile, raw_ece: float) -> None:
     console = Console(highlight=False, color_system=None if os.environ.get("NO_COLOR") else "auto")
     for line in _lines(fitted, file, raw_ece):
         console.print(line, soft_wrap=True)
-    table = Table(
-        "accept_at", "escalated", "accepted are right", "quality", "cost", title="What a threshold would do", title_justify="left"
-    )
-    for point in points_of(fitted):
-        row = (point.accept_at, point.escalated, point.accepted_right, point.quality, point.cost_share)
-        table.add_row(f"{row[0]:.4f}", *("" if value is None else f"{value:.1%}" for value in row[1:]))
+    table = Table(*HEAD, title=THRESHOLDS, title_justify="left")
+    for row in _rows(fitted):
+        table.add_row(*row)
     console.print(table)
+
+
+def _rows(fitted: Fit) -> Iterator[tuple[str, ...]]:
+    for point in points_of(fitted):
+        shares = (point.escalated, point.accepted_right, point.quality, point.cost_share)
+        yield (f"{point.accept_at:.4f}", *("" if value is None else f"{value:.1%}" for value in shares))
 
 
 def _lines(fitted: Fit, file: CalibrationFile, raw_ece: float) -> Iterator[str]:
@@ -110,8 +117,8 @@ def raw_ece_of(fitted: Fit) -> float:
     return figures.ece(np.exp(np.minimum(fitted.checked.scores[fitted.method.score], 0.0)), fitted.checked.correct)
 
 
-def write_page(path: Path, fitted: Fit, file: CalibrationFile) -> None:
-    """A self-contained page: reliability (said against seen) and the deferral curve."""
+def write_page(path: Path, fitted: Fit, file: CalibrationFile, raw_ece: float) -> None:
+    """A self-contained page: reliability (said against seen), the deferral curve, what thresholds would do, and where it comes from."""
     from plotly.subplots import make_subplots  # noqa: PLC0415 - the extra lab
 
     page = make_subplots(cols=2, subplot_titles=("Said against seen, out of sample", "Accepted answers that are right"))
@@ -125,4 +132,13 @@ def write_page(path: Path, fitted: Fit, file: CalibrationFile) -> None:
     page.update_xaxes(title="said: the probability of a right answer", row=1, col=1)
     page.update_xaxes(title="share of requests that escalate", row=1, col=2)
     title = f"Calibration {file.id} of {file.alias}"
-    write_text(path, html(title, [Paragraph(file.card), Plot(page, "Said against seen, and what a share of escalations leaves right")]))
+    told = [line.strip().partition("  ") for line in [*_lines(fitted, file, raw_ece)][1:]]
+    blocks: list[Block] = [
+        Paragraph(file.card),
+        Plot(page, "Said against seen, and what a share of escalations leaves right"),
+        Grid(("figure", "value"), [(name, value.strip()) for name, _, value in told]),
+        Heading(THRESHOLDS),
+        Grid(HEAD, [*_rows(fitted)]),
+        Paragraph(f"{file.command}; data {file.data[:SHOWN]}"),
+    ]
+    write_text(path, html(title, blocks))

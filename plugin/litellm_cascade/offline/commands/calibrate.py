@@ -98,7 +98,7 @@ def calibrate(
     if out is not None:
         write_text(out, file_text(file))
     if html is not None:
-        write_page(html, fitted, file)
+        write_page(html, fitted, file, raw_ece_of(fitted))
     if as_json_:
         typer.echo(json.dumps(as_json(fitted, file, raw_ece_of(fitted)), indent=2))
     else:

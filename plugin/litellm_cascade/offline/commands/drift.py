@@ -13,7 +13,7 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.prompt_options import known_classifier
 from litellm_cascade.offline.traffic.bounds import Bound, bounds_of, end_if
 from litellm_cascade.offline.traffic.calibrated_on import profile_of_calibration
-from litellm_cascade.offline.traffic.drifting import MUCH, Drift, drifts_of
+from litellm_cascade.offline.traffic.drifting import MUCH, SHOWN, Drift, drifts_of
 from litellm_cascade.offline.traffic.options import Draws, Json, Reader, Seed, Traces, source_of
 from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.profile import Profile, profile_of
@@ -22,8 +22,6 @@ from litellm_cascade.offline.traffic.telling import print_table, table_of, write
 
 METRICS = ("psi", "task", "complexity", "confidence")
 MOST_BINS = 3
-SHARE = 0.01
-"""Of a bin's contribution below which nobody wants to read of it."""
 
 
 def drift(
@@ -87,7 +85,7 @@ def _print(found: list[Drift]) -> None:
         if one.psi is None or one.low is None or one.high is None or one.by_chance is None:
             table.add_row(one.name, "too few", "", f"{one.n_reference:,}", f"{one.n:,}", "")
             continue
-        moved = [f"{bin_.name} {bin_.reference:.1%} -> {bin_.now:.1%}" for bin_ in one.moved_most[:MOST_BINS] if bin_.adds > SHARE]
+        moved = [f"{bin_.name} {bin_.reference:.1%} -> {bin_.now:.1%}" for bin_ in one.moved_most[:MOST_BINS] if bin_.adds > SHOWN]
         value = f"{one.psi:.3f} [{one.low:.3f}, {one.high:.3f}]"
         table.add_row(one.name, value, f"{one.by_chance:.3f}", f"{one.n_reference:,}", f"{one.n:,}", "; ".join(moved))
     print_table(table)

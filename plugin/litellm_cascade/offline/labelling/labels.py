@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.pages import write_text
 from litellm_cascade.offline.traffic.rows import Row, Rows
 
 
@@ -38,12 +39,13 @@ class Terms:
 
 @dataclass(slots=True, kw_only=True)
 class Labels:
-    """What is done so far: the prompts' ids, and what all of it has cost."""
+    """What is done so far: the prompts' ids, and what all of it has cost. ``lost_usd``: the part of it that no label stands for."""
 
     file: Path
     terms: Terms
     done: set[str]
     spent_usd: float
+    lost_usd: float = 0.0
 
     def add(self, prompt: Prompt, found: Mapping[str, Any], cost_usd: float) -> None:
         """One more. Raises ConfigurationError where it cannot be written."""
@@ -55,6 +57,14 @@ class Labels:
         except OSError as error:
             raise ConfigurationError([f"{self.file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
         self.done.add(prompt.id)
+
+    def keep_lost(self, usd: float) -> None:
+        """What prompts have cost that were not labelled, for the next run. Raises ConfigurationError where it cannot be written."""
+        beside = _beside(self.file)
+        if usd:
+            write_text(beside, json.dumps({"spent_without_a_label_usd": usd}) + "\n")
+        else:
+            beside.unlink(missing_ok=True)
 
 
 def prompts_in(file: Path) -> Iterator[Prompt]:
@@ -69,7 +79,8 @@ def prompts_in(file: Path) -> Iterator[Prompt]:
 
 def labels_in(file: Path, terms: Terms) -> Labels:
     """What an earlier run left. A last line that was torn off is cut away. Raises ConfigurationError for labels of other terms."""
-    labels = Labels(file=file, terms=terms, done=set(), spent_usd=0.0)
+    lost = _lost(_beside(file))
+    labels = Labels(file=file, terms=terms, done=set(), spent_usd=lost, lost_usd=lost)
     if not file.exists() or not _whole_lines(file):
         return labels
     for row in Rows(file):
@@ -81,6 +92,19 @@ def labels_in(file: Path, terms: Terms) -> Labels:
         labels.done.add(how["id"])
         labels.spent_usd += how["cost_usd"]
     return labels
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.lost")
+
+
+def _lost(file: Path) -> float:
+    try:
+        return float(json.loads(file.read_text(encoding="utf-8"))["spent_without_a_label_usd"])
+    except FileNotFoundError:
+        return 0.0
+    except (OSError, ValueError, TypeError, LookupError):
+        raise ConfigurationError([f"{file}: does not say what prompts without a label have cost; mend or remove it"]) from None
 
 
 def _prompt(row: Row) -> Prompt:

@@ -42,11 +42,13 @@ class Tally:
 
 
 class Labeller:
-    """A run. Money that failed prompts have cost is counted with the next one that is written, so that no run forgets it."""
+    """A run. Money that failed prompts have cost is counted with the next one that is written, so that no run forgets it; where none
+    follows, a file beside keeps it for the next run.
+    """
 
     def __init__(self, asker: Asker, labels: Labels, limits: Limits) -> None:
         self._asker, self._labels, self._limits = asker, labels, limits
-        self._dearest_usd, self._lost_usd, self._under_way = 0.0, 0.0, 0
+        self._dearest_usd, self._lost_usd, self._under_way = 0.0, labels.lost_usd, 0
         self.tally = Tally(spent_usd=labels.spent_usd)
 
     async def label_all(self, prompts: Iterable[Prompt], advance: Callable[[], object]) -> Tally:
@@ -64,12 +66,16 @@ class Labeller:
                 await self._label(prompt)
                 advance()
 
-        await asyncio.gather(*(work() for _ in range(self._limits.concurrency)))
+        try:
+            await asyncio.gather(*(work() for _ in range(self._limits.concurrency)))
+        finally:
+            self._labels.keep_lost(self._lost_usd)
         return self.tally
 
     def _is_spent(self) -> bool:
         """Whether one more prompt, and those under way, could cost more than is left if each were as dear as the dearest so far."""
-        return self.tally.spent_usd + (self._under_way + 1) * self._dearest_usd > self._limits.max_usd or self._limits.max_usd == 0
+        spent, most = self.tally.spent_usd, self._limits.max_usd
+        return spent >= most or spent + (self._under_way + 1) * self._dearest_usd > most
 
     async def _label(self, prompt: Prompt) -> None:
         self._under_way += 1
@@ -79,6 +85,9 @@ class Labeller:
         except UnansweredError as error:
             self.tally.failed[str(error)] += 1
             self._lost_usd += sum(costs)
+        except asyncio.CancelledError:
+            self._lost_usd += sum(costs)
+            raise
         else:
             lost, self._lost_usd = self._lost_usd, 0.0
             self._labels.add(prompt, found, sum(costs) + lost)

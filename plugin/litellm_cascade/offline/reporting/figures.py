@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,12 @@ import numpy as np
 from litellm_cascade.offline.traffic.items import Item
 from litellm_cascade.offline.traffic.profile import Profile
 from litellm_cascade.offline.traffic.resampling import Resampled
+from litellm_cascade.offline.wilson import widened
 from litellm_cascade.vocabulary import AliasFacts, AuditRecord, Band, Outcome
 
 ALL = "all"
+NOBODY = "nobody"
+CLASSIFIER = "(classifier)"
 _COLUMNS = ("n", "priced", "actual_usd", "large_usd", "rated", "right")
 _AT = {name: index for index, name in enumerate(_COLUMNS)}
 
@@ -88,7 +92,7 @@ class Gathered:
         branch, outcome = branch_of(record), record.outcome
         self.n += 1
         self.first, self.last = min(self.first or at, at), max(self.last, at)
-        self.served[outcome.alias or "nobody"] += 1
+        self.served[outcome.alias or NOBODY] += 1
         self.policies[f"{record.plan.decision.policy} {record.plan.decision.digest[:19]}"] += 1
         self.degraded.update(entry.partition(":")[0] for entry in {*record.plan.decision.degraded, *outcome.degraded})
         self.profile.add(item)
@@ -96,6 +100,11 @@ class Gathered:
         self._time(record, branch)
         self._escalated(item, record)
         self._priced(record, at)
+
+    @property
+    def paid(self) -> list[str]:
+        """Whoever answered, the most frequent first, then whoever only cost something."""
+        return [*dict.fromkeys([*(alias for alias, _ in self.served.most_common()), *sorted(self.cost_by_alias)])]
 
     def savings(self) -> Interval | None:
         """The share of always asking the largest alias that was not spent, over the requests of which both costs are known."""
@@ -108,7 +117,11 @@ class Gathered:
     def quality(self, group: str = ALL) -> Interval | None:
         """The share of rated answers that are right."""
         ratio = self._sums.ratio(group, _AT["right"], _AT["rated"]) if group in self._sums.groups else None
-        return None if ratio is None else Interval(value=ratio[0], low=ratio[1], high=ratio[2], n=round(self.total("rated", group)))
+        if ratio is None:
+            return None
+        value, n = ratio[0], round(self.total("rated", group))
+        low, high = widened(*ratio, n)
+        return Interval(value=value, low=float(low), high=float(high), n=n)
 
     def total(self, column: str, group: str = ALL) -> float:
         """The sum of a column."""
@@ -126,7 +139,8 @@ class Gathered:
         right = item.correct.get(record.outcome.alias or "")
         rated = (0.0, 0.0) if right is None else (1.0, right)
         self._sums.add([ALL, branch], [1.0, *costs, *rated])
-        self.cost_by_alias[record.outcome.alias or "nobody"] += actual or 0.0
+        for alias, spent in _spent(record):
+            self.cost_by_alias[alias] += spent
 
     def _time(self, record: AuditRecord, branch: str) -> None:
         if record.outcome.first_token_ms is not None:
@@ -168,13 +182,25 @@ def branch_of(record: AuditRecord) -> str:
         return "not answered"
     if band is Band.CASCADE:
         return "cascade, escalated" if outcome.escalated else "cascade, accepted"
-    return f"{band.value} alone" if band is not Band.ENSEMBLE else band.value
+    return f"{outcome.alias} alone" if band is not Band.ENSEMBLE else band.value
 
 
 def quantiles(values: array[float]) -> tuple[float, float]:
     """p50 and p95."""
     low, high = np.quantile(np.frombuffer(values, dtype=np.float64), (0.5, 0.95))
     return float(low), float(high)
+
+
+def _spent(record: AuditRecord) -> Iterator[tuple[str, float]]:
+    """Which alias cost what. Where that is not known of every one that was asked, all of it is the serving alias's."""
+    actual, costs = record.costs.actual_usd or 0.0, [attempt.cost_usd for attempt in record.outcome.attempts]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        yield record.outcome.alias or NOBODY, actual
+        return
+    yield from zip((attempt.alias for attempt in record.outcome.attempts), known, strict=True)
+    if record.costs.classifier_usd:
+        yield CLASSIFIER, record.costs.classifier_usd
 
 
 def _draft(outcome: Outcome) -> float | None:

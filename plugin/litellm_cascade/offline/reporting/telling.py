@@ -9,7 +9,7 @@ from typing import Any
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot
 from litellm_cascade.offline.reporting.changes import Kept, changes_of, kept_of
 from litellm_cascade.offline.reporting.figures import Escalations, Gathered, Interval, quantiles
-from litellm_cascade.offline.traffic.drifting import MUCH, Drift, drifts_of
+from litellm_cascade.offline.traffic.drifting import MUCH, SHOWN, Drift, drifts_of
 from litellm_cascade.offline.traffic.profile import Profile
 
 UNKNOWN = "not known"
@@ -100,8 +100,8 @@ def _mix(gathered: Gathered) -> Iterator[Block]:
     yield Heading("Who answers")
     whole = sum(gathered.cost_by_alias.values())
     rows = [
-        (alias, f"{count:,}", f"{count / gathered.n:.1%}", f"{gathered.cost_by_alias[alias] / whole:.1%}" if whole else UNKNOWN)
-        for alias, count in gathered.served.most_common()
+        (alias, f"{gathered.served[alias]:,}", f"{gathered.served[alias] / gathered.n:.1%}", _part(gathered.cost_by_alias[alias], whole))
+        for alias in gathered.paid
     ]
     yield Grid(("model", "requests", "share of requests", "share of cost"), rows)
     yield Plot(_bars(gathered), "The share of requests and of cost of each model")
@@ -165,8 +165,12 @@ def _origin(gathered: Gathered, origin: Origin) -> Iterator[Block]:
     policies = "; ".join(f"{name} ({count / gathered.n:.1%})" for name, count in gathered.policies.most_common(MOST_DEGRADED))
     yield Paragraph(
         f"Decision record {origin.traces}, {origin.data[:19]}; policies {policies}; litellm-cascade {origin.version}; {origin.command}. "
-        f"Intervals are 95 %, by bootstrap over requests ({origin.draws} draws, seed {origin.seed})."
+        f"Intervals are 95 %, by bootstrap over requests ({origin.draws} draws, seed {origin.seed}); of quality at least Wilson's."
     )
+
+
+def _part(spent: float, whole: float) -> str:
+    return f"{spent / whole:.1%}" if whole else UNKNOWN
 
 
 def _rescued(counts: Escalations) -> str:
@@ -196,7 +200,7 @@ def _psi(one: Drift) -> str:
 
 
 def _moved(one: Drift) -> str:
-    return "; ".join(f"{bin_.name} {bin_.reference:.1%} -> {bin_.now:.1%}" for bin_ in one.moved_most[:2])
+    return "; ".join(f"{bin_.name} {bin_.reference:.1%} -> {bin_.now:.1%}" for bin_ in one.moved_most[:2] if bin_.adds > SHOWN)
 
 
 def _share(one: Interval | None) -> str:
@@ -214,7 +218,7 @@ def _moment(at: str) -> str:
 def _bars(gathered: Gathered) -> Any:
     import plotly.graph_objects as plots  # noqa: PLC0415 - the extra lab
 
-    aliases, whole = [alias for alias, _ in gathered.served.most_common()], sum(gathered.cost_by_alias.values())
+    aliases, whole = gathered.paid, sum(gathered.cost_by_alias.values())
     figure = plots.Figure()
     figure.add_bar(name="share of requests", x=aliases, y=[gathered.served[alias] / gathered.n for alias in aliases])
     if whole:

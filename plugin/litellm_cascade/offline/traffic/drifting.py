@@ -22,6 +22,8 @@ from litellm_cascade.offline.traffic.resampling import HIGH, LOW
 FEWEST = 50
 """Values on either side below which nothing is said."""
 MUCH = 0.2
+SHOWN = 0.01
+"""Of a bin's contribution below which nobody wants to read of it."""
 BINS = 10
 _ADDED = 0.5
 _Z_95 = 1.645

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,9 @@ MOST_KINDS = 500
 OTHERS = "others"
 DRAWS = 400
 """Of the bootstrap, for what would have come of it."""
+_NUMBER = re.compile(r"[:=](-?\d[\d.]*(e[-+]\d+)?|-?inf|nan)$")
+_NAMED = ("when:", "split:", "per_caller:")
+"""Reasons that end in a condition or a name, which may look like a number."""
 _COUNTS = ("bands", "aliases", "routes", "reasons", "degraded", "recorded", "gate", "unmeasured")
 _COSTS = ("against_large", "against_recorded")
 
@@ -115,7 +119,7 @@ class Replay:
         self.aliases[decision.alias] += 1
         self.routes[decision.route] += 1
         for reason in decision.reasons:
-            _bounded(self.reasons, reason)
+            _bounded(self.reasons, _kind_of(reason))
         for degradation in decision.degraded:
             _bounded(self.degraded, degradation)
 
@@ -147,6 +151,11 @@ def replay(
         done.add(item, decider)
         noted(done)
     return done
+
+
+def _kind_of(reason: str) -> str:
+    """Without the number that a strategy found, which nearly every request has for itself: ``thresholds:classification.complexity``."""
+    return reason if reason.startswith(_NAMED) else _NUMBER.sub("", reason)
 
 
 def _bounded(counter: Counter[str], name: str) -> None:

@@ -28,6 +28,14 @@ UNBROKEN = 1000
 MOST_SHOWN = 20
 """Lines of one table; the JSON has all."""
 
+ESTIMATORS = (
+    ("recorded", "logged"),
+    ("inverse propensity", "inverse_propensity"),
+    ("self-normalised", "self_normalised"),
+    ("direct", "direct"),
+    ("doubly robust", "doubly_robust"),
+)
+
 
 def print_replay(done: Replay) -> None:
     """Every count."""
@@ -60,9 +68,9 @@ def print_plan(done: PlanOf, changes: list[Change]) -> None:
         print_table(table)
         _tell_rest(len(done.moves))
     by_outcomes = any(change.outcome is not None for change in changes)
-    table = table_of("by", "name", "n", "moved", "cost", "quality", "escalation", *(["recorded quality"] if by_outcomes else []))
+    table = table_of("by", "name", "n", "moved", "cost", "quality", "escalation", *(["recorded quality", "of"] if by_outcomes else []))
     for change in changes:
-        last = [_delta(change.outcome, "{:+.4f}")] if by_outcomes else []
+        last = [_delta(change.outcome, "{:+.4f}"), f"{change.outcome.n if change.outcome else 0:,}"] if by_outcomes else []
         cells = [_delta(change.cost, "{:+.1%}"), _delta(change.quality, "{:+.4f}"), _delta(change.escalation, "{:+.1%}"), *last]
         table.add_row(change.by, shown(change.name) if change.name else "", f"{change.n:,}", f"{change.moved:,}", *cells)
     typer.echo("")
@@ -79,10 +87,11 @@ def print_off_policy(of: str, brings: OffPolicy) -> None:
     estimates = brings.estimates()
     if not estimates:
         return
-    table = table_of("reward", "n", "effective", "recorded", "inverse propensity", "self-normalised", "direct", "doubly robust")
-    for one in estimates:
-        values = (one.logged, one.inverse_propensity, one.self_normalised, one.direct, one.doubly_robust)
-        table.add_row(one.reward, f"{one.n:,}", f"{one.effective_n:,.0f}", *(_value(value) for value in values))
+    table = table_of("reward", *(one.reward for one in estimates))
+    table.add_row("requests", *(f"{one.n:,}" for one in estimates))
+    table.add_row("effective", *(f"{one.effective_n:,.0f}" for one in estimates))
+    for name, field in ESTIMATORS:
+        table.add_row(name, *(_value(getattr(one, field)) for one in estimates))
     typer.echo(f"\nwhat {of} brings, by the requests that were decided by chance")
     print_table(table)
     if brings.by_chance:
@@ -134,7 +143,7 @@ def _delta(delta: Delta | None, form: str) -> str:
 def table_of(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", justify="right" if number and column in {"n", "share", "moved"} else "left")
+        table.add_column(column, overflow="fold", justify="right" if number and column in {"n", "share", "moved", "of"} else "left")
     return table
 
 

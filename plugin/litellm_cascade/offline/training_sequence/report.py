@@ -37,8 +37,8 @@ def verdict_of(methods: Sequence[Whole]) -> str:
     mine, *dull = methods
     best = max(dull, key=lambda one: one.macro_f1)
     if mine.macro_f1_low > best.macro_f1_high:
-        return f"better than {best.method!r}, the best of the dull ones, beyond the intervals"
-    return f"not better than {best.method!r} beyond the intervals: do not ship it for its own sake"
+        return f"better than {best.method!r}, the best of the dull ones, by macro F1 beyond the intervals"
+    return f"not better than {best.method!r} by macro F1 beyond the intervals: do not ship it for its own sake"
 
 
 def as_json(examples: Examples, course: Course, trained: Trained, classes: Sequence[OfClass], methods: Sequence[Whole]) -> dict[str, Any]:

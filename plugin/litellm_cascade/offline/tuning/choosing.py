@@ -7,15 +7,17 @@ what is promised is what the second half says of the one that was taken. Interva
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.calibrating.records import fold_of
+from litellm_cascade.offline.counting import plain
 from litellm_cascade.offline.traffic.resampling import HIGH, LOW
 from litellm_cascade.offline.tuning.knobs import Setting
 from litellm_cascade.offline.tuning.trials import Numbers, Trials
+from litellm_cascade.offline.wilson import widened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,16 @@ class _Half:
     def figures(self, cost: Numbers, quality: Numbers) -> Figures:
         ones, large = np.ones(len(cost)), self.trials.large_cost
         spent = large if large.any() else ones
-        return Figures(quality=self._mean(quality, ones), cost_usd=self._mean(cost, ones), savings=self._mean(large - cost, spent))
+        found = self._mean(quality, ones)
+        if self.trials.by_outcomes:
+            low, high = widened(found.value, found.low, found.high, len(quality))
+            found = replace(found, low=float(low), high=float(high))
+        return Figures(quality=found, cost_usd=self._mean(cost, ones), savings=self._mean(large - cost, spent))
+
+    def sure_quality(self) -> Numbers:
+        """The lower end of each setting's quality. Of recorded answers at least as low as Wilson's: all right does not say that all are."""
+        low = self.ends(self.trials.quality, LOW)
+        return np.asarray(widened(self.quality, low, low, len(self.trials))[0]) if self.trials.by_outcomes else low
 
     def ends(self, values: Numbers, end: float) -> Numbers:
         """One end of the interval of each row's mean."""
@@ -137,7 +148,7 @@ def _chosen(half: _Half, wish: Wish) -> int | None:
 
 
 def _cheapest_with(half: _Half, floor: float) -> int:
-    sure = half.ends(half.trials.quality, LOW)
+    sure = half.sure_quality()
     able = np.flatnonzero(sure >= floor)
     if not len(able):
         least = f"the most is {half.quality.max():.4f}, and {sure.max():.4f} at the lower end"
@@ -150,6 +161,6 @@ def _best_within(half: _Half, budget_usd: float) -> int:
     dear = half.ends(half.trials.cost, HIGH)
     able = np.flatnonzero(dear <= budget_usd)
     if not len(able):
-        least = f"the least is {half.cost.min():.6g}, and {dear.min():.6g} at the upper end"
-        raise ConfigurationError([f"no setting stays within {budget_usd:g} USD a request beyond its interval; {least}"])
+        least = f"the least is {plain(half.cost.min(), 6)}, and {plain(dear.min(), 6)} at the upper end"
+        raise ConfigurationError([f"no setting stays within {plain(budget_usd)} USD a request beyond its interval; {least}"])
     return int(min(able, key=lambda row: (-half.quality[row], half.cost[row])))

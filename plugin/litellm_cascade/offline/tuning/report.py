@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.counting import plain
 from litellm_cascade.offline.pages import Block, Grid, Paragraph, Plot, write_text
 from litellm_cascade.offline.policy_text import with_values
 from litellm_cascade.offline.traffic.telling import print_table, table_of
@@ -66,7 +67,7 @@ def promise_of(knobs: Sequence[Knob], chosen: Point, n: int) -> str:
     found = chosen.held_out
     return (
         f"taken: {_named(knobs, chosen)}: on {n:,} requests it was not chosen on, quality {_share(found.quality)}, "
-        f"savings against always the largest {_share(found.savings)}, {found.cost_usd.value:.4g} USD a request"
+        f"savings against always the largest {_share(found.savings)}, {plain(found.cost_usd.value)} USD a request"
     )
 
 
@@ -166,7 +167,8 @@ def _front(knobs: Sequence[Knob], tuned: Tuned) -> Any:
         mode="lines",
         line={"dash": "dash"},
     )
-    figure.update_layout(xaxis_title="USD a request", yaxis={"title": "quality", "tickformat": ".0%"}, hovermode="closest", height=500)
+    dollars = {"title": "USD a request", "exponentformat": "none"}
+    figure.update_layout(xaxis=dollars, yaxis={"title": "quality", "tickformat": ".0%"}, hovermode="closest", height=500)
     return figure
 
 

@@ -11,7 +11,7 @@ from litellm_cascade.offline.bench_cascade.sets import read_sets
 from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Fit, Html, Json, is_missing
 from litellm_cascade.offline.bench_common.reading import basis_of, need_lab
 from litellm_cascade.offline.bench_common.resuming import parts_beside
-from litellm_cascade.offline.bench_common.telling import origin, write_json
+from litellm_cascade.offline.bench_common.telling import origin, say, write_json
 from litellm_cascade.offline.called import command_of
 
 
@@ -48,7 +48,7 @@ def cascade(
     about["fitted_on"] = basis_of(fit)
     parts = parts_beside(json_, {name: value for name, value in about.items() if name != "command"})
     results = measured(sets, elsewhere, about, parts)
-    typer.echo(markdown(results))
+    say(markdown(results))
     if json_ is not None:
         write_json(json_, as_json(results))
     if html is not None:

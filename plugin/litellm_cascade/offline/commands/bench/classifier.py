@@ -11,7 +11,7 @@ import typer
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_common.options import Json
-from litellm_cascade.offline.bench_common.telling import write_json
+from litellm_cascade.offline.bench_common.telling import say, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ def classifier(
     with TemporaryDirectory(prefix="cascade-bench-") as temporary:
         folder = _folder(checkpoint, Path(temporary), seed)
         results = measured(folder, Path(temporary), wanted, random_weights=checkpoint is None, said=_say)
-    typer.echo(markdown(results))
+    say(markdown(results))
     if json_ is not None:
         write_json(json_, as_json(results))
     if html is not None:

@@ -10,6 +10,7 @@ import typer
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.bench_common.options import HERE
 from litellm_cascade.offline.bench_common.reading import need_lab
+from litellm_cascade.offline.bench_common.telling import say
 from litellm_cascade.offline.bench_embedded.report import report
 
 
@@ -35,6 +36,6 @@ def embedded(
         return
     need_lab("cascade bench embedded")
     told = report(data, weights, seed)
-    typer.echo(told)
+    say(told)
     if html is not None:
         pages.write_text(html, pages.html("The embedded classifiers", [*pages.blocks_of(told)]))

@@ -19,7 +19,7 @@ from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Html
 from litellm_cascade.offline.bench_common.reading import digest_of, need_lab
 from litellm_cascade.offline.bench_common.resampling import drawn
 from litellm_cascade.offline.bench_common.resuming import Parts, parts_beside
-from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
+from litellm_cascade.offline.bench_common.telling import origin, say, steps, tell, write_json
 from litellm_cascade.offline.bench_questions.live import answered_by, read_questions
 from litellm_cascade.offline.bench_questions.recorded import LARGE, SMALL, Recorded, by_order, by_policy, read_recorded
 from litellm_cascade.offline.bench_questions.report import tables, write_page
@@ -86,7 +86,7 @@ def mmlu(
         parts = parts_beside(json_, {**digests, "pair": one.name, "classifier": classifier, "seed": seed})
         answers = _recorded(read_recorded(data, one), policy or (), classifier, seed, parts)
         rows = _rows(one.name, one.groups, answers, (seed, draws), digests["data"])
-    typer.echo(tables(rows))
+    say(tables(rows))
     about = origin(command_of(context), data=digests, seed=seed, draws=draws)
     if json_ is not None:
         write_json(json_, about | {"rows": [asdict(row) for row in rows]})

@@ -13,7 +13,7 @@ import typer
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.bench_common.options import Classifier, Draws, Html, Json
 from litellm_cascade.offline.bench_common.reading import DIGITS
-from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
+from litellm_cascade.offline.bench_common.telling import origin, say, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import SIMULATED, RoutedResults, measure_routed, routed_tables, write_routed_page
 from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.policy_files import find_policy
@@ -46,7 +46,7 @@ def routed_vs_large(
     files = [find_policy(name) for name in policy or POLICIES]
     with steps(len(files)) as progress:
         results = measure_routed(files, prompts, progress, classifier=classifier, seed=seed, draws=draws)
-    typer.echo(routed_tables(results.rows))
+    say(routed_tables(results.rows))
     about = origin(command_of(context), data={"prompts": digest_of_prompts(prompts)}, seed=seed, draws=draws)
     if json_ is not None:
         write_json(json_, about | {"simulated": SIMULATED, **as_json(results)})

@@ -12,7 +12,7 @@ from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Html
 from litellm_cascade.offline.bench_common.reading import need_lab
 from litellm_cascade.offline.bench_common.resampling import Numbers, drawn
 from litellm_cascade.offline.bench_common.resuming import parts_beside
-from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
+from litellm_cascade.offline.bench_common.telling import origin, say, steps, tell, write_json
 from litellm_cascade.offline.bench_questions.arena import Row, arena_pairs, rows_of
 from litellm_cascade.offline.bench_questions.report import arena_tables, write_arena_page
 from litellm_cascade.offline.bench_routing.evidence import Seen
@@ -52,7 +52,7 @@ def routerarena(
             kept = parts.rows(one.name, lambda one=one: [asdict(row) for row in _measured(one, basis, digests["data"], seed, draws)])  # type: ignore[misc]
             rows += [Row(**row) for row in kept]
             tell(progress, one.name, advance=1)
-    typer.echo(arena_tables(rows))
+    say(arena_tables(rows))
     if json_ is not None:
         write_json(json_, about | {"rows": [asdict(row) for row in rows]})
     if html is not None:

@@ -13,7 +13,7 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_common.options import HERE, Data, Draws, Fit, Html, Json, is_missing
 from litellm_cascade.offline.bench_common.reading import basis_of, need_lab
 from litellm_cascade.offline.bench_common.resuming import parts_beside
-from litellm_cascade.offline.bench_common.telling import origin, steps, tell, write_json
+from litellm_cascade.offline.bench_common.telling import origin, say, steps, tell, write_json
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
 from litellm_cascade.offline.bench_routing.report import markdown, measured, tasks_of, write_page
@@ -56,7 +56,7 @@ def routing(
         for task in wanted:
             results.append(measured(task, seen, parts, progress))
             tell(progress, task.scored.name, advance=1)
-    typer.echo(markdown(results))
+    say(markdown(results))
     if json_ is not None:
         write_json(json_, about | {"fitted_on": basis_of(fit), "rows": [asdict(row) for one in results for row in one.rows]})
     if html is not None:

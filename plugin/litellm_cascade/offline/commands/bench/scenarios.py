@@ -10,7 +10,7 @@ import typer
 
 from litellm_cascade.classifiers import DEFAULT
 from litellm_cascade.offline.bench_common.options import Classifier, Draws, Json
-from litellm_cascade.offline.bench_common.telling import origin, steps, write_json
+from litellm_cascade.offline.bench_common.telling import origin, say, steps, write_json
 from litellm_cascade.offline.bench_simulated.report import (
     SIMULATED,
     measure_routed,
@@ -45,7 +45,7 @@ def scenarios(
         prompts = prompts_of(None, per_band=PER_BAND, seed=seed)
         files = [find_policy(name) for name in POLICIES]
         routed = measure_routed(files, prompts, progress, classifier=classifier, seed=seed, draws=draws)
-    typer.echo(scenario_tables(rows))
+    say(scenario_tables(rows))
     about = origin(command_of(context), data={"prompts": digest_of_prompts(prompts)}, seed=seed, draws=draws)
     if json_ is not None:
         write_json(json_, about | {"simulated": SIMULATED, "rows": [asdict(row) for row in rows]})

@@ -10,7 +10,7 @@ import typer
 
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.bench_common.options import Json
-from litellm_cascade.offline.bench_common.telling import write_json
+from litellm_cascade.offline.bench_common.telling import say, write_json
 from litellm_cascade.offline.bench_service.measuring import Extent, measure
 from litellm_cascade.offline.bench_service.report import as_json, markdown
 
@@ -37,7 +37,7 @@ def service(
     with tempfile.TemporaryDirectory() as folder:
         readings = measure(extent, Path(folder), lambda told: typer.echo(told, err=True))
     told = markdown(extent, readings)
-    typer.echo(told)
+    say(told)
     if html is not None:
         pages.write_text(html, pages.html("The classifier service", [*pages.blocks_of(told)]))
     if json_ is not None:
