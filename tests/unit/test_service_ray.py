@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import json
+import time
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from litellm_cascade.testing.logits import encode, logits_of
 from litellm_cascade.testing.service import RayServiceProcess
 
 REPLICAS = {"min_replicas": 2, "max_replicas": 2, "cpus": 0.1}
+WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,11 @@ def replica_that_answers(service):
 
 
 def test_both_replicas_answer(service):
-    assert len({replica_that_answers(service) for _ in range(30)}) == 2
+    """On a busy machine one is up long before the other."""
+    heard, deadline = set(), time.monotonic() + WITHIN_S
+    while len(heard) < REPLICAS["min_replicas"] and time.monotonic() < deadline:
+        heard.add(replica_that_answers(service))
+    assert len(heard) == REPLICAS["min_replicas"]
 
 
 async def test_the_client_that_asks_uvicorn_asks_ray_as_well(service):
