@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from waiting import until
 
 PASSWORD = "pa55word-of-the-tests"
 WITHIN_S = 30.0
@@ -50,13 +51,14 @@ class PostgresServer:
         settings = [f"-cport={self.port}", "-clisten_addresses=127.0.0.1", f"-cunix_socket_directories={self._folder}", "-cfsync=off"]
         command = [self._binaries / "postgres", "-D", self._data, *settings]
         self._process = subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as)
-        deadline = time.monotonic() + WITHIN_S
-        while True:
-            try:
-                return psycopg.connect(self.url("postgres")).close()
-            except psycopg.OperationalError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        until(self._answers)
+
+    def _answers(self):
+        try:
+            psycopg.connect(self.url("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def stop(self):
         """At once, whoever is connected: as when its machine fails."""

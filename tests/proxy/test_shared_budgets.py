@@ -10,8 +10,10 @@ import psutil
 import pytest
 from harness.configs import PRICES, cascade_config
 from harness.dialects import DIALECTS
+from harness.redis_server import listens
 
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 SYNC_S = 0.1
 LARGE_USD = PRICES["large"] * (10 + len(["Answer", "of", "large."]))
@@ -36,26 +38,11 @@ class Redis:
 
     def start(self):
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        until(self._listens)
+        until(lambda: listens(self.port))
 
     def kill(self):
         self._process.kill()
         self._process.wait()
-
-    def _listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
-
-
-def until(holds, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(SYNC_S)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -133,14 +120,14 @@ def test_what_one_proxy_has_spent_the_other_cannot_and_a_lost_redis_costs_no_req
     assert escalated(ask, 1, "one") == 1
 
     redis.kill()
-    until(lambda: "budgets_local" in (ask(0, "one").cascade("degraded") or ""))
+    until(lambda: "budgets_local" in (ask(0, "one").cascade("degraded") or ""), every_s=SYNC_S)
     assert ask(0, "one").text == KEPT  # what was heard before is not forgotten
     assert escalated(ask, 0, "three") == 2  # and each proxy goes on by itself
     assert ask(1, "four").cascade("escalated") == "true"
 
     redis.start()
-    until(lambda: "budgets_local" not in (ask(0, "one").cascade("degraded") or ""))
-    until(lambda: "budgets_local" not in (ask(1, "one").cascade("degraded") or ""))
+    until(lambda: "budgets_local" not in (ask(0, "one").cascade("degraded") or ""), every_s=SYNC_S)
+    until(lambda: "budgets_local" not in (ask(1, "one").cascade("degraded") or ""), every_s=SYNC_S)
     assert escalated(ask, 1, "three") == 1  # what was spent meanwhile is handed on
 
 

@@ -3,7 +3,8 @@
 import shutil
 import socket
 import subprocess
-import time
+
+from waiting import until
 
 
 class RedisServer:
@@ -12,13 +13,12 @@ class RedisServer:
             self.port = free.getsockname()[1]
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
         self.process = subprocess.Popen([shutil.which("redis-server"), *arguments], stdout=subprocess.DEVNULL)
-        self.wait()
+        until(lambda: listens(self.port))
 
-    def wait(self, seconds=10.0):
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                return socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

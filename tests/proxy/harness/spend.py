@@ -1,7 +1,8 @@
 """Reading what the spend recorder wrote."""
 
 import json
-import time
+
+from waiting import until
 
 LOOK_EVERY_S = 0.05
 
@@ -22,17 +23,14 @@ class Spend:
         wanted = {"litellm_call_id": call, "trace_id": trace}
         return [row for row in self._all()[self._skipped :] if _fits(row["standard_logging_object"], wanted)]
 
-    def wait_rows(self, count, timeout=10.0, **which):
+    def wait_rows(self, count, **which):
         """The rows, as soon as there are at least ``count``."""
-        return self.wait_until(lambda rows: len(rows) >= count, timeout, wanted=f"{count} spend rows", **which)
+        return self.wait_until(lambda rows: len(rows) >= count, wanted=f"{count} spend rows", **which)
 
-    def wait_until(self, holds, timeout=10.0, wanted="other spend rows", **which):
+    def wait_until(self, holds, wanted="other spend rows", **which):
         """The rows, as soon as ``holds`` is true of them."""
-        deadline = time.monotonic() + timeout
-        while not holds(rows := self.rows(**which)):
-            assert time.monotonic() < deadline, f"{wanted} of {which} expected within {timeout} s, there are: {self.rows()}"
-            time.sleep(LOOK_EVERY_S)
-        return rows
+        looked_for = f"{wanted} of {which} expected"
+        return until(lambda: self.rows(**which), holds, every_s=LOOK_EVERY_S, told=lambda: f"{looked_for}, there are: {self.rows()}")
 
     def clear(self):
         """Forget what is there. The file stays: the proxy may be writing to it."""
