@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -27,36 +26,24 @@ from litellm_cascade.audit.ledger.verifying import KeyNeededError, verify_chain
 from litellm_cascade.audit.ledger.writer import Writer
 from litellm_cascade.errors import RecordError
 from litellm_cascade.vocabulary import AliasFacts, Basis, Gate, Texts, Turn
+from waiting import until
 
 TESTS = Path(__file__).parents[1]
 KEY = b"k" * 32
-WITHIN_S = 20.0
 PROLOGUE = f"""
-import os, resource, signal, sys, time
+import os, resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {str(TESTS)!r})
 from ledger_records import record
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from prometheus_client import REGISTRY
+from waiting import until
 
 folder = Path(sys.argv[1])
-
-def until(holds):
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 def ledger(**options):
     return Ledger(LedgerOptions(folder=folder, **options))
 """
-
-
-def until(holds):
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def passes(code, folder):

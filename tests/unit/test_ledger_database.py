@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import datetime
 from pathlib import Path
 from textwrap import dedent
@@ -28,6 +27,7 @@ from litellm_cascade.errors import RecordError
 from litellm_cascade.offline.cli import app
 from litellm_cascade.vocabulary import Answered, Band, Feedback, Opinion
 from postgres_server import PASSWORD, PostgresServer
+from waiting import until
 
 TESTS = Path(__file__).parents[1]
 WITHIN_S = 30.0
@@ -80,13 +80,6 @@ def ask(url, sql, *given):
     with psycopg.connect(url, autocommit=True, options="-csearch_path=litellm_cascade") as connection:
         cursor = connection.execute(sql, given or None)
         return cursor.fetchall() if cursor.description else []
-
-
-def until(holds):
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def metric(name):

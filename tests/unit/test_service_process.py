@@ -3,24 +3,16 @@
 import json
 import socket
 import threading
-import time
 
 import httpx
 import pytest
 
 from litellm_cascade.testing.proxy import free_port
 from litellm_cascade.testing.service import ServiceProcess
+from waiting import until
 
 BODY = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a prompt"]}]}
 INFER = "/v2/models/classifier/infer"
-
-
-def until(holds, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def test_it_lives_before_the_model_is_there_and_is_ready_behind(tmp_path):
