@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 from random import Random
 
@@ -18,6 +17,7 @@ from litellm_cascade.policy.calibration_file import sealed
 from litellm_cascade.policy.variables import TASKS
 from litellm_cascade.simulated.answers import Ask, answer
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 POLICIES = Path(__file__).parents[2] / "policies"
 POLICY = """
@@ -127,14 +127,6 @@ def test_each_judged_rung_of_three_has_a_calibration_of_its_own(
     assert {alias: of["cascade.confidence.calibration"] for alias, of in judged.items()} == {alias: fitted[alias] for alias in chances}
     rungs, _ = bills(spend, heard, trace, len(asked) + 1)
     assert sorted(rungs) == sorted(asked)
-
-
-def until(holds, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def test_a_calibration_that_is_fitted_again_is_swapped_in_and_a_broken_one_refused(client, upstream, folder):

@@ -1,7 +1,6 @@
 """A deployment as classifier, in a real proxy: it decides, is billed to the caller, and cannot be talked out of its form."""
 
 import json
-import time
 
 import pytest
 from harness.configs import cascade_config, model
@@ -9,6 +8,7 @@ from harness.dialects import DIALECTS
 
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 POLICY = """
 version: 1
@@ -63,13 +63,12 @@ def ask(client, prompt="Prove it.", **more):
 
 def record_of(proxy, trace):
     """The one line of a request, as soon as it is written."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        for line in requests_in([proxy.folder / "record"]):
-            if line["record"]["trace_id"] == trace.trace_id:
-                return line["record"]
-        time.sleep(0.02)
-    raise AssertionError(proxy.log()[-3000:])
+
+    def records():
+        lines = requests_in([proxy.folder / "record"])
+        return [line["record"] for line in lines if line["record"]["trace_id"] == trace.trace_id]
+
+    return until(records, told=lambda: proxy.log()[-3000:])[0]
 
 
 def classify_span(collector, trace):

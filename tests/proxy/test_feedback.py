@@ -1,7 +1,6 @@
 """Feedback through a real proxy: with the caller's own key, on its own answers, into record, metrics and traces, without a word of text."""
 
 import shutil
-import time
 from uuid import uuid4
 
 import pytest
@@ -14,10 +13,10 @@ from typer.testing import CliRunner
 from litellm_cascade.audit.ledger.reading import feedback_in
 from litellm_cascade.offline.cli import app
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 OWN, OTHER = ({"Authorization": f"Bearer sk-team-7{which}"} for which in ("a", "b"))
 PATH = "/cascade/feedback"
-WITHIN_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +50,11 @@ def asked(client, trace, name="chat", **options):
 
 def lines_of(proxy, request_id, count):
     """What was said of a request, as soon as it is written."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        lines = [line for line in feedback_in([proxy.folder / "record"]) if line["feedback"]["answer"]["request_id"] == request_id]
-        if len(lines) >= count:
-            return lines
-        assert time.monotonic() < deadline, proxy.log()[-3000:]
-        time.sleep(0.02)
+
+    def lines():
+        return [line for line in feedback_in([proxy.folder / "record"]) if line["feedback"]["answer"]["request_id"] == request_id]
+
+    return until(lines, lambda found: len(found) >= count, told=lambda: proxy.log()[-3000:])
 
 
 def counted(client, outcome):
@@ -153,7 +150,5 @@ def test_another_proxy_with_the_same_redis_takes_feedback_too(start_proxy, upstr
     first, second = (start_proxy(config, env=env) for _ in range(2))
     with first.client() as here, second.client() as there:
         call = DIALECTS["chat"].ask(here, "hello", headers=trace.headers).headers["x-litellm-call-id"]
-        deadline = time.monotonic() + WITHIN_S
-        while (told := there.post(PATH, json={"request_id": call, "outcome": "right"})).status_code == 404:
-            assert time.monotonic() < deadline
+        told = until(lambda: there.post(PATH, json={"request_id": call, "outcome": "right"}), lambda told: told.status_code != 404)
         assert (told.status_code, told.json()["recorded"]) == (200, False)

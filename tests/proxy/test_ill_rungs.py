@@ -10,6 +10,7 @@ from harness.dialects import DIALECTS
 
 from litellm_cascade.escalation import prompts
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 FAILURES, COOL_OFF_S, SLOW_S = 3, 2.0, 0.5
 RUNGS = {"failures": FAILURES, "cool_off_seconds": COOL_OFF_S, "over_seconds": 60, "slow_seconds": SLOW_S, "failing_share": 0.1}
@@ -54,10 +55,7 @@ def until_left_alone(alias, ask):
 
 
 def until_back(ask):
-    deadline = time.monotonic() + 20
-    while ask().cascade("degraded") is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(ask, lambda heard: heard.cascade("degraded") is None, every_s=0.1)
 
 
 @pytest.mark.parametrize("stream", [False, True])

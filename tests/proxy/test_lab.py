@@ -1,7 +1,6 @@
 """The lab against a real proxy: question sets are asked of it, and what it records of an experiment says what each arm would bring."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ from typer.testing import CliRunner
 from litellm_cascade.audit.ledger.reading import feedback_in, requests_in
 from litellm_cascade.offline.cli import app
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
-WITHIN_S = 10.0
 POOL = """\
 version: 1
 name: {name}
@@ -108,10 +107,11 @@ def experiment(proxy, tmp_path):
             right = "42" in said or number % 2 == 0
             rating = {"request_id": answer.headers["x-litellm-call-id"], "outcome": "right" if right else "wrong"}
             assert client.post("/cascade/feedback", json=rating).status_code == 200
-    deadline = time.monotonic() + WITHIN_S
-    while len({line["feedback"]["answer"]["request_id"] for line in feedback_in([proxy.folder / "record"])}) < REQUESTS:
-        assert time.monotonic() < deadline, proxy.log()[-3000:]
-        time.sleep(0.02)
+
+    def rated():
+        return {line["feedback"]["answer"]["request_id"] for line in feedback_in([proxy.folder / "record"])}
+
+    until(lambda: len(rated()) >= REQUESTS, told=lambda: proxy.log()[-3000:])
     for name, alias in (("cheap", "small"), ("dear", "large")):
         (tmp_path / f"{name}.yaml").write_text(POOL.format(name=name) + f"routes: [{{name: all, send: {alias}}}]\n")
     return proxy.folder / "record"

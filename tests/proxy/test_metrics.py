@@ -2,7 +2,6 @@
 
 import random
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -13,6 +12,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 UNSURE = Reply("a guess", logprob=-2.0)
 ESCALATED = {
@@ -33,14 +33,6 @@ def read(text):
     """Samples of ours by name and the label that tells them apart."""
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(s.name, s.labels.get(LABEL.get(s.name, "kind"), "")): s.value for s in samples if s.name.startswith("cascade_")}
-
-
-def until(holds, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def counted_of_an_escalation(client, upstream, scrape, **options):

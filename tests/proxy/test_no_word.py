@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 from harness.configs import BESIDE, cascade_config
@@ -10,11 +9,11 @@ from harness.dialects import DIALECTS
 
 from litellm_cascade.audit.ledger.reading import of_kind
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 CANARY = "CANARY"
 PROMPT = f"{CANARY}PROMPT please"
 ANSWER = f"{CANARY}ANSWER and a few more words to say"
-WITHIN_S = 20.0
 UNSURE = -2.0
 QUOTED = {"message": f"{CANARY}UPSTREAM said", "type": f"{CANARY}TYPE", "code": f"{CANARY}CODE"}
 BROKEN = {
@@ -114,8 +113,6 @@ def test_feedback_that_says_more_than_it_may_is_repeated_nowhere(proxy, client, 
 def test_texts_are_in_the_record_where_the_policy_keeps_them_and_only_there(proxy, client, upstream, trace, keeps):
     upstream.script("small", Reply(ANSWER))
     DIALECTS["chat"].ask(client, PROMPT, stream=True, headers=trace.headers)
-    deadline = time.monotonic() + WITHIN_S
-    while not (lines := [line for line in of_kind("request", [proxy.folder / "record"]) if line["record"]["trace_id"] == trace.trace_id]):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    record = [proxy.folder / "record"]
+    lines = until(lambda: [line for line in of_kind("request", record) if line["record"]["trace_id"] == trace.trace_id])
     assert [line.get("texts") is not None for line in lines] == [keeps]

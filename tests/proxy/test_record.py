@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-import time
 
 import pytest
 from harness.configs import BESIDE, cascade_config
@@ -14,12 +13,12 @@ from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.offline.cli import app
 from litellm_cascade.testing.telemetry import TraceParent
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 KEY = "0123456789abcdef" * 4
 SQL = "```sql\nSELECT CANARYPROMPT FROM t\n```"
 KINDS = {"cascade": "CANARYPROMPT please", "sent": SQL}
 EVERY = [(name, stream, kind) for name in DIALECTS for stream in (False, True) for kind in KINDS]
-WITHIN_S = 10.0
 
 
 def with_record(upstream_url, **record):
@@ -60,14 +59,12 @@ def scripted(upstream):
 
 def record_of(proxy, trace_id):
     """The one line of a trace, as soon as it is written."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        lines = [line for line in requests_in([proxy.folder / "record"]) if line["record"]["trace_id"] == trace_id]
-        if lines:
-            (line,) = lines
-            return line
-        assert time.monotonic() < deadline, f"no record of {trace_id}:\n{proxy.log()[-3000:]}"
-        time.sleep(0.02)
+
+    def lines():
+        return [line for line in requests_in([proxy.folder / "record"]) if line["record"]["trace_id"] == trace_id]
+
+    (line,) = until(lines, told=lambda: f"no record of {trace_id}:\n{proxy.log()[-3000:]}")
+    return line
 
 
 def record_bytes(proxy):
@@ -170,10 +167,7 @@ def test_requests_go_on_while_the_disk_is_full_and_their_lines_come_later(record
 
 
 def until_it_reads(client, sample):
-    deadline = time.monotonic() + WITHIN_S
-    while sample not in client.get("/metrics", follow_redirects=True).text:
-        assert time.monotonic() < deadline, sample
-        time.sleep(0.02)
+    until(lambda: sample in client.get("/metrics", follow_redirects=True).text, told=lambda: sample)
 
 
 def test_a_folder_that_cannot_be_written_stops_the_proxy(prepare_proxy, upstream_server, tmp_path):
@@ -203,12 +197,15 @@ def test_each_worker_writes_a_chain_of_its_own_whatever_becomes_of_the_spans(pre
     proxy = prepare_proxy(with_record(upstream_server.url), env=env, arguments=arguments, ready_within_s=120.0)
     asked = 0
     with proxy:
-        deadline = time.monotonic() + 60.0
-        while len(list((proxy.folder / "record").glob("*.jsonl"))) < 2:  # the system gives connections to either worker
-            with proxy.client() as client:
+
+        def both_answered():
+            nonlocal asked
+            with proxy.client() as client:  # a connection of its own, which the system gives to either worker
                 assert DIALECTS["chat"].ask(client, KINDS["cascade"]).status == 200
             asked += 1
-            assert time.monotonic() < deadline
+            return len(list((proxy.folder / "record").glob("*.jsonl"))) >= 2
+
+        until(both_answered, within_s=60.0)
     verified = CliRunner().invoke(app, ["audit", "verify", str(proxy.folder / "record")])
     assert (verified.exit_code, verified.output) == (0, f"2 chains, 2 files, {asked} requests: no findings\n")
     assert [span for span in collector.spans if span.name == "cascade.route"] == []

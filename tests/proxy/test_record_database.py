@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -17,10 +16,10 @@ from typer.testing import CliRunner
 from litellm_cascade.offline.cli import app
 from litellm_cascade.testing.upstream import Reply
 from postgres_server import PASSWORD, PostgresServer
+from waiting import until
 
 KEY = "0123456789abcdef" * 4
 PROMPT = "CANARYPROMPT please"
-WITHIN_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +58,6 @@ def rows_of(url, trace_id):
     with psycopg.connect(url) as connection:
         found = connection.execute("select line from litellm_cascade.record where position(%s in line) > 0", [trace_id])
         return [line for (line,) in found]
-
-
-def until(found):
-    deadline = time.monotonic() + WITHIN_S
-    while not (rows := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return rows
 
 
 def metrics_of(client):

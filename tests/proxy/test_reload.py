@@ -1,11 +1,12 @@
 """A policy file that changes under load: swapped in whole, or refused while the old one stays."""
 
 import threading
-import time
 
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
+
+from waiting import until
 
 POLICY = """
 version: 1
@@ -36,14 +37,6 @@ def proxy(start_proxy, upstream_server, folder):
 
 def policies(client):
     return {entry["policy"]: entry for entry in client.get("/cascade/policies").raise_for_status().json()}
-
-
-def until(holds, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def answered_by(client, model="auto"):

@@ -1,14 +1,14 @@
 """LiteLLM's own response cache in front of cascades: a hit asks nobody and costs nothing, and says so; a changed policy never gets one."""
 
 import itertools
-import time
 
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
-from test_reload import policies, until
+from test_reload import policies
 
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 POLICY = """
 version: 1
@@ -81,12 +81,9 @@ def test_a_hit_asks_nobody_costs_nothing_and_says_so(
     assert [row["standard_logging_object"]["response_cost"] for row in rows] == [0.0]
 
 
-def cached(ask, seconds=5.0):
+def cached(ask):
     """LiteLLM writes its cache when it has answered, so the second request may come too early."""
-    deadline = time.monotonic() + seconds
-    while (heard := ask()).cascade("cached") != "true":
-        assert time.monotonic() < deadline, heard.headers
-    return heard
+    return until(ask, lambda heard: heard.cascade("cached") == "true")
 
 
 @every

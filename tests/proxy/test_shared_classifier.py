@@ -11,6 +11,7 @@ from harness.dialects import DIALECTS
 
 from litellm_cascade.testing.service import ServiceProcess
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 COOL_OFF_S = 0.5
 PATIENT = {"timeout_ms": 2_000, "failures": 2, "cool_off_seconds": COOL_OFF_S, "fallback": "linear"}  # CI machines are slow
@@ -42,13 +43,6 @@ def ask(proxies, upstream):
         return heard.status, heard.cascade("degraded") or ""
 
     return asked
-
-
-def until(holds, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def prompts_computed(service):

@@ -1,13 +1,13 @@
 """What only a running proxy knows reaches the policy: cooldowns, calls under way, the caller's budget, and what the caller asks for."""
 
 import threading
-import time
 
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
 
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 POLICY = """
 version: 1
@@ -65,15 +65,7 @@ def asked(client, **more):
 
 
 def becomes(wanted, client):
-    until(lambda found: found == wanted, lambda: asked(client))
-
-
-def until(holds, ask, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not holds(found := ask()):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.1)
-    return found
+    until(lambda: asked(client), lambda found: found == wanted, every_s=0.1)
 
 
 def begun(client, upstream, *, stream):
@@ -103,12 +95,12 @@ def test_a_rung_in_a_cooldown_is_left_out_of_the_ladder_until_it_ends(client, up
 
     upstream.script("small", Reply(status=404, error="no such model"))
     ask()
-    until(lambda heard: heard.cascade("degraded") == "unfit:small:cooling_down", ask)
+    until(ask, lambda heard: heard.cascade("degraded") == "unfit:small:cooling_down", every_s=0.1)
     upstream.clear()
     heard = ask()
     assert (heard.status, heard.text, [seen.model for seen in upstream.requests]) == (200, "Answer of large.", ["large"])
     upstream.script("small", Reply("back again"))
-    assert until(lambda heard: heard.cascade("degraded") is None, ask).text == "back again"
+    assert until(ask, lambda heard: heard.cascade("degraded") is None, every_s=0.1).text == "back again"
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -11,6 +11,7 @@ from harness.looking import attempts
 
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.testing.upstream import Reply
+from waiting import until
 
 CHAT = "/v1/chat/completions"
 SURE, UNSURE = -0.01, -2.0
@@ -23,7 +24,6 @@ ABOVE = {
 }
 """What LiteLLM has between our route span and the client's, from below."""
 CLIENT_LEAVES_AFTER_S = 1.0
-WITHIN_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -215,10 +215,3 @@ def lines(proxy):
 
 def recorded(proxy, trace_id):
     return [line for line in lines(proxy) if line["record"]["trace_id"] == trace_id]
-
-
-def until(holds, within_s=WITHIN_S):
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
