@@ -31,6 +31,7 @@ from litellm_cascade.proxy.classifier_checks import check_classifier
 from litellm_cascade.proxy.ending import when_the_proxy_ends
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
+from litellm_cascade.proxy.finalizers import leave_context_alone
 from litellm_cascade.proxy.models import PROVIDER
 from litellm_cascade.proxy.record import facts_of, prepare_database, record_options
 from litellm_cascade.proxy.runtime import Runtime, behind_its_guard
@@ -88,6 +89,7 @@ def _settings() -> Settings:
 
 
 def _started() -> Runtime:
+    leave_context_alone()
     settings = _settings()
     config_file = proxy_server.user_config_file_path
     shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))

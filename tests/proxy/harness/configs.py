@@ -5,6 +5,7 @@ from pathlib import Path
 
 BESIDE = (
     Path(__file__).parent.parent / "spend_recorder.py",
+    Path(__file__).parent / "abandoned.py",
     Path(__file__).parent / "custom_auth.py",
     Path(__file__).parent / "mischief.py",
     Path(__file__).parent / "trouble.py",
