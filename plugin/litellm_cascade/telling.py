@@ -10,7 +10,7 @@ from typing import Protocol
 
 from litellm_cascade.audit import RequestTrace, costs_of, metrics, record_metrics
 from litellm_cascade.audit.later import Work, now
-from litellm_cascade.vocabulary import Asked, AuditRecord, Basis, Classification, Outcome, Plan, Receipt, Texts
+from litellm_cascade.vocabulary import Asked, AuditRecord, Basis, Classification, Costs, Outcome, Plan, Receipt, Texts
 
 _log = logging.getLogger(__name__)
 
@@ -87,24 +87,25 @@ class Telling:
 
     def _tell(self, end: End) -> None:
         """First to the record, whose place for it is on its span."""
-        record = self._record(end)
+        costs = costs_of(end.outcome, self._basis, self._asked)
+        record = self._record(end, costs)
         receipt = self._recorded(record, end.texts) if record is not None else None
         for attempt in end.outcome.attempts:  # only now: whether an attempt was served can be settled long after it ended
             self._trace.attempt_ended(attempt, ended_ns=end.attempts_ended_ns[attempt.rung])
-        self._trace.ended(end.outcome, receipt, ended_ns=end.ended_ns)
+        self._trace.ended(end.outcome, receipt, costs=costs, ended_ns=end.ended_ns)
         if end.plan is not None:
             metrics.request_ended(end.plan.decision, end.outcome)
         if record is not None and self._meter is not None:
             self._meter.request_ended(record)
 
-    def _record(self, end: End) -> AuditRecord | None:
+    def _record(self, end: End, costs: Costs) -> AuditRecord | None:
         if end.plan is None or (self._sink is None and self._meter is None):
             return None
         return AuditRecord(
             plan=end.plan,
             outcome=end.outcome,
             basis=self._basis,
-            costs=costs_of(end.outcome, self._basis, self._asked),
+            costs=costs,
             took_ms=end.took_ms,
             trace_id=self._trace.trace_id,
         )

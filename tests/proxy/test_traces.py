@@ -93,6 +93,12 @@ def test_an_escalated_request_as_its_collector_has_it(proxy, telemetry, upstream
 
     searched = {"cascade.band": "cascade", "cascade.reason": "low_confidence", "cascade.verdict": "accept", "cascade.escalated": True}
     assert {name: route.attributes[name] for name in searched} == searched
+    told = {"cascade.confidence.score": UNSURE, "cascade.confidence.band": "low", "cascade.confidence.score_name": "mean"}
+    assert {name: route.attributes[name] for name in told} == told
+    actual, least, most = (route.attributes[f"cascade.cost.{which}_usd"] for which in ("actual", "all_small", "all_large"))
+    assert actual == pytest.approx(small.attributes["cascade.cost_usd"] + large.attributes["cascade.cost_usd"])
+    assert 0 < least < most < actual
+    assert route.attributes["cascade.discarded_tokens"] == small.attributes["gen_ai.usage.output_tokens"]
     searched = {"cascade.decision": "escalate", "cascade.reason": "low_confidence", "cascade.confidence.band": "low"}
     assert {name: small.attributes[name] for name in searched} == searched
     assert (large.attributes["cascade.decision"], large.attributes["cascade.reason"]) == ("accept", "last_rung")

@@ -1,6 +1,7 @@
 """The reference of spans is whole, true and as printed in docs/audit.md."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from litellm_cascade.audit import RequestTrace, attributes, feedback_given
 from litellm_cascade.audit.reference import EVENTS, SPANS, as_markdown
 from litellm_cascade.offline.document_spans import BEGIN, END, main, renewed
 from litellm_cascade.vocabulary import (
+    DIMENSIONS,
     Answered,
     Asked,
     Attempt,
@@ -22,6 +24,7 @@ from litellm_cascade.vocabulary import (
     Classification,
     Confidence,
     Consultation,
+    Costs,
     Decision,
     Endpoint,
     Ensemble,
@@ -41,7 +44,7 @@ from litellm_cascade.vocabulary import (
 )
 
 DOCUMENT = Path(__file__).parents[2] / "docs/audit.md"
-NAMES = {value for key, value in vars(attributes).items() if key.isupper() and isinstance(value, str)}
+NAMES = {value for key, value in vars(attributes).items() if key.isupper() and isinstance(value, str)} | set(attributes.DIMENSIONS.values())
 TITLES = {value for key, value in vars(attributes).items() if key.endswith(("_SPAN", "_EVENT"))}
 USAGE = Usage(input_tokens=1, output_tokens=2)
 CONFIDENCE = Confidence(name="mean", score=-0.5, threshold=0.8, tokens=3, probability=0.7, calibration="sha256:c")
@@ -67,6 +70,7 @@ CLASSIFICATION = Classification(
     domain="law",
     label="large",
     labels={"large": 1.0},
+    dimensions=dict.fromkeys(DIMENSIONS, 0.5),
 )
 DECISION = Decision(
     policy="p",
@@ -91,7 +95,7 @@ OUTCOME = Outcome(
     alias="small",
     reason=Reason.LOW_CONFIDENCE,
     abstained=Reason.LOW_CONFIDENCE,
-    attempts=(ATTEMPT,),
+    attempts=(ATTEMPT, replace(ATTEMPT, rung=1, alias="large", served=False, judgement=None)),
     degraded=("large_failed",),
     budgets=(BudgetLeft(limit="escalation_rate", remaining_ratio=0.5),),
     first_token_ms=4.0,
@@ -124,7 +128,7 @@ def everything():
     asked = told.consult_started(0, "small", "self_check")
     told.consult_ended(asked, Consultation(kind="self_check", score=0.5, usage=USAGE, cost_usd=0.1))
     told.attempt_ended(ATTEMPT)
-    told.ended(OUTCOME, Receipt(hash="1" * 64, previous="2" * 64))
+    told.ended(OUTCOME, Receipt(hash="1" * 64, previous="2" * 64), costs=Costs(actual_usd=0.2, all_small_usd=0.1, all_large_usd=0.3))
     feedback_given(
         Feedback(answer=ANSWERED, rating=0.5, label="fine"), provider.get_tracer("test"), Receipt(hash="3" * 64, previous="1" * 64)
     )
@@ -165,7 +169,12 @@ def test_every_name_is_in_the_reference_and_every_row_is_a_name():
 
 
 def test_no_two_attributes_share_a_name():
-    named = [value for key, value in vars(attributes).items() if key.isupper() and not key.endswith(("_SPAN", "_EVENT"))]
+    named = [
+        value
+        for key, value in vars(attributes).items()
+        if key.isupper() and isinstance(value, str) and not key.endswith(("_SPAN", "_EVENT"))
+    ]
+    named += attributes.DIMENSIONS.values()
     assert sorted(named) == sorted(set(named))
 
 

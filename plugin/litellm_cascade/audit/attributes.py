@@ -6,6 +6,8 @@ enumerated attribute, because Jaeger searches tags by equality. What each means 
 
 from __future__ import annotations
 
+from litellm_cascade import vocabulary
+
 ROUTE_SPAN = "cascade.route"
 CLASSIFY_SPAN = "cascade.classify"
 ATTEMPT_SPAN = "cascade.attempt"  # followed by the alias
@@ -32,6 +34,7 @@ TASK_PROBABILITY = "cascade.task.probability"
 DOMAIN = "cascade.domain"
 LABEL = "cascade.label"
 COMPLEXITY = "cascade.complexity"
+DIMENSIONS = {dimension: f"cascade.dimension.{dimension}" for dimension in vocabulary.DIMENSIONS}
 SMALL_COPES = "cascade.small_copes"
 GAIN = "cascade.gain"
 TRUNCATED = "cascade.classifier.truncated"
@@ -83,6 +86,10 @@ CACHED = "cascade.cached"
 ATTEMPTS = "cascade.attempts"
 DEGRADED = "cascade.degraded"
 FIRST_TOKEN_MS = "cascade.first_token_ms"  # noqa: S105 - no password
+DISCARDED_TOKENS = "cascade.discarded_tokens"
+ACTUAL_COST_USD = "cascade.cost.actual_usd"
+ALL_SMALL_COST_USD = "cascade.cost.all_small_usd"
+ALL_LARGE_COST_USD = "cascade.cost.all_large_usd"
 
 BUDGET = "cascade.budget"  # within | short | over: of the limit with the least left
 BUDGET_REMAINING = "cascade.budget.remaining_ratio"

@@ -45,6 +45,15 @@ def _one_of(values: Iterable[StrEnum | str]) -> str:
     return ", ".join(f"`{value}`" for value in values)
 
 
+CONFIDENCE = (
+    Attribute(name.SCORE_NAME, str, "", "which score the answer was judged by; of a route, the last that was judged"),
+    Attribute(name.SCORE, float, "", "its value; absent when there was nothing to score"),
+    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer is right, by a calibration"),
+    Attribute(name.CALIBRATION, str, "", "id of that calibration"),
+    Attribute(name.THRESHOLD, float, "", "what the score, or with a calibration the probability, had to reach"),
+    Attribute(name.CONFIDENCE_BAND, str, _one_of(("high", "low", "unknown")), "whether it did"),
+    Attribute(name.CONFIDENCE_TOKENS, int, "tokens", "how many the score rests on"),
+)
 ROUTE = (
     Attribute(name.REQUEST_ID, str, "", "LiteLLM's id of the request (`x-litellm-call-id`)"),
     Attribute(name.ENDPOINT, str, _one_of(Endpoint), "the route that the client called"),
@@ -83,12 +92,21 @@ ROUTE = (
     Attribute(name.ATTEMPTS, int, "calls", "how many aliases were asked"),
     Attribute(name.DEGRADED, tuple, "", "whatever was not as it should be"),
     Attribute(name.FIRST_TOKEN_MS, float, MS, "of a stream: from the first call to the first text that could be shown"),
+    Attribute(name.DISCARDED_TOKENS, int, "tokens", "written by aliases whose answers nobody saw"),
+    Attribute(name.ACTUAL_COST_USD, float, USD, "what all of it cost, with what the classifier asked"),
+    Attribute(name.ALL_SMALL_COST_USD, float, USD, "what the served answer's tokens would have cost from the smallest alias alone"),
+    Attribute(name.ALL_LARGE_COST_USD, float, USD, "likewise from the largest"),
+    *CONFIDENCE,
     Attribute(name.BUDGET, str, _one_of(("within", "short", "over")), "state of the limit with the least left"),
     Attribute(name.BUDGET_REMAINING, float, PROBABILITY, "what that limit has left"),
     Attribute(name.BUDGET_LIMIT, str, "", "which limit that is"),
     Attribute(name.BUDGET_SHARED, bool, "", "other processes' consumption is in it"),
     Attribute(name.RECORD_HASH, str, HASH, "the request's line in the decision record"),
     Attribute(name.RECORD_PREVIOUS_HASH, str, HASH, "the line before"),
+)
+DIMENSIONS = tuple(
+    Attribute(key, float, "0..5" if dimension == "number_of_few_shots" else PROBABILITY, "a part of that; absent where it tells none")
+    for dimension, key in name.DIMENSIONS.items()
 )
 CLASSIFY = (
     Attribute(name.CLASSIFIER, str, "", "name of the classifier"),
@@ -100,6 +118,7 @@ CLASSIFY = (
     Attribute(name.DOMAIN, str, "", "what it is about; absent where the classifier does not tell"),
     Attribute(name.LABEL, str, "", "the likeliest of the classifier's own labels; absent where it has none"),
     Attribute(name.COMPLEXITY, float, PROBABILITY, "how hard"),
+    *DIMENSIONS,
     Attribute(name.SMALL_COPES, float, PROBABILITY, "that a small model is right, where the classifier knows"),
     Attribute(name.GAIN, float, "-1..1", "how much more probable that is for a strong one, where the classifier knows"),
     Attribute(name.TRUNCATED, bool, "", "it read only a part of the prompt"),
@@ -118,28 +137,22 @@ CALL = (
     Attribute(name.ALIAS, str, "", "the alias that was asked"),
     Attribute(name.RUNG, int, "from 0", "its place on the ladder"),
     Attribute(name.COST_USD, float, USD, "what it cost; of an attempt with its consultations"),
-    Attribute(name.SCORE_NAME, str, "", "which score"),
-    Attribute(name.SCORE, float, "", "its value; absent when there was nothing to score"),
 )
 ATTEMPT = (
     *CALL,
+    *CONFIDENCE,
     Attribute(name.GEN_AI_PROVIDER, str, "", "provider, as LiteLLM names it; of cascades and ensembles"),
     Attribute(name.GEN_AI_RESPONSE_MODEL, str, "", "model that the answer names; of whole answers in cascades and ensembles"),
     Attribute(name.SERVED, bool, "", "the client got this answer"),
     Attribute(name.SPARE, bool, "`true`", "asked beside another: a hedge that was not needed, a member of an ensemble"),
     Attribute(name.DECISION, str, _one_of(Verdict), "what became of the answer"),
     Attribute(name.REASON, str, "as on the route span", "why"),
-    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer is right, by a calibration"),
-    Attribute(name.CALIBRATION, str, "", "id of that calibration"),
-    Attribute(name.THRESHOLD, float, "", "what the score, or with a calibration the probability, had to reach"),
-    Attribute(name.CONFIDENCE_BAND, str, _one_of(("high", "low", "unknown")), "whether it did"),
-    Attribute(name.CONFIDENCE_TOKENS, int, "tokens", "how many the score rests on"),
     Attribute(name.HOLD_MS, float, MS, "how long a stream was held back for its verdict"),
     Attribute(name.LATE_REGRET, bool, "`true`", "after its release the score of a stream fell below the threshold"),
     Attribute(name.LATE_REGRET_SCORE, float, "", "how low"),
     Attribute(name.DROPPED, tuple, "", "parameters of the request that the alias refuses"),
 )
-CONSULT = (*CALL, Attribute(name.CONSULT_CALLS, int, "calls", "how often the model was asked"))
+CONSULT = (*CALL, *CONFIDENCE[:2], Attribute(name.CONSULT_CALLS, int, "calls", "how often the model was asked"))
 FEEDBACK = (
     Attribute(
         name.FEEDBACK_OUTCOME, str, _one_of((*Opinion, "up", "down", "neutral")), "what the caller said; else by the sign of the rating"

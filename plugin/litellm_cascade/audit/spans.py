@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import fsum
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
+from litellm_cascade.audit import span_attributes as said
+from litellm_cascade.audit.span_attributes import Value
 from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
     Classification,
-    Confidence,
     Consultation,
+    Costs,
     Envelope,
     Outcome,
     Plan,
     Reason,
     Receipt,
-    Session,
-    Usage,
 )
 
-Value = str | bool | int | float | tuple[str, ...] | None
+UNKNOWN = Costs()
 
 
 class RequestTrace:
@@ -54,7 +53,7 @@ class RequestTrace:
         """The classifier answered, or was given up, and asked deployments. Times in nanoseconds since the epoch."""
         if not self.route.is_recording():
             return
-        values = _known(_classification_attributes(classification) | _asked_attributes(asked))
+        values = _known(said.of_classification(classification) | said.of_asked(asked))
         span = self._tracer.start_span(name.CLASSIFY_SPAN, context=self._inside, attributes=values, start_time=started_ns)
         if not classification.known and classification.degraded:  # the classifier `none` has not failed
             span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
@@ -63,7 +62,7 @@ class RequestTrace:
     def decided(self, plan: Plan, input_hash: str | None = None) -> None:
         """The policy chose."""
         if self.route.is_recording():
-            self._of_plan = _plan_attributes(plan) | {name.INPUT_HASH: input_hash}
+            self._of_plan = said.of_plan(plan) | {name.INPUT_HASH: input_hash}
 
     def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None, spare: bool = False) -> Span:
         """A rung is asked. Linked to the attempt before it, which it answers for, unless it is asked beside that one (``spare``)."""
@@ -84,7 +83,7 @@ class RequestTrace:
 
     def consult_ended(self, span: Span, consultation: Consultation) -> None:
         """It has said how sure it is, or not."""
-        _set(span, _consultation_attributes(consultation))
+        _set(span, said.of_consultation(consultation))
         if consultation.score is None:
             span.set_status(Status(StatusCode.ERROR, "unknown"))
         span.end()
@@ -98,18 +97,21 @@ class RequestTrace:
         span = self._attempts.get(attempt.rung)
         if span is None or not span.is_recording():
             return
-        _set(span, self._of_attempts.pop(attempt.rung, {}) | _attempt_attributes(attempt))
+        _set(span, self._of_attempts.pop(attempt.rung, {}) | said.of_attempt(attempt))
         if attempt.judgement is not None and attempt.judgement.confidence is not None:
-            span.add_event(name.EVALUATION_EVENT, _known(_evaluation_attributes(attempt.judgement.confidence)), timestamp=ended_ns)
+            span.add_event(name.EVALUATION_EVENT, _known(said.of_evaluation(attempt.judgement.confidence)), timestamp=ended_ns)
         if attempt.error is not None:
             span.set_status(Status(StatusCode.ERROR, attempt.error))
         span.end(end_time=ended_ns)
 
-    def ended(self, outcome: Outcome, receipt: Receipt | None = None, *, ended_ns: int | None = None) -> None:
+    def ended(self, outcome: Outcome, receipt: Receipt | None = None, *, costs: Costs = UNKNOWN, ended_ns: int | None = None) -> None:
         """The request is answered, or given up. ``receipt``: its place in the decision record."""
         if not self.route.is_recording():
             return
-        _set(self.route, _envelope_attributes(self._envelope) | self._of_plan | _outcome_attributes(outcome) | _receipt_attributes(receipt))
+        _set(
+            self.route,
+            said.of_envelope(self._envelope) | self._of_plan | said.of_outcome(outcome) | said.of_costs(costs) | said.of_receipt(receipt),
+        )
         if outcome.alias is None and outcome.reason is not Reason.CACHED:
             self.route.set_status(Status(StatusCode.ERROR, outcome.reason.value))
         self.route.end(end_time=ended_ns)
@@ -122,162 +124,3 @@ def _set(span: Span, values: Mapping[str, Value]) -> None:
 
 def _known(values: Mapping[str, Value]) -> dict[str, str | bool | int | float | tuple[str, ...]]:
     return {key: value for key, value in values.items() if value is not None and value != ()}
-
-
-def _envelope_attributes(envelope: Envelope) -> dict[str, Value]:
-    return {
-        name.REQUEST_ID: envelope.request_id,
-        name.ENDPOINT: envelope.endpoint.value,
-        name.REQUESTED_MODEL: envelope.requested_model,
-        name.STREAM: envelope.stream,
-    }
-
-
-def _classification_attributes(classification: Classification) -> dict[str, Value]:
-    return {
-        name.CLASSIFIER: classification.classifier,
-        name.CLASSIFIER_DIGEST: classification.digest,
-        name.CLASSIFIER_DEVICE: classification.device,
-        name.CLASSIFIER_MS: classification.took_ms,
-        name.TASK: classification.task,
-        name.TASK_PROBABILITY: classification.task_probability,
-        name.DOMAIN: classification.domain or None,
-        name.LABEL: classification.label or None,
-        name.COMPLEXITY: classification.complexity,
-        name.SMALL_COPES: classification.small_copes,
-        name.GAIN: classification.gain,
-        name.TRUNCATED: classification.truncated,
-        name.CLASSIFICATION_CACHED: classification.cached,
-        name.DEGRADED: classification.degraded,
-    }
-
-
-def _asked_attributes(asked: Sequence[Asked]) -> dict[str, Value]:
-    """Nothing where nobody was asked. No sum where one part of it is not known."""
-    if not asked:
-        return {}
-    costs = [one.cost_usd for one in asked if one.cost_usd is not None]
-    used = [one.usage for one in asked if one.usage is not None]
-    tokens = Usage(input_tokens=sum(it.input_tokens for it in used), output_tokens=sum(it.output_tokens for it in used))
-    return {
-        name.CONSULT_CALLS: len(asked),
-        name.COST_USD: fsum(costs) if len(costs) == len(asked) else None,
-        **_usage_attributes(tokens if len(used) == len(asked) else None),
-    }
-
-
-def _plan_attributes(plan: Plan) -> dict[str, Value]:
-    decision, evidence = plan.decision, plan.evidence
-    return {
-        name.POLICY: decision.policy,
-        name.POLICY_DIGEST: decision.digest,
-        name.ROUTE: decision.route,
-        name.BAND: decision.band.value,
-        name.LADDER: decision.ladder,
-        name.REASONS: decision.reasons,
-        name.PROPENSITY: decision.propensity,
-        name.HEDGE: decision.hedge or None,
-        name.ENSEMBLE_BY: decision.ensemble.by if decision.ensemble is not None else None,
-        name.ALTERNATIVES: decision.alternatives,
-        name.DECISION_CONFIDENCE: decision.confidence,
-        name.ESTIMATED_COST_USD: decision.estimate.cost_usd,
-        name.ESTIMATED_LATENCY_MS: decision.estimate.latency_ms,
-        name.ESTIMATED_QUALITY: decision.estimate.quality,
-        name.KEY_HASH: evidence.caller.key_hash,
-        name.TEAM: evidence.caller.team,
-        name.INPUT_TOKENS_ESTIMATED: evidence.signals.input_tokens,
-        name.LANGUAGE: evidence.signals.language,
-        name.TASK: evidence.classification.task,
-        name.COMPLEXITY: evidence.classification.complexity,
-        **_session_attributes(evidence.session),
-    }
-
-
-def _session_attributes(session: Session) -> dict[str, Value]:
-    """Nothing of a conversation that nothing is known of."""
-    values: dict[str, Value] = {name.SESSION_ALIAS: session.alias, name.SESSION_BOUND_TO: session.bound_to}
-    return values | ({name.SESSION_TURNS: session.turns} if session.turns else {})
-
-
-def _attempt_attributes(attempt: Attempt) -> dict[str, Value]:
-    judgement, usage = attempt.judgement, attempt.usage
-    values: dict[str, Value] = {
-        name.GEN_AI_OPERATION: "chat",
-        name.GEN_AI_REQUEST_MODEL: attempt.alias,
-        name.ALIAS: attempt.alias,
-        name.RUNG: attempt.rung,
-        name.SERVED: attempt.served,
-        name.SPARE: attempt.spare or None,
-        name.HOLD_MS: attempt.hold_ms,
-        name.LATE_REGRET: True if attempt.late_regret is not None else None,
-        name.LATE_REGRET_SCORE: attempt.late_regret,
-        name.DECISION: judgement.verdict.value if judgement is not None else None,
-        name.REASON: judgement.reason.value if judgement is not None else None,
-        name.COST_USD: attempt.cost_usd,
-        name.DROPPED: attempt.dropped,
-        **_usage_attributes(usage),
-    }
-    confidence = judgement.confidence if judgement is not None else None
-    if confidence is not None:
-        values |= {
-            name.SCORE_NAME: confidence.name,
-            name.SCORE: confidence.score,
-            name.PROBABILITY: confidence.probability,
-            name.CALIBRATION: confidence.calibration,
-            name.THRESHOLD: confidence.threshold,
-            name.CONFIDENCE_BAND: confidence.band,
-            name.CONFIDENCE_TOKENS: confidence.tokens,
-        }
-    return values
-
-
-def _evaluation_attributes(confidence: Confidence) -> dict[str, Value]:
-    """The label is of the score (and its calibration), not of the verdict, which may have had another reason."""
-    return {
-        name.GEN_AI_EVALUATION_NAME: confidence.name,
-        name.GEN_AI_EVALUATION_SCORE: confidence.score,
-        name.GEN_AI_EVALUATION_LABEL: confidence.band,
-    }
-
-
-def _consultation_attributes(consultation: Consultation) -> dict[str, Value]:
-    return {
-        name.SCORE_NAME: consultation.kind,
-        name.SCORE: consultation.score,
-        name.CONSULT_CALLS: consultation.calls,
-        name.COST_USD: consultation.cost_usd,
-        **_usage_attributes(consultation.usage),
-    }
-
-
-def _usage_attributes(usage: Usage | None) -> dict[str, Value]:
-    if usage is None:
-        return {}
-    return {name.GEN_AI_INPUT_TOKENS: usage.input_tokens, name.GEN_AI_OUTPUT_TOKENS: usage.output_tokens}
-
-
-def _outcome_attributes(outcome: Outcome) -> dict[str, Value]:
-    values: dict[str, Value] = {
-        name.FINAL_ALIAS: outcome.alias,
-        name.ESCALATED: outcome.escalated,
-        name.VERDICT: outcome.verdict.value if outcome.verdict is not None else None,
-        name.ABSTAINED: outcome.abstained.value if outcome.abstained is not None else None,
-        name.CACHED: outcome.reason is Reason.CACHED,
-        name.REASON: outcome.reason.value,
-        name.ATTEMPTS: len(outcome.attempts),
-        name.DEGRADED: outcome.degraded,
-        name.FIRST_TOKEN_MS: outcome.first_token_ms,
-    }
-    if outcome.budgets:
-        least = min(outcome.budgets, key=lambda budget: budget.remaining_ratio)
-        values |= {
-            name.BUDGET: least.band,
-            name.BUDGET_REMAINING: least.remaining_ratio,
-            name.BUDGET_LIMIT: least.limit,
-            name.BUDGET_SHARED: least.shared,
-        }
-    return values
-
-
-def _receipt_attributes(receipt: Receipt | None) -> dict[str, Value]:
-    return {} if receipt is None else {name.RECORD_HASH: receipt.hash, name.RECORD_PREVIOUS_HASH: receipt.previous}
