@@ -5,6 +5,7 @@ from harness.configs import cascade_config
 from harness.dialects import DIALECTS
 
 from litellm_cascade.testing.upstream import Reply
+from litellm_cascade.vocabulary import DIMENSIONS
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def test_the_trace_names_the_classifier_and_what_it_believes(embedded_proxy, ups
     assert len(classified["cascade.classifier.digest"]) == 16
     assert 0 <= classified["cascade.small_copes"] <= 1
     assert -1 <= classified["cascade.gain"] <= 1
+    assert {f"cascade.dimension.{dimension}" for dimension in DIMENSIONS} < set(classified)
 
 
 def test_weights_that_are_not_there_stop_the_proxy_with_a_sentence(prepare_proxy, upstream_server):
