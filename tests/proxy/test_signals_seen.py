@@ -72,6 +72,7 @@ def begun(client, upstream, *, stream):
     """A call of ``small`` that is under way. The call before it has ended for us only after its client had the answer: ask until it has."""
     for _ in range(20):
         upstream.clear()
+        upstream.script("small", Reply("at last", delay_s=4.0))
         slow = threading.Thread(target=asked, args=(client,), kwargs={"stream": stream})
         slow.start()
         if upstream.wait_for(lambda _: True).model == "small":
@@ -106,7 +107,6 @@ def test_a_rung_in_a_cooldown_is_left_out_of_the_ladder_until_it_ends(client, up
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_call_under_way_is_seen_until_it_ends(client, upstream, stream):
     becomes("small", client)
-    upstream.script("small", Reply("at last", delay_s=4.0))
     slow = begun(client, upstream, stream=stream)
     assert asked(client) == "sql"
     slow.join()
