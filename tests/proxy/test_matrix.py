@@ -60,7 +60,7 @@ def small_is_sure(upstream):
 
 @pytest.fixture
 def small_is_unsure(upstream):
-    upstream.script("small", Reply(SMALL_SAYS, logprob=UNSURE, per_token_delay_s=0.02))
+    upstream.script("small", Reply(SMALL_SAYS, logprob=UNSURE, per_token_delay_s=0.1))  # it is closed long before it would end
     upstream.script("large", Reply(LARGE_SAYS, logprob=SURE))
 
 

@@ -345,6 +345,13 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.reason": "low_confidence",
             "cascade.verdict": "accept",
             "cascade.attempts": 2,
+            "cascade.discarded_tokens": 1,
+            "cascade.cost.actual_usd": 1.5,
+            "cascade.confidence.score_name": "mean",
+            "cascade.confidence.score": -2.0,
+            "cascade.confidence.threshold": -0.5,
+            "cascade.confidence.band": "low",
+            "cascade.confidence.tokens": 1,
         }
     )
     assert typed(proxy.spans["cascade.classify"].attributes) == typed(
