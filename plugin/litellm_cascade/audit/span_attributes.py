@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
 
 from litellm_cascade.audit import attributes as name
+from litellm_cascade.audit.costs import total_of
 from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
@@ -61,12 +61,11 @@ def of_asked(asked: Sequence[Asked]) -> Said:
     """Nothing where nobody was asked. No sum where one part of it is not known."""
     if not asked:
         return {}
-    costs = [one.cost_usd for one in asked if one.cost_usd is not None]
     used = [one.usage for one in asked if one.usage is not None]
     tokens = Usage(input_tokens=sum(it.input_tokens for it in used), output_tokens=sum(it.output_tokens for it in used))
     return {
         name.CONSULT_CALLS: len(asked),
-        name.COST_USD: fsum(costs) if len(costs) == len(asked) else None,
+        name.COST_USD: total_of([one.cost_usd for one in asked]),
         **of_usage(tokens if len(used) == len(asked) else None),
     }
 

@@ -10,7 +10,6 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 
 from litellm_cascade.audit import attributes as name
 from litellm_cascade.audit import span_attributes as said
-from litellm_cascade.audit.span_attributes import Value
 from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
@@ -36,12 +35,12 @@ class RequestTrace:
     def __init__(self, tracer: trace.Tracer, parent: Span | None, envelope: Envelope) -> None:
         self._tracer = tracer
         self._attempts: dict[int, Span] = {}
-        self._of_attempts: dict[int, dict[str, Value]] = {}
+        self._of_attempts: dict[int, said.Said] = {}
         context = trace.set_span_in_context(parent) if parent is not None else None
         self.route = tracer.start_span(name.ROUTE_SPAN, context=context)
         self._inside = trace.set_span_in_context(self.route, context or Context())
         self._envelope = envelope
-        self._of_plan: dict[str, Value] = {}
+        self._of_plan: said.Said = {}
 
     @property
     def trace_id(self) -> str | None:
@@ -117,10 +116,10 @@ class RequestTrace:
         self.route.end(end_time=ended_ns)
 
 
-def _set(span: Span, values: Mapping[str, Value]) -> None:
+def _set(span: Span, values: Mapping[str, said.Value]) -> None:
     if span.is_recording():
         span.set_attributes(_known(values))
 
 
-def _known(values: Mapping[str, Value]) -> dict[str, str | bool | int | float | tuple[str, ...]]:
+def _known(values: Mapping[str, said.Value]) -> dict[str, str | bool | int | float | tuple[str, ...]]:
     return {key: value for key, value in values.items() if value is not None and value != ()}

@@ -27,6 +27,7 @@ from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.escalation import Answer, Ask, Consult
 from litellm_cascade.journey import Journey
 from litellm_cascade.offline.bench.model_server import ModelServer
+from litellm_cascade.offline.bench_common.resampling import bounds
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import Policy, load_policy
 from litellm_cascade.policy.pool import Known, Price
@@ -217,8 +218,8 @@ def _added(pairs: Sequence[tuple[float, float]], seed: int) -> Added:
     on, off = np.asarray(pairs).T
     added = on - off
     drawn = np.random.default_rng(seed).choice(added, (RESAMPLES, len(added)))
-    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-    return Added(ms=float(np.median(added)), low_ms=float(low), high_ms=float(high), off_ms=float(np.median(off)))
+    low, high = bounds(np.median(drawn, axis=1))
+    return Added(ms=float(np.median(added)), low_ms=low, high_ms=high, off_ms=float(np.median(off)))
 
 
 @contextmanager
