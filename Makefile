@@ -21,7 +21,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check test-real-llm bench-overhead bench-cascade bench-routing docker-smoke span-docs constraints clean
+.PHONY: help serve test search check test-real-llm bench-overhead bench-cascade bench-routing docker-smoke span-docs constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-16s %s\n' "$$name" "$$does"; done
@@ -34,6 +34,9 @@ serve: $(VENV)/.for-serve $(KEY) ## Run the proxy with simulated deployments on 
 
 test: check ## Check the code, then run the tests
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+search: $(VENV)/.for-test ## Try the properties on new examples, and on more of them (`make test` tries the same ones each time)
+	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n $(JOBS) --dist load -m hypothesis
 
 check: $(VENV)/.for-test ## Lint, format, types, import layers, dependencies
 	@$(BIN)/ruff check

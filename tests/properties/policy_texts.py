@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
 
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litellm_cascade.policy import MODALITIES, Policy, parse_policy
@@ -315,9 +314,3 @@ evidences = st.builds(
 
 def decided(policy: Policy, evidence: Evidence):
     return policy.decide(evidence)
-
-
-def law(*strategies):
-    """A busy machine is slow at writing policies; that breaks no law."""
-    calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    return lambda test: calm(given(*strategies)(test))

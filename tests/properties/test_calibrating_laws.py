@@ -20,7 +20,7 @@ from litellm_cascade.offline.calibrating.thresholds import Bound, for_accuracy, 
 from litellm_cascade.policy.calibration_file import MOST_POINTS, CalibrationFile
 
 ISOTONIC = Method(score="mean")
-FEW = settings(max_examples=25, deadline=None)  # fitting takes its time, the first time most of all
+FEW = settings(max_examples=25)  # fitting takes its time, the first time most of all
 
 
 @st.composite

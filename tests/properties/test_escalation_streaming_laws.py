@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from litellm_cascade.escalation import Ask, CascadeRun, EnsembleRun, Piece, StreamedAnswer, StreamedCascade, StreamedEnsemble
@@ -270,8 +270,7 @@ async def read(stream: StreamedAnswer, client: Client, played: Played) -> None:
 
 
 def law(test: Callable[[Played], None]) -> Callable[[], None]:
-    """Requests are played while they are drawn, which on a busy machine is no reason to fail."""
-    return settings(suppress_health_check=[HealthCheck.too_slow])(given(requests())(test))
+    return given(requests())(test)
 
 
 # --- laws -----------------------------------------------------------------------------------------------------------------------------

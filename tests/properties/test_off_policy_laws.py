@@ -51,7 +51,7 @@ def bandit(seed, n, shares, truth, model):
 # --- laws --------------------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(share=st.floats(0.2, 0.8), truth=st.tuples(st.floats(0.1, 0.9), st.floats(0.1, 0.9)), model=st.floats(0, 1))
 def test_weighing_is_unbiased_whatever_the_direct_model_is(share, truth, model):
     runs = [bandit(seed, 200, share, truth, model) for seed in range(60)]
@@ -61,7 +61,7 @@ def test_weighing_is_unbiased_whatever_the_direct_model_is(share, truth, model):
         assert abs(values.mean() - truth[1]) < 4.5 * error + 1e-9, name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), share=st.floats(0.1, 0.9), value=st.floats(0, 1))
 def test_doubly_robust_is_direct_where_the_model_is_right(seed, share, value):
     random, weighed = Random(seed), Weighed(draws=50, seed=seed)

@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
-from policy_texts import MARK, decided, documents, ensembles_in, evidences, law, leads, loaded, written
+from policy_texts import MARK, decided, documents, ensembles_in, evidences, leads, loaded, written
 
 from litellm_cascade.errors import PolicyError
 from litellm_cascade.policy import parse_policy
@@ -17,7 +18,7 @@ from litellm_cascade.vocabulary import Band
 # --- laws --------------------------------------------------------------------------------------------------------------------------
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_every_valid_policy_decides_every_request_with_an_alias_of_its_pool(document, evidence):
     decision = decided(loaded(document), evidence)
 
@@ -27,7 +28,7 @@ def test_every_valid_policy_decides_every_request_with_an_alias_of_its_pool(docu
     assert not set(decision.ladder) & set(decision.alternatives)
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_a_cascade_has_rungs_and_a_gate_and_nothing_else_has(document, evidence):
     decision = decided(loaded(document), evidence)
 
@@ -38,14 +39,14 @@ def test_a_cascade_has_rungs_and_a_gate_and_nothing_else_has(document, evidence)
     assert not (decision.hedge and decision.carry_over)
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_equal_evidence_gets_an_equal_decision(document, evidence):
     policy, again = loaded(document), loaded(document)
 
     assert policy.decide(evidence) == policy.decide(evidence) == again.decide(evidence)
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_the_trace_shows_the_routes_before_the_one_that_took_the_request_and_those_it_led_to(document, evidence):
     decision = decided(loaded(document), evidence)
 
@@ -56,14 +57,14 @@ def test_the_trace_shows_the_routes_before_the_one_that_took_the_request_and_tho
     assert [step.name for step in decision.trace[matched:] if step.outcome in ("matched", "taken")][-1] == decision.route
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_a_condition_that_was_accepted_never_fails(document, evidence):
     degraded = decided(loaded(document), evidence).degraded
 
     assert [entry for entry in degraded if not entry.startswith(("constraint_relaxed:", "unfit:"))] == []
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_an_alias_that_cannot_answer_is_asked_only_where_nobody_on_the_ladder_can(document, evidence):
     policy = loaded(document)
     unfit, decision = policy.fitness.unfit(evidence), decided(policy, evidence)
@@ -71,7 +72,7 @@ def test_an_alias_that_cannot_answer_is_asked_only_where_nobody_on_the_ladder_ca
     assert set(decision.ladder) <= unfit.keys() or not set(decision.ladder) & unfit.keys()
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_a_request_that_cannot_pass_through_a_cascade_goes_to_the_last_rung(document, evidence):
     policy = loaded(document)
     free = decided(policy, replace(evidence, direct_only=None))
@@ -83,12 +84,12 @@ def test_a_request_that_cannot_pass_through_a_cascade_goes_to_the_last_rung(docu
     assert ("direct_only:several choices" in bound.reasons) == (free.band in {Band.CASCADE, Band.ENSEMBLE})
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_no_decision_repeats_what_the_caller_wrote(document, evidence):
     assert MARK not in repr(decided(loaded(document), evidence))
 
 
-@law(documents())
+@given(documents())
 def test_a_loaded_policy_written_out_again_has_the_same_digest(document):
     policy = loaded(document)
 
@@ -96,7 +97,7 @@ def test_a_loaded_policy_written_out_again_has_the_same_digest(document):
     assert re.fullmatch("sha256:[0-9a-f]{64}", policy.digest)
 
 
-@law(documents(), st.randoms(use_true_random=False), evidences)
+@given(documents(), st.randoms(use_true_random=False), evidences)
 def test_policies_of_one_digest_decide_alike_in_whatever_order_their_keys_are_written(document, random, evidence):
     policy, other = loaded(document), loaded(_shuffled(document, random))
 
@@ -115,7 +116,7 @@ def _shuffled(value, random):
     return {key: _shuffled(value[key], random) for key in keys}
 
 
-@law(documents())
+@given(documents())
 def test_what_routes_can_reach_is_what_the_policy_says(document):
     policy = loaded(document)
 
@@ -124,7 +125,7 @@ def test_what_routes_can_reach_is_what_the_policy_says(document):
     assert set(policy.ladders) == {ladder for ladder in leads(document) if len(ladder) > 1}
 
 
-@law(
+@given(
     st.text(max_size=60)
     | documents().map(written).flatmap(lambda text: st.sampled_from(range(len(text))).map(lambda at: text[:at] + text[at + 1 :]))
 )
@@ -143,7 +144,7 @@ WORDS = r"""signals tools request stream classification dimensions known . ( ) [
 words = st.sampled_from([*WORDS.split(), "\n"])
 
 
-@law(st.text(max_size=30) | st.lists(words, max_size=14).map(" ".join) | st.lists(words, max_size=14).map("".join))
+@given(st.text(max_size=30) | st.lists(words, max_size=14).map(" ".join) | st.lists(words, max_size=14).map("".join))
 def test_any_text_is_a_condition_or_has_faults_within_it(text):
     condition, faults = checked(text)
 

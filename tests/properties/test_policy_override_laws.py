@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hypothesis import given
 from hypothesis import strategies as st
-from policy_texts import decided, documents, evidences, law, loaded, shares
+from policy_texts import decided, documents, evidences, loaded, shares
 
 from litellm_cascade.vocabulary import Band, Overrides
 
@@ -35,7 +36,7 @@ def followed(decision):
     return {reason.partition(":")[2] for reason in decision.reasons if reason.startswith("override:")}
 
 
-@law(cases())
+@given(cases())
 def test_the_choice_stays_within_the_pool_and_a_cascade_has_a_gate(case):
     document, evidence, asked = case
     decision = decided(loaded(document), replace(evidence, overrides=asked))
@@ -47,7 +48,7 @@ def test_the_choice_stays_within_the_pool_and_a_cascade_has_a_gate(case):
     assert (decision.band in {Band.CASCADE, Band.ENSEMBLE}) == (len(decision.ladder) > 1)
 
 
-@law(cases())
+@given(cases())
 def test_everything_that_is_asked_is_followed_or_named_as_ignored(case):
     document, evidence, asked = case
     decision = decided(loaded(document), replace(evidence, overrides=asked))
@@ -56,7 +57,7 @@ def test_everything_that_is_asked_is_followed_or_named_as_ignored(case):
     assert sorted([*followed(decision), *decision.ignored_overrides]) == sorted(n for n in NAMES if getattr(asked, n) is not None)
 
 
-@law(cases())
+@given(cases())
 def test_what_is_ignored_never_changes_the_decision(case):
     document, evidence, asked = case
     policy = loaded(document)
@@ -68,7 +69,7 @@ def test_what_is_ignored_never_changes_the_decision(case):
     assert replace(decision, reasons=reasons, ignored_overrides=()) == plain
 
 
-@law(cases(allowed=st.just([])))
+@given(cases(allowed=st.just([])))
 def test_a_policy_that_allows_nothing_is_moved_by_nothing(case):
     document, evidence, asked = case
     policy = loaded(document)
@@ -77,7 +78,7 @@ def test_a_policy_that_allows_nothing_is_moved_by_nothing(case):
     assert replace(decision, reasons=plain.reasons, ignored_overrides=()) == plain
 
 
-@law(cases(allowed=st.just(["alias"])))
+@given(cases(allowed=st.just(["alias"])))
 def test_an_alias_of_the_pool_that_may_be_asked_for_is_taken(case):
     document, evidence, asked = case
     document["overrides"].pop("when", None)
@@ -86,7 +87,7 @@ def test_an_alias_of_the_pool_that_may_be_asked_for_is_taken(case):
     assert decision.ladder == (min(document["models"]),)
 
 
-@law(cases(), st.data())
+@given(cases(), st.data())
 def test_a_decision_limited_to_some_aliases_asks_only_those_and_keeps_its_order(case, data):
     document, evidence, asked = case
     policy = loaded(document)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import assume
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from policy_texts import decided, documents, evidences, law, loaded
+from policy_texts import decided, documents, evidences, loaded
 
 from litellm_cascade.policy.pool import TIERS
 from litellm_cascade.vocabulary import Band, Overrides, Session
@@ -29,7 +29,7 @@ def tier(document, alias):
     return TIERS.index(document["models"][alias]["tier"])
 
 
-@law(cases())
+@given(cases())
 def test_the_choice_stays_within_what_may_be_asked_and_a_cascade_has_a_gate(case):
     document, evidence, session = case
     policy = loaded(document)
@@ -41,7 +41,7 @@ def test_the_choice_stays_within_what_may_be_asked_and_a_cascade_has_a_gate(case
     assert (decision.band in {Band.CASCADE, Band.ENSEMBLE}) == (len(decision.ladder) > 1)
 
 
-@law(cases(results=st.just(True)))
+@given(cases(results=st.just(True)))
 def test_a_tool_result_never_goes_to_another_alias_than_the_call_and_never_through_a_cascade(case):
     document, evidence, session = case
     policy = loaded(document)
@@ -52,7 +52,7 @@ def test_a_tool_result_never_goes_to_another_alias_than_the_call_and_never_throu
         assert decision.ladder == (session.bound_to,)
 
 
-@law(cases(stick=st.just("never"), results=st.just(False)))
+@given(cases(stick=st.just("never"), results=st.just(False)))
 def test_where_nothing_sticks_and_nothing_is_bound_the_past_changes_nothing(case):
     document, evidence, session = case
     policy = loaded(document)
@@ -63,7 +63,7 @@ def test_where_nothing_sticks_and_nothing_is_bound_the_past_changes_nothing(case
     )
 
 
-@law(cases(stick=st.sampled_from(["alias", "band"]), results=st.just(False)))
+@given(cases(stick=st.sampled_from(["alias", "band"]), results=st.just(False)))
 def test_stickiness_only_ever_leaves_out_what_is_below_the_alias_that_answered(case):
     document, evidence, session = case
     policy = loaded(document)
@@ -79,7 +79,7 @@ def test_stickiness_only_ever_leaves_out_what_is_below_the_alias_that_answered(c
         assert any(reason.startswith("session:") for reason in stuck.reasons)
 
 
-@law(cases())
+@given(cases())
 def test_a_client_that_may_choose_its_alias_is_not_overruled_by_the_past(case):
     document, evidence, session = case
     policy = loaded(document | {"overrides": {"allow": ["alias"]}})

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from math import isfinite
 
-from hypothesis import assume
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from policy_texts import FEATURE_NAMES, balances, decided, documents, evidences, file_of, law, loaded, shares, vectors, worths
+from policy_texts import FEATURE_NAMES, balances, decided, documents, evidences, file_of, loaded, shares, vectors, worths
 
 from litellm_cascade.policy.constraints import RELAXED
 from litellm_cascade.policy.features import FEATURES, vector_of
@@ -59,7 +59,7 @@ def chosen(pool, request, **choose):
 # --- every choice ------------------------------------------------------------------------------------------------------------------
 
 
-@law(documents(), evidences)
+@given(documents(), evidences)
 def test_every_decision_says_how_sure_it_is_and_what_each_alias_is_expected_to_bring(document, evidence):
     decision = decided(loaded(document), evidence)
 
@@ -70,7 +70,7 @@ def test_every_decision_says_how_sure_it_is_and_what_each_alias_is_expected_to_b
     assert all(estimate.cost_usd is None or estimate.cost_usd >= 0 for estimate in decision.estimates)
 
 
-@law(pools, requests, limits, st.sampled_from(["utility", "multi_objective", "quality_first"]), st.permutations(RELAXED))
+@given(pools, requests, limits, st.sampled_from(["utility", "multi_objective", "quality_first"]), st.permutations(RELAXED))
 def test_a_choice_keeps_to_every_constraint_that_it_does_not_name_as_relaxed(pool, request, constraints, strategy, relax):
     choose = {"strategy": strategy, "candidates": ALIASES} | ({"floor": 0.8} if strategy == "quality_first" else {})
     document = {"version": 1, "name": "p", "models": pool, "routes": [{"name": "all", "choose": choose}], "constraints": {"relax": relax}}
@@ -95,7 +95,7 @@ def weight(names, relax) -> int:
     return sum(2 ** relax.index(name) for name in names)
 
 
-@law(pools, requests, requests)
+@given(pools, requests, requests)
 def test_an_alias_is_expected_to_be_right_less_often_the_more_complex_the_request_is(pool, one, other):
     decide = policy(pool, strategy="utility", candidates=ALIASES)
     easy, hard = sorted((one.classification.complexity, other.classification.complexity))
@@ -110,7 +110,7 @@ def test_an_alias_is_expected_to_be_right_less_often_the_more_complex_the_reques
 # --- thresholds --------------------------------------------------------------------------------------------------------------------
 
 
-@law(pools, requests, limits, cuts, cuts)
+@given(pools, requests, limits, cuts, cuts)
 def test_raising_a_threshold_never_sends_a_request_to_a_larger_model(pool, request, constraints, some, others):
     low, high = [min(pair) for pair in zip(some, others, strict=True)], [max(pair) for pair in zip(some, others, strict=True)]
     assume(low[0] < low[1] and high[0] < high[1])
@@ -122,7 +122,7 @@ def test_raising_a_threshold_never_sends_a_request_to_a_larger_model(pool, reque
     assert ALIASES.index(after.alias) <= ALIASES.index(before.alias)
 
 
-@law(pools, requests, requests, cuts)
+@given(pools, requests, requests, cuts)
 def test_a_more_complex_request_never_goes_to_a_smaller_model(pool, one, other, bounds):
     easy, hard = sorted((one, other), key=lambda request: request.classification.complexity)
     banded = policy(pool, strategy="thresholds", cuts=bounds, candidates=ALIASES)
@@ -133,7 +133,7 @@ def test_a_more_complex_request_never_goes_to_a_smaller_model(pool, one, other, 
 # --- scores ------------------------------------------------------------------------------------------------------------------------
 
 
-@law(pools, requests, worths, st.floats(0, 100))
+@given(pools, requests, worths, st.floats(0, 100))
 def test_a_dearer_dollar_never_buys_a_dearer_answer(pool, request, weights, more):
     before = chosen(pool, request, strategy="utility", weights=weights)
     after = chosen(pool, request, strategy="utility", weights=weights | {"cost": weights.get("cost", 0) + more})
@@ -141,7 +141,7 @@ def test_a_dearer_dollar_never_buys_a_dearer_answer(pool, request, weights, more
     assert after.cost_usd <= before.cost_usd * (1 + 1e-9) + 1e-9
 
 
-@law(pools, requests, worths, st.floats(0, 100))
+@given(pools, requests, worths, st.floats(0, 100))
 def test_a_dearer_second_never_buys_a_slower_answer(pool, request, weights, more):
     before = chosen(pool, request, strategy="utility", weights=weights)
     after = chosen(pool, request, strategy="utility", weights=weights | {"latency": weights.get("latency", 0) + more})
@@ -149,7 +149,7 @@ def test_a_dearer_second_never_buys_a_slower_answer(pool, request, weights, more
     assert after.latency_ms <= before.latency_ms * (1 + 1e-9) + 1e-6
 
 
-@law(pools, requests, balances)
+@given(pools, requests, balances)
 def test_the_balance_never_falls_on_a_candidate_that_another_one_beats_in_everything(pool, request, weights):
     decision = decided(policy(pool, strategy="multi_objective", candidates=ALIASES, weights=weights), request)
 
@@ -160,7 +160,7 @@ def test_the_balance_never_falls_on_a_candidate_that_another_one_beats_in_everyt
     )
 
 
-@law(pools, requests, shares)
+@given(pools, requests, shares)
 def test_quality_first_takes_the_cheapest_that_is_good_enough_else_the_best(pool, request, floor):
     decision = decided(policy(pool, strategy="quality_first", candidates=ALIASES, floor=floor), request)
 
@@ -188,7 +188,7 @@ def halves(share: float, seed: int = 0, by: str = "key"):
     )
 
 
-@law(st.floats(0.01, 0.99), st.text(min_size=1, max_size=5), requests, requests)
+@given(st.floats(0.01, 0.99), st.text(min_size=1, max_size=5), requests, requests)
 def test_a_caller_stays_in_one_arm_whatever_they_ask(share, key, one, other):
     split, caller = halves(share), Caller(key_hash=key)
     first, second = (decided(split, replace(request, caller=caller)) for request in (one, other))
@@ -197,7 +197,7 @@ def test_a_caller_stays_in_one_arm_whatever_they_ask(share, key, one, other):
     assert first.propensity == (share if first.alias == "small" else 1 - share)
 
 
-@law(st.floats(0.01, 0.98), st.text(min_size=1, max_size=5), requests)
+@given(st.floats(0.01, 0.98), st.text(min_size=1, max_size=5), requests)
 def test_a_growing_first_arm_loses_nobody(share, key, request):
     caller = replace(request, caller=Caller(key_hash=key))
     before, after = decided(halves(share), caller), decided(halves(share + 0.01), caller)
@@ -205,7 +205,7 @@ def test_a_growing_first_arm_loses_nobody(share, key, request):
     assert before.alias == "large" or after.alias == "small"
 
 
-@law(st.floats(0.05, 0.95), st.integers(0, 100))
+@given(st.floats(0.05, 0.95), st.integers(0, 100))
 def test_the_shares_of_the_arms_come_near_what_is_written(share, seed):
     split, callers = halves(share, seed, by="request"), 1_500
     envelope = Envelope(request_id="", endpoint=Endpoint.CHAT, requested_model="", policy="")
@@ -223,7 +223,7 @@ def worth(estimate, weights) -> float:
     return weights["quality"] * estimate.quality - price
 
 
-@law(pools, requests, worths, st.integers(1, 100))
+@given(pools, requests, worths, st.integers(1, 100))
 def test_without_outcomes_the_neighbours_are_the_pool_itself(pool, request, weights, nearest):
 
     drawn = chosen(pool, request, strategy="neighbours", outcomes=EMPTY, nearest=nearest, weights=weights)
@@ -233,7 +233,7 @@ def test_without_outcomes_the_neighbours_are_the_pool_itself(pool, request, weig
     assert abs(worth(drawn, weights) - worth(plain, weights)) < 1e-9  # of equals, rounding decides
 
 
-@law(st.lists(st.tuples(shares, vectors), min_size=1, max_size=4), requests)
+@given(st.lists(st.tuples(shares, vectors), min_size=1, max_size=4), requests)
 def test_what_is_remembered_lies_between_the_prior_and_the_outcomes(outcomes, request):
 
     past = [{"alias": "small", "quality": quality, "at": at} for quality, at in outcomes]
@@ -248,7 +248,7 @@ def test_what_is_remembered_lies_between_the_prior_and_the_outcomes(outcomes, re
     assert expected["large"].quality == 0.5
 
 
-@law(evidences)
+@given(evidences)
 def test_every_request_has_finite_features(evidence):
 
     assert all(isfinite(number) for number in vector_of(evidence, tuple(FEATURES)))

@@ -60,7 +60,7 @@ def test_what_is_promised_is_unbiased_although_what_was_fitted_is_not():
     assert inside >= 0.88
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), floor=st.floats(0.5, 0.8), budget=st.floats(3, 12))
 def test_a_choice_fulfils_its_wish_on_the_half_that_it_was_chosen_on(seed, floor, budget):
     one = trials(seed, n=200, ways=9)
@@ -79,7 +79,7 @@ def test_a_wish_that_nothing_fulfils_is_told(wish, message):
         tune(trials(0, n=200, ways=9), wish, draws=50, seed=0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000))
 def test_no_setting_is_cheaper_and_better_than_one_of_the_front(seed):
     one = trials(seed, n=200, ways=12)

@@ -98,11 +98,11 @@ def test_a_model_that_is_not_there_and_a_key_that_is_wrong_are_told(proxy, tmp_p
 
 @pytest.fixture
 def experiment(proxy, tmp_path):
-    """Requests that the proxy dealt by lot, each rated; the record, once all of it is written."""
+    """Requests that the proxy dealt by lot, each rated; the record, once all of it is written. Their ids are given, and so is the lot."""
     with proxy.client() as client:
         for number in range(REQUESTS):
             body = {"model": "auto", "messages": [{"role": "user", "content": f"Question {number}: which number?"}]}
-            answer = client.post("/v1/chat/completions", json=body)
+            answer = client.post("/v1/chat/completions", json=body, headers={"x-litellm-call-id": f"lot-{number}"})
             said = answer.json()["choices"][0]["message"]["content"]  # the rest of the body may hold any number
             right = "42" in said or number % 2 == 0
             rating = {"request_id": answer.headers["x-litellm-call-id"], "outcome": "right" if right else "wrong"}

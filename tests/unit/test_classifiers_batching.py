@@ -73,7 +73,7 @@ PROMPTS = st.lists(st.lists(st.integers(0, 1_000), min_size=1, max_size=40), max
 
 
 @given(PROMPTS, st.integers(1, 200), st.integers(1, 8), st.sampled_from([Recording, Device]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_prompt_gets_its_own_answer_and_no_batch_exceeds_its_bounds(prompts, most_tokens, most_prompts, kind):
     engine = kind(open_gate=False)
     batcher = Batcher("b", engine, most_tokens=most_tokens, most_prompts=most_prompts)

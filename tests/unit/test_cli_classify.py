@@ -321,7 +321,7 @@ def whole_run(source, target, reader, at_once=1, asked=None):
     return classify_files.run(job, reader, at_once=at_once, complain=lambda _: None, advance=lambda _: None)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(lines=st.integers(1, 9), killed_at=st.integers(0, 8), at_once=st.integers(1, 4), cut=st.integers(0, 5))
 def test_a_killed_run_is_gone_on_with_and_ends_as_if_it_had_not_been(tmp_path_factory, lines, killed_at, at_once, cut):
     folder = tmp_path_factory.mktemp("run")

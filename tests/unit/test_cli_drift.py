@@ -73,7 +73,7 @@ def test_the_index_is_the_same_both_ways_and_never_below_nothing(data, counts):
     assert there >= 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data(), counts=st.lists(st.integers(5, 300), min_size=3, max_size=10))
 def test_the_interval_holds_the_index(data, counts):
     other = data.draw(st.lists(st.integers(5, 300), min_size=len(counts), max_size=len(counts)))
@@ -89,7 +89,7 @@ def test_chance_gives_more_than_it_should_about_five_times_in_a_hundred():
     assert 0.03 < (drawn > chance(10, 800, 500)).mean() < 0.07
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(complexities=st.lists(st.floats(0, 1), min_size=60, max_size=120), scores=st.lists(st.floats(-50, 0), min_size=60, max_size=60))
 def test_a_profile_comes_back_from_its_json_and_has_not_moved_from_itself(complexities, scores):
     profile = Profile(n=len(complexities))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -145,7 +145,6 @@ def test_the_json_form_has_the_keys_that_the_docs_name(desk):
     assert explained["decision"]["trace"][0] == {"name": "screenshots", "outcome": "skipped", "detail": '"image" in signals.modalities'}
 
 
-@settings(deadline=None)  # a policy is read for each
 @given(prompt=st.text(alphabet=st.characters(codec="utf-8"), max_size=40), system=st.none() | st.text(max_size=20))
 def test_no_word_of_the_prompt_is_in_an_explanation(prompt, system):
     marked = f"{SECRET} {prompt} {SECRET}"

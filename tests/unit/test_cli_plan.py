@@ -45,7 +45,7 @@ def planned(old, new, traces="record", *options):
 # --- laws --------------------------------------------------------------------------------------------------------------------------
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(scores=st.lists(st.floats(-5, 0), min_size=1, max_size=12), name=st.sampled_from(["desk", "large", "small"]))
 def test_a_policy_against_itself_moves_nobody_and_changes_nothing(folder, scores, name):
     records = [recorded(folder / "desk.yaml", number, score) for number, score in enumerate(scores)]

@@ -66,7 +66,7 @@ def perceive(request):
 # --- laws --------------------------------------------------------------------------------------------------------------------------
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(scores=st.lists(st.floats(-5, 0), min_size=1, max_size=12))
 def test_a_replay_of_its_own_records_agrees_with_them(folder, scores):
     decider = Decider(folder / "desk.yaml")
@@ -76,7 +76,7 @@ def test_a_replay_of_its_own_records_agrees_with_them(folder, scores):
     assert set(done.gate) <= {"accept, accepted then", "escalate, escalated then"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.lists(st.dictionaries(st.text(max_size=3), st.text() | st.integers() | st.lists(st.text())), max_size=20),
     indent=st.none() | st.just(1),

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -173,7 +173,6 @@ def test_another_run_does_not_go_on_from_it(folder, checkpoint):
 PLACES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
 
-@settings(deadline=None)  # the first one imports scikit-learn
 @given(PLACES)
 def test_the_figures_are_scikit_learns(pairs):
     from sklearn.metrics import f1_score, precision_recall_fscore_support
