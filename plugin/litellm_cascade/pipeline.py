@@ -148,6 +148,7 @@ class Pipeline:
         return Basis(
             seed=self._seed,
             aliases=policy.facts,
+            price_table=policy.price_table,
             smallest=policy.document.smallest,
             largest=policy.document.largest,
             input_hash=input_hash(turns, self._salt),

@@ -83,7 +83,7 @@ class Telling:
 
     def _explain(self, plan: Plan, basis: Basis) -> None:
         self._basis = basis
-        self._trace.decided(plan, basis.input_hash)
+        self._trace.decided(plan, basis)
 
     def _tell(self, end: End) -> None:
         """First to the record, whose place for it is on its span."""

@@ -79,6 +79,7 @@ def test_each_request_has_one_line_that_its_span_names(recording, scripted, coll
     line = record_of(recording, trace.trace_id)
     assert (route.attributes["cascade.record.hash"], route.attributes["cascade.record.previous_hash"]) == (line["hash"], line["previous"])
     assert route.attributes["cascade.input_hash"] == line["record"]["basis"]["input_hash"]
+    assert route.attributes["cascade.cost.price_table"] == line["record"]["basis"]["price_table"]
     outcome = line["record"]["outcome"]
     assert [attempt["alias"] for attempt in outcome["attempts"]] == (["small", "large"] if kind == "cascade" else ["sql"])
     assert outcome["alias"] == route.attributes["cascade.final_alias"]

@@ -19,6 +19,7 @@ from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
     Band,
+    Basis,
     BudgetLeft,
     Caller,
     Classification,
@@ -122,7 +123,7 @@ def everything():
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     told = RequestTrace(provider.get_tracer("test"), None, EVIDENCE.envelope)
     told.classified(CLASSIFICATION, [Asked(usage=USAGE, cost_usd=0.1)], started_ns=1, ended_ns=2)
-    told.decided(Plan(evidence=EVIDENCE, decision=DECISION), "0" * 64)
+    told.decided(Plan(evidence=EVIDENCE, decision=DECISION), Basis(input_hash="0" * 64, price_table="sha256:" + "0" * 16))
     told.attempt_started(0, "small")
     told.answered_by(0, model="small-1", provider="openai")
     asked = told.consult_started(0, "small", "self_check")

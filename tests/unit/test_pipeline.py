@@ -347,6 +347,7 @@ async def test_the_attributes_of_an_escalated_request(proxy):
             "cascade.attempts": 2,
             "cascade.discarded_tokens": 1,
             "cascade.cost.actual_usd": 1.5,
+            "cascade.cost.price_table": POLICY.price_table,
             "cascade.confidence.score_name": "mean",
             "cascade.confidence.score": -2.0,
             "cascade.confidence.threshold": -0.5,

@@ -1,5 +1,7 @@
 """The ``privacy:`` section of a policy."""
 
+import re
+
 import pytest
 
 from litellm_cascade.errors import PolicyError
@@ -65,3 +67,14 @@ def test_a_policy_knows_what_it_was_told_of_each_alias():
     )
     assert known_from(known["large"]) == table
     assert known_from(AliasFacts()) == Known()
+
+
+def test_other_prices_are_another_price_table_and_nothing_else_is():
+    def version(text=POLICY, **table):
+        return parse_policy(text, table=table).price_table
+
+    price, dearer = (Price(input_usd_per_million=5, output_usd_per_million=output) for output in (6, 7))
+    assert version() == version(small=Known(price=price)), "the policy's own price counts"
+    assert version(large=Known(price=price)) == version(large=Known(price=price, capacity=Capacity(tools=False)))
+    assert len({version(), version(large=Known(price=price)), version(large=Known(price=dearer))}) == 3
+    assert re.fullmatch(r"sha256:[0-9a-f]{16}", version())

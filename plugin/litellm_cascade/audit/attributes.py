@@ -90,6 +90,7 @@ DISCARDED_TOKENS = "cascade.discarded_tokens"
 ACTUAL_COST_USD = "cascade.cost.actual_usd"
 ALL_SMALL_COST_USD = "cascade.cost.all_small_usd"
 ALL_LARGE_COST_USD = "cascade.cost.all_large_usd"
+PRICE_TABLE = "cascade.cost.price_table"
 
 BUDGET = "cascade.budget"  # within | short | over: of the limit with the least left
 BUDGET_REMAINING = "cascade.budget.remaining_ratio"

@@ -96,6 +96,7 @@ ROUTE = (
     Attribute(name.ACTUAL_COST_USD, float, USD, "what all of it cost, with what the classifier asked"),
     Attribute(name.ALL_SMALL_COST_USD, float, USD, "what the served answer's tokens would have cost from the smallest alias alone"),
     Attribute(name.ALL_LARGE_COST_USD, float, USD, "likewise from the largest"),
+    Attribute(name.PRICE_TABLE, str, "", "which prices those are: a hash over the policy's aliases and theirs, to compare with another's"),
     *CONFIDENCE,
     Attribute(name.BUDGET, str, _one_of(("within", "short", "over")), "state of the limit with the least left"),
     Attribute(name.BUDGET_REMAINING, float, PROBABILITY, "what that limit has left"),

@@ -9,6 +9,7 @@ from litellm_cascade.audit.costs import total_of
 from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
+    Basis,
     Classification,
     Confidence,
     Consultation,
@@ -198,6 +199,11 @@ def _judged_last(outcome: Outcome) -> Confidence | None:
     """What settled who answers."""
     judged = (attempt.judgement.confidence for attempt in reversed(outcome.attempts) if attempt.judgement is not None)
     return next((confidence for confidence in judged if confidence is not None), None)
+
+
+def of_basis(basis: Basis) -> Said:
+    """What was asked, as a hash, and which prices the costs come from."""
+    return {name.INPUT_HASH: basis.input_hash, name.PRICE_TABLE: basis.price_table}
 
 
 def of_costs(costs: Costs) -> Said:

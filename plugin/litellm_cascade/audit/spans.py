@@ -13,6 +13,7 @@ from litellm_cascade.audit import span_attributes as said
 from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
+    Basis,
     Classification,
     Consultation,
     Costs,
@@ -24,6 +25,7 @@ from litellm_cascade.vocabulary import (
 )
 
 UNKNOWN = Costs()
+NO_BASIS = Basis()
 
 
 class RequestTrace:
@@ -58,10 +60,10 @@ class RequestTrace:
             span.set_status(Status(StatusCode.ERROR, ",".join(classification.degraded)))
         span.end(end_time=ended_ns)
 
-    def decided(self, plan: Plan, input_hash: str | None = None) -> None:
+    def decided(self, plan: Plan, basis: Basis = NO_BASIS) -> None:
         """The policy chose."""
         if self.route.is_recording():
-            self._of_plan = said.of_plan(plan) | {name.INPUT_HASH: input_hash}
+            self._of_plan = said.of_plan(plan) | said.of_basis(basis)
 
     def attempt_started(self, rung: int, alias: str, *, started_ns: int | None = None, spare: bool = False) -> Span:
         """A rung is asked. Linked to the attempt before it, which it answers for, unless it is asked beside that one (``spare``)."""

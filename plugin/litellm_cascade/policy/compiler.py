@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from litellm_cascade.policy.calibrations import calibrations_of
 from litellm_cascade.policy.conditions import compiled
@@ -17,7 +18,7 @@ from litellm_cascade.policy.options import Kit
 from litellm_cascade.policy.overrides import Admission, OverrideRule
 from litellm_cascade.policy.pool import Known, Table
 from litellm_cascade.policy.problems import Path
-from litellm_cascade.vocabulary import Step
+from litellm_cascade.vocabulary import AliasFacts, Step
 
 
 def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | None = None, table: Table | None = None) -> Policy:
@@ -41,6 +42,7 @@ def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | No
             )
         )
         looked_at = (*looked_at, Step(name=route.name, outcome="skipped", detail=route.when or ""))
+    facts = {alias: card.facts((table or {}).get(alias, Known())) for alias, card in document.models.items()}
     return Policy(
         document=document,
         digest=digest_of(document, files),
@@ -51,7 +53,8 @@ def compile_document(document: Document, *, files: Mapping[Path, NamedFile] | No
         names=frozenset(name for route in routes if route.condition for name in route.condition.names),
         files=tuple(sorted({file.name for file in files.values()})),
         admission=_admission(document.overrides),
-        facts={alias: card.facts((table or {}).get(alias, Known())) for alias, card in document.models.items()},
+        facts=facts,
+        price_table=price_table_of(facts),
     )
 
 
@@ -71,5 +74,15 @@ def digest_of(document: Document, files: Mapping[Path, NamedFile] | None = None)
     canonical = {**document.model_dump(mode="json"), "largest": document.largest, "files": named}
     if "band" in document.overrides.allow:
         canonical["smallest"] = document.smallest
+    return _sha256(canonical)
+
+
+def price_table_of(facts: Mapping[str, AliasFacts]) -> str:
+    """A version for prices that have none of their own: ``sha256:`` and 16 hexadecimal digits over those of every alias."""
+    prices = {alias: [one.input_usd_per_million, one.output_usd_per_million] for alias, one in facts.items()}
+    return _sha256(prices)[: len("sha256:") + 16]
+
+
+def _sha256(canonical: Mapping[str, Any]) -> str:
     text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

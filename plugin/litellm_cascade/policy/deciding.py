@@ -44,7 +44,7 @@ class Policy:
     """What the operator wants, as a function of the evidence. Immutable; equal evidence gets an equal decision.
 
     ``files`` are those the policy names, relative to its folder: a change in one of them makes another policy. ``facts`` is what it was
-    told of each alias.
+    told of each alias, and ``price_table`` names the prices among it.
     """
 
     document: Document
@@ -56,6 +56,7 @@ class Policy:
     names: frozenset[str]
     admission: Admission
     facts: Mapping[str, AliasFacts]
+    price_table: str
     files: tuple[str, ...] = ()
     _by_name: Mapping[str, CompiledRoute] = field(init=False)
     _largest: str = field(init=False)

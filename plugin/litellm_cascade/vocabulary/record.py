@@ -28,6 +28,7 @@ class Basis:
 
     seed: int = 0
     aliases: Mapping[str, AliasFacts] = field(default_factory=dict)  # of the pool
+    price_table: str | None = None  # which prices those are: another hash, other prices
     smallest: str | None = None  # the pool's aliases of the lowest and the highest tier
     largest: str | None = None
     input_hash: str | None = None  # HMAC-SHA256 of the conversation, 64 hexadecimal digits
