@@ -117,7 +117,7 @@ async def test_a_prompt_is_classified_by_the_weights_in_the_folder(folder, netwo
     assert nvidia.digest == ""
     await nvidia.warm_up()
     answer = await nvidia.classify(request_of("write a python story"))
-    tokeniser = nvidia._ready[0].tokeniser
+    tokeniser = nvidia._model.loaded.tokeniser
     reading = read(CpuEngine(network).logits(tokeniser("write a python story").windows)[0])
     assert answer.known
     assert (answer.classifier, answer.device, answer.digest) == ("nvidia", "cpu", nvidia.digest)
@@ -136,7 +136,7 @@ async def test_it_shows_the_logits_of_every_window_that_it_read(folder, network)
     assert isinstance(nvidia, ShowsItsWork)
     for text in ("write a python story", "what is this " * 300):
         answer, shown = await nvidia.show(request_of(text))
-        windows = nvidia._ready[0].tokeniser(text).windows
+        windows = nvidia._model.loaded.tokeniser(text).windows
         expected_rows = np.concatenate([CpuEngine(network).logits([window]) for window in windows])
         np.testing.assert_allclose(shown["logits"], expected_rows, atol=1e-4)
         assert answer.task == read(np.array(shown["logits"][-1])).task
@@ -229,7 +229,7 @@ def test_the_batcher_of_a_cpu_computes_prompts_one_by_one_unless_told_otherwise(
         for options in ({}, {"most_prompts": 4}):
             nvidia = classifier(folder, **options)
             await nvidia.warm_up()
-            ready.append(nvidia._ready[1])
+            ready.append(nvidia._model.batcher)
         return ready
 
     alone, together = asyncio.run(batchers())

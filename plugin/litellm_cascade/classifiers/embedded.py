@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import threading
 import time
 from dataclasses import dataclass, replace
 from math import exp
@@ -16,7 +14,8 @@ from pydantic import Field
 
 from litellm_cascade.classifiers import eight_heads
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.base import Surroundings, ends
+from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.servable import Encoded, Servable
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.errors import ClassifierError
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from litellm_cascade.classifiers.batching import Ids
-    from litellm_cascade.vocabulary import Request
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "embedded"
 MODEL: Final = "model.onnx"
@@ -109,71 +107,46 @@ class OneByOne:
         return np.array([self.network.logits(ids) for ids in prompts], np.float32)
 
 
-class Embedded:
+class Embedded(Local[Network]):
     """Task type, dimensions, complexity and gain of a prompt from the first 96 and the last 32 tokens of what the user asked last.
 
-    ``folder`` holds ``model.onnx`` and ``tokenizer.json``. They are read once, in a thread, by ``warm_up`` or by the first request.
+    ``folder`` holds ``model.onnx`` and ``tokenizer.json``. At most 64 prompts are outstanding, and as many are read at a time as there
+    are ``threads``.
     """
 
     name: Final = "embedded"
 
     def __init__(self, *, folder: Path = SHIPPED, threads: int = 2) -> None:
+        super().__init__()
         self._folder = Path(folder)
-        self._network: Network | None = None
-        self._loading = threading.Lock()
         self._threads = Threads(self.name, workers=threads, outstanding=_OUTSTANDING)
 
-    @property
-    def digest(self) -> str:
-        """First 16 hex digits of the SHA-256 of both files; empty until they are loaded."""
-        return self._network.digest if self._network else ""
-
-    async def warm_up(self) -> None:
-        """Read the weights. Raises ``ClassifierError`` when a file is missing or not what it should be."""
-        if self._network is None:
-            await asyncio.to_thread(self._load)
-
-    def reads(self, request: Request) -> str:
-        """What the user asked last."""
-        return prompt_of(request)
-
-    async def classify(self, request: Request) -> Classification:
-        """Off the event loop, one thread a prompt. Raises ``BusyError`` when 64 prompts are outstanding."""
-        return (await self.show(request))[0]
-
-    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
-        """What it believes, how many tokens the network saw, and its logits."""
-        await self.warm_up()
-        text = prompt_of(request)
-        if not text.strip():
-            return nothing_to_read(self), {}
-        return await self._threads.run(lambda: self._read(text))
-
-    def _read(self, text: str) -> tuple[Classification, Mapping[str, Any]]:
-        began = time.perf_counter()
-        network = self._load()
-        ids, truncated = token_ids(network.tokenizer, text)
-        logits = network.logits(ids)
-        read = eight_heads.read(logits[: eight_heads.LOGITS])
-        known = dict(zip(network.outcomes, map(_sigmoid, logits[eight_heads.LOGITS :].tolist()), strict=True))
-        small, strong = known.get("small"), known.get("strong")
-        belief = replace(
-            read.classification(),
-            complexity=known.get("complexity", read.complexity),
-            small_copes=small,
-            gain=strong - small if small is not None and strong is not None else None,
-            classifier=self.name,
-            digest=network.digest,
-            took_ms=(time.perf_counter() - began) * 1000,
-            truncated=truncated,
-        )
-        return belief, {"tokens": len(ids), "logits": eight_heads.shown(logits, outcomes=network.outcomes)}
-
     def _load(self) -> Network:
-        with self._loading:
-            if self._network is None:
-                self._network = load(self._folder)
-            return self._network
+        return load(self._folder)
+
+    async def _read(self, model: Network, text: str) -> tuple[Classification, Mapping[str, Any]]:
+        return await self._threads.run(lambda: _read(model, text))
+
+
+def _read(network: Network, text: str) -> tuple[Classification, Mapping[str, Any]]:
+    """What a network believes, how many tokens it saw, and its logits."""
+    began = time.perf_counter()
+    ids, truncated = token_ids(network.tokenizer, text)
+    logits = network.logits(ids)
+    read = eight_heads.read(logits[: eight_heads.LOGITS])
+    known = dict(zip(network.outcomes, map(_sigmoid, logits[eight_heads.LOGITS :].tolist()), strict=True))
+    small, strong = known.get("small"), known.get("strong")
+    belief = replace(
+        read.classification(),
+        complexity=known.get("complexity", read.complexity),
+        small_copes=small,
+        gain=strong - small if small is not None and strong is not None else None,
+        classifier=Embedded.name,
+        digest=network.digest,
+        took_ms=(time.perf_counter() - began) * 1000,
+        truncated=truncated,
+    )
+    return belief, {"tokens": len(ids), "logits": eight_heads.shown(logits, outcomes=network.outcomes)}
 
 
 def load(folder: Path, *, model: str = MODEL) -> Network:

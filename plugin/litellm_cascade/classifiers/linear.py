@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
-import threading
 import time
 import zipfile
 from dataclasses import dataclass
@@ -16,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.base import Surroundings, ends
 from litellm_cascade.classifiers.chances import Chances, read_chances
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
+from litellm_cascade.classifiers.local import Local
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import TASK_TYPES, Classification
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from litellm_cascade.vocabulary import Request
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "linear.npz"
 _COLUMNS: Final = len(TASK_TYPES) + 1  # the task types, then complexity
@@ -67,50 +65,43 @@ class Weights:
         return np.asarray(total, np.float32)
 
 
-class Linear:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Weights, and the chances beside them."""
+
+    weights: Weights
+    chances: Chances | None
+
+    @property
+    def digest(self) -> str:
+        """Of the weights' file; with chances of both."""
+        if self.chances is None:
+            return self.weights.digest
+        return hashlib.sha256(f"{self.weights.digest} {self.chances.digest}".encode()).hexdigest()[:16]
+
+
+class Linear(Local[Loaded]):
     """Task type and complexity of a prompt from a linear model.
 
     ``weights`` is an .npz file as ``litellm_cascade.offline.train_linear`` writes it, ``chances`` one that was fitted with
-    ``litellm_cascade.offline.gaining``. They are read once, in a thread, by ``warm_up`` or by the first request.
+    ``litellm_cascade.offline.gaining``. Runs on the event loop: 0.25 ms for 128 tokens, 0.5 ms for the longest text it reads; a thread
+    would not save the loop much.
     """
 
     name: Final = "linear"
 
     def __init__(self, *, weights: Path = SHIPPED, chances: Path | None = None) -> None:
+        super().__init__()
         self._path, self._chances_path = Path(weights), chances
-        self._weights: Weights | None = None
-        self._chances: Chances | None = None
-        self._loading = threading.Lock()
 
-    @property
-    def digest(self) -> str:
-        """First 16 hex digits of the file's SHA-256, with chances of that of both; empty until they are loaded."""
-        if self._weights is None or self._chances is None:
-            return self._weights.digest if self._weights else ""
-        return hashlib.sha256(f"{self._weights.digest} {self._chances.digest}".encode()).hexdigest()[:16]
+    def _load(self) -> Loaded:
+        chances = read_chances(self._chances_path) if self._chances_path is not None else None
+        return Loaded(read_weights(self._path), chances)
 
-    async def warm_up(self) -> None:
-        """Read the weights. Raises ``ClassifierError`` when the file is missing or not what it should be."""
-        if self._weights is None:
-            await asyncio.to_thread(self._load)
-
-    def reads(self, request: Request) -> str:
-        """What the user asked last."""
-        return prompt_of(request)
-
-    async def classify(self, request: Request) -> Classification:
-        """Runs on the event loop: 0.25 ms for 128 tokens, 0.5 ms for the longest text it reads; a thread would not save the loop much."""
-        return (await self.show(request))[0]
-
-    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
-        """What it believes, and the logits: one for each task type, and complexity's."""
-        await self.warm_up()
+    async def _read(self, model: Loaded, text: str) -> tuple[Classification, Mapping[str, Any]]:
         began = time.perf_counter()
-        text, truncated = ends(prompt_of(request), head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
-        weights = self._load()
-        if not text.strip():
-            return nothing_to_read(self), {}
-        logits = weights.logits(read_features(text))
+        text, truncated = ends(text, head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
+        logits = model.weights.logits(read_features(text))
         probabilities = softmax(logits[:-1])
         task = max(probabilities, key=lambda name: probabilities[name])
         belief = Classification(
@@ -118,21 +109,13 @@ class Linear:
             task_probability=probabilities[task],
             task_probabilities=probabilities,
             complexity=1 / (1 + exp(-float(np.clip(logits[-1], -30, 30)))),
-            chances=self._chances.of(text) if self._chances else {},
+            chances=model.chances.of(text) if model.chances else {},
             classifier=self.name,
             digest=self.digest,
             took_ms=(time.perf_counter() - began) * 1000,
             truncated=truncated,
         )
         return belief, {"logits": dict(zip((*TASK_TYPES, "complexity"), logits.tolist(), strict=True))}
-
-    def _load(self) -> Weights:
-        with self._loading:
-            if self._weights is None:
-                if self._chances_path is not None:
-                    self._chances = read_chances(self._chances_path)
-                self._weights = read_weights(self._path)
-            return self._weights
 
 
 def softmax(logits: NDArray[np.float32]) -> dict[str, float]:

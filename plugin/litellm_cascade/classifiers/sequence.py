@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field
 
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
+from litellm_cascade.classifiers.base import Surroundings, ends
 from litellm_cascade.classifiers.devices import Device
+from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.sequence_checkpoint import Checkpoint, load, logits_of
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.errors import ClassifierError
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from litellm_cascade.vocabulary import Request
 
 CHARACTERS_PER_TOKEN: Final = 16
 """More than any text has: what lies beyond cannot come among the tokens that are read, so it need not be tokenised."""
@@ -57,51 +55,18 @@ def make(options: Options, around: Surroundings) -> SequenceClassifier:
     return SequenceClassifier(options, around.folder)
 
 
-class SequenceClassifier:
-    """Loads by ``warm_up``, or with the first request, in a thread of its own; classifies there too, one prompt after the other."""
+class SequenceClassifier(Local[Checkpoint]):
+    """Loads and classifies in a thread of its own, one prompt after the other."""
 
     name: Final = "sequence"
 
     def __init__(self, options: Options, beside: Path) -> None:
+        super().__init__()
         self._options = options
         self._beside = beside
-        self._checkpoint: Checkpoint | None = None
-        self._loading = threading.Lock()
         self._threads = Threads(self.name, workers=1, outstanding=options.queue)
 
-    @property
-    def digest(self) -> str:
-        """Of configuration, tokenizer and weights; empty until they are loaded."""
-        return self._checkpoint.digest if self._checkpoint else ""
-
-    async def warm_up(self) -> None:
-        """Load it. Raises ``ClassifierError``."""
-        if self._checkpoint is None:
-            await asyncio.to_thread(self._load)
-
-    def reads(self, request: Request) -> str:
-        """What the user asked last."""
-        return prompt_of(request)
-
-    async def classify(self, request: Request) -> Classification:
-        """Raises ``ClassifierError`` where it cannot be loaded, ``BusyError`` where too many prompts wait."""
-        return (await self.show(request))[0]
-
-    async def show(self, request: Request) -> tuple[Classification, Mapping[str, Any]]:
-        """What it believes, and the checkpoint's own labels with their logits."""
-        await self.warm_up()
-        text = prompt_of(request)
-        if not text.strip():
-            return nothing_to_read(self), {}
-        return await self._threads.run(lambda: self._read(text))
-
     def _load(self) -> Checkpoint:
-        with self._loading:
-            if self._checkpoint is None:
-                self._checkpoint = self._loaded()
-            return self._checkpoint
-
-    def _loaded(self) -> Checkpoint:
         try:
             import torch  # noqa: PLC0415
             import transformers  # noqa: F401, PLC0415
@@ -113,8 +78,11 @@ class SequenceClassifier:
         check_names(options, checkpoint.labels)
         return checkpoint
 
-    def _read(self, text: str) -> tuple[Classification, Mapping[str, Any]]:
-        began, checkpoint = time.perf_counter(), self._load()
+    async def _read(self, model: Checkpoint, text: str) -> tuple[Classification, Mapping[str, Any]]:
+        return await self._threads.run(lambda: self._judged(model, text))
+
+    def _judged(self, checkpoint: Checkpoint, text: str) -> tuple[Classification, Mapping[str, Any]]:
+        began = time.perf_counter()
         head, cut = ends(text, head=checkpoint.most_tokens * CHARACTERS_PER_TOKEN, tail=0)
         logits, tokens, left = logits_of(checkpoint, head)
         odds = _sigmoids(logits) if checkpoint.independent else _softmax(logits)
