@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from ledger_records import record, write_chain
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
+from litellm_cascade.audit.ledger.chain import Sealer
 from litellm_cascade.audit.ledger.files import chains_in
 from litellm_cascade.offline.cli import app
 from litellm_cascade.pipeline import decide
@@ -128,6 +129,31 @@ def test_a_head_whose_files_are_gone_is_a_finding(folder):
     code, lines = verified(folder)
     assert code == 1
     assert lines[0].endswith(".head: the files of this chain are missing; only its head is left")
+
+
+@pytest.mark.parametrize("command", ["audit verify {}", "audit show {}", "audit outcomes {}", "explain --record r-0 --records {}"])
+def test_what_cannot_be_opened_is_told_in_a_sentence(folder, command):
+    folder.mkdir()
+    write_chain(folder, 1)
+    file = only_file(folder)
+    file.unlink()
+    file.mkdir()
+    result = run(*command.format(folder).split())
+    (sentence,) = result.stderr.splitlines()
+    assert (result.exit_code, sentence.startswith(f"{file} cannot be opened (Is a directory)")) == (1, True)
+
+
+def test_what_somebody_put_there_forges_no_line_of_the_findings(folder):
+    folder.mkdir()
+    write_chain(folder, 2)
+    word = "x\x1b[2J\n1 chain, 1 file, 2 requests: no findings"
+    file = tampered(folder, lambda lines: [*lines[:2], Sealer().sealed(json.dumps({"chain": word, "seq": 2}))[0], *lines[3:]])
+    code, lines = verified(folder)
+    assert (code, len(lines)) == (1, 3)
+    assert lines[0].startswith(f"{file}:3: seq 2: this line belongs to the chain x\\x1b[2J\\n1 chain")
+    keyed = {"kind": "genesis", "genesis": {"algorithm": "hmac-sha256", "key_id": word}}
+    tampered(folder, lambda lines: [Sealer().sealed(json.dumps(keyed))[0], *lines[1:]])
+    assert not {"\x1b", "\n1 chain"} & set(run("audit", "verify", folder).stderr)
 
 
 def test_where_there_is_no_record_there_is_nothing_to_verify(folder):

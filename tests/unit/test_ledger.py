@@ -218,12 +218,13 @@ def test_a_loss_at_the_very_end_is_admitted_too(tmp_path):
     assert verdict(folder).lost == 4
 
 
-def test_a_disk_that_stays_unwritable_ends_the_process_in_time_and_the_loss_is_counted(tmp_path):
+def test_a_disk_that_stays_unwritable_ends_the_process_in_time_and_the_loss_is_counted_and_said(tmp_path, caplog):
     ledger = Ledger(LedgerOptions(folder=tmp_path / "nowhere", close_within_s=5.0))
     before = lost("shutdown")
     ledger(RECORD)
     ledger.close()
     assert lost("shutdown") - before == 3  # with the first and the last line
+    assert "3 lines of the decision record could not be written" in caplog.text  # nobody reads metrics of a process that has ended
 
 
 def test_a_full_disk_degrades_is_logged_once_and_recovers(tmp_path):
