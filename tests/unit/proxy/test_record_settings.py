@@ -137,6 +137,23 @@ def test_a_setting_that_is_none_is_refused(written):
         read_settings({"record": written})
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"hmac_key": 5577006791947779410},  # a key of digits, without quotes
+        {"hmac_key": ["5577006791947779410"]},
+        {"postgres": {"url": "postgresql://user:5577006791947779410@host/db"}},
+        "postgresql://user:5577006791947779410@host/db",
+        [{"hmac_key": "5577006791947779410"}],
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated_in_the_log(written):
+    with pytest.raises(StartupError) as caught:
+        read_settings({"record": written})
+    assert "callback_settings.cascade.record" in str(caught.value)
+    assert "5577006791947779410" not in str(caught.value)
+
+
 def test_an_unknown_setting_is_told_with_those_there_are():
     with pytest.raises(StartupError) as caught:
         read_settings({"record": {"dir": "x"}})
