@@ -62,10 +62,11 @@ def test_a_key_that_is_no_key_is_one_sentence(tmp_path, environ, written, said):
     )
 
 
-@pytest.mark.parametrize("name", ["hmac_key", "postgres"])
-def test_a_variable_that_litellm_found_empty_is_no_reason_to_do_without(tmp_path, name):
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize("name", ["folder", "hmac_key", "postgres"])
+def test_a_variable_that_litellm_found_empty_is_no_reason_to_do_without(tmp_path, name, nothing):
     """LiteLLM replaces ``os.environ/NAME`` before we see it, by nothing where it is not set."""
-    said = refused(tmp_path, **{"folder": "r", name: None})
+    said = refused(tmp_path, **{"folder": "r", name: nothing})
     said_first = f"cascade: callback_settings.cascade.record.{name}: there is nothing in it, or in the environment variable it names; "
     assert said.startswith(said_first)
 
