@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
 SECRETS = frozenset({"hmac_key", "postgres", "token"})
 """Settings whose value, or what stands in its place by mistake, is a key, or a URL with a password."""
 
