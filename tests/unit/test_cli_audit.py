@@ -244,6 +244,18 @@ def test_show_filters_and_gives_whole_lines(two, options, requests):
     assert [json.loads(line)["record"]["plan"]["evidence"]["envelope"]["request_id"] for line in lines] == requests
 
 
+@pytest.mark.parametrize("request_id", ["[/x]", "[red]here[/red]", ":smile:", "a\x1b[2Jb"])
+def test_an_id_that_a_client_has_chosen_is_shown_as_it_is(folder, request_id):
+    folder.mkdir()
+    ledger = Ledger(LedgerOptions(folder=folder))
+    of = record(0)
+    envelope = replace(of.plan.evidence.envelope, request_id=request_id)
+    ledger(replace(of, plan=replace(of.plan, evidence=replace(of.plan.evidence, envelope=envelope))))
+    ledger.close()
+    shown = run("audit", "show", folder)
+    assert (shown.exit_code, request_id.replace("\x1b", r"\x1b") in shown.stdout) == (0, True)
+
+
 def test_show_survives_a_line_that_says_nothing(folder):
     folder.mkdir()
     write_chain(folder, 1)
