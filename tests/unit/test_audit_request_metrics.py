@@ -183,7 +183,7 @@ def test_every_request_counts_once_and_no_label_comes_from_a_client(outcomes):
               for metric in (REQUESTS, ESCALATIONS, DEGRADED)}  # fmt: skip
     assert sum(counts[REQUESTS].values()) == len(outcomes)
     assert sum(counts[ESCALATIONS].values()) == sum(outcome.escalated for outcome in outcomes)
-    assert set(counts[REQUESTS]) <= {("balanced", "cascade", alias) for alias in ("small", "large", "none")}
+    assert set(counts[REQUESTS]) <= {("balanced", "cascade", alias) for alias in ("small", "large", "cache", "none")}
     assert set(counts[ESCALATIONS]) <= {("balanced", reason.value) for reason in Reason}
     assert set(counts[DEGRADED]) <= {("over_budget",)}
 
