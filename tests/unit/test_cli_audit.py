@@ -153,7 +153,8 @@ def test_what_somebody_put_there_forges_no_line_of_the_findings(folder):
     assert lines[0].startswith(f"{file}:3: seq 2: this line belongs to the chain x\\x1b[2J\\n1 chain")
     keyed = {"kind": "genesis", "genesis": {"algorithm": "hmac-sha256", "key_id": word}}
     tampered(folder, lambda lines: [Sealer().sealed(json.dumps(keyed))[0], *lines[1:]])
-    assert not {"\x1b", "\n1 chain"} & set(run("audit", "verify", folder).stderr)
+    refused = run("audit", "verify", folder).stderr
+    assert ("with a key" in refused, "\x1b" in refused, "\n1 chain" in refused) == (True, False, False)
 
 
 def test_where_there_is_no_record_there_is_nothing_to_verify(folder):
