@@ -76,7 +76,7 @@ class TfIdf:
         labels = [TASK_TYPES.index(it.task or "") for it in known]
         weights = [it.task_weight for it in known]
         matrix = self._words.fit_transform([it.prompt for it in known])
-        self._model: Any = LogisticRegression(C=10, max_iter=100).fit(matrix, labels, sample_weight=weights)
+        self._model: Any = LogisticRegression(C=10, max_iter=1_000).fit(matrix, labels, sample_weight=weights)
 
     def answers(self, prompts: Sequence[str]) -> NDArray[np.int64]:
         """Task numbers."""
