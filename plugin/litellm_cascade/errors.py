@@ -17,6 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+SECRETS = frozenset({"hmac_key", "postgres", "token"})
+"""Settings whose value, or what stands in its place by mistake, is a key, or a URL with a password."""
+
+
+def as_it_is(place: Sequence[object], value: object) -> str:
+    """The end of a sentence about a setting, ``; it is 3 now``. Empty where the value may hold a secret: sentences go to the log."""
+    is_plain = value is None or isinstance(value, (bool, int, float, str))
+    return f"; it is {value!r} now" if is_plain and SECRETS.isdisjoint(place) and place[-1:] != ("record",) else ""
+
 
 class CascadeError(Exception):
     """Anything this package raises on purpose."""

@@ -67,6 +67,13 @@ def shown():
     return lambda: [line for line in generate_latest(registry).decode().splitlines() if line[0] != "#" and "_created" not in line]
 
 
+def test_an_answer_out_of_the_cache_is_no_request_that_nobody_answered(shown):
+    for alias, reason in ((None, Reason.CACHED), ("large", Reason.CACHED), (None, Reason.ERROR)):
+        request_metrics.request_ended(record(Outcome(alias=alias, reason=reason)))
+    counted = {line.split(",")[0]: line[-3:] for line in shown() if line.startswith("cascade_requests_total")}
+    assert counted == {f'cascade_requests_total{{alias="{alias}"': "1.0" for alias in ("cache", "large", "none")}
+
+
 def test_an_escalated_request_as_prometheus_reads_it(shown):
     request_metrics.request_ended(record(replace(ESCALATED, degraded=("condition_failed:vip", "classifier_late"))))
     lines = shown()
@@ -176,7 +183,7 @@ def test_every_request_counts_once_and_no_label_comes_from_a_client(outcomes):
               for metric in (REQUESTS, ESCALATIONS, DEGRADED)}  # fmt: skip
     assert sum(counts[REQUESTS].values()) == len(outcomes)
     assert sum(counts[ESCALATIONS].values()) == sum(outcome.escalated for outcome in outcomes)
-    assert set(counts[REQUESTS]) <= {("balanced", "cascade", alias) for alias in ("small", "large", "none")}
+    assert set(counts[REQUESTS]) <= {("balanced", "cascade", alias) for alias in ("small", "large", "cache", "none")}
     assert set(counts[ESCALATIONS]) <= {("balanced", reason.value) for reason in Reason}
     assert set(counts[DEGRADED]) <= {("over_budget",)}
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from ledger_records import record, write_chain
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
+from litellm_cascade.audit.ledger.chain import Sealer
 from litellm_cascade.audit.ledger.files import chains_in
 from litellm_cascade.offline.cli import app
 from litellm_cascade.pipeline import decide
@@ -130,6 +131,32 @@ def test_a_head_whose_files_are_gone_is_a_finding(folder):
     assert lines[0].endswith(".head: the files of this chain are missing; only its head is left")
 
 
+@pytest.mark.parametrize("command", ["audit verify {}", "audit show {}", "audit outcomes {}", "explain --record r-0 --records {}"])
+def test_what_cannot_be_opened_is_told_in_a_sentence(folder, command):
+    folder.mkdir()
+    write_chain(folder, 1)
+    file = only_file(folder)
+    file.unlink()
+    file.mkdir()
+    result = run(*command.format(folder).split())
+    (sentence,) = result.stderr.splitlines()
+    assert (result.exit_code, sentence.startswith(f"{file} cannot be opened (Is a directory)")) == (1, True)
+
+
+def test_what_somebody_put_there_forges_no_line_of_the_findings(folder):
+    folder.mkdir()
+    write_chain(folder, 2)
+    word = "x\x1b[2J\n1 chain, 1 file, 2 requests: no findings"
+    file = tampered(folder, lambda lines: [*lines[:2], Sealer().sealed(json.dumps({"chain": word, "seq": 2}))[0], *lines[3:]])
+    code, lines = verified(folder)
+    assert (code, len(lines)) == (1, 3)
+    assert lines[0].startswith(f"{file}:3: seq 2: this line belongs to the chain x\\x1b[2J\\n1 chain")
+    keyed = {"kind": "genesis", "genesis": {"algorithm": "hmac-sha256", "key_id": word}}
+    tampered(folder, lambda lines: [Sealer().sealed(json.dumps(keyed))[0], *lines[1:]])
+    refused = run("audit", "verify", folder).stderr
+    assert ("with a key" in refused, "\x1b" in refused, "\n1 chain" in refused) == (True, False, False)
+
+
 def test_where_there_is_no_record_there_is_nothing_to_verify(folder):
     folder.mkdir()
     result = run("audit", "verify", folder)
@@ -216,6 +243,18 @@ def test_show_lists_the_requests(two):
 def test_show_filters_and_gives_whole_lines(two, options, requests):
     lines = run("audit", "show", two, "--json", *options).stdout.splitlines()
     assert [json.loads(line)["record"]["plan"]["evidence"]["envelope"]["request_id"] for line in lines] == requests
+
+
+@pytest.mark.parametrize("request_id", ["[/x]", "[red]here[/red]", ":smile:", "a\x1b[2Jb"])
+def test_an_id_that_a_client_has_chosen_is_shown_as_it_is(folder, request_id):
+    folder.mkdir()
+    ledger = Ledger(LedgerOptions(folder=folder))
+    of = record(0)
+    envelope = replace(of.plan.evidence.envelope, request_id=request_id)
+    ledger(replace(of, plan=replace(of.plan, evidence=replace(of.plan.evidence, envelope=envelope))))
+    ledger.close()
+    shown = run("audit", "show", folder)
+    assert (shown.exit_code, request_id.replace("\x1b", r"\x1b") in shown.stdout) == (0, True)
 
 
 def test_show_survives_a_line_that_says_nothing(folder):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.pages import Grid, Heading, Paragraph, blocks_of, html, markdown
-from litellm_cascade.vocabulary import Answered, Band, Costs, Feedback, Opinion
+from litellm_cascade.vocabulary import Answered, Band, Costs, Feedback, Opinion, Outcome, Reason
 from traffic_records import CASCADE, LARGE, SMALL, recorded, write_record
 
 COUNT = 300
@@ -136,6 +136,14 @@ def test_a_draft_costs_the_model_that_wrote_it(folder, tmp_path):
         "small": ["0", "0.0%", "20.0%"],
         "(classifier)": ["0", "0.0%", "20.0%"],
     }
+
+
+def test_an_answer_out_of_the_cache_is_no_request_that_nobody_answered(folder, tmp_path):
+    policy = tmp_path / "desk.yaml"
+    policy.write_text(CASCADE)
+    hit = Outcome(alias=None, reason=Reason.CACHED)
+    write_record(tmp_path / "cached", [replace(recorded(policy, 1, -0.1), outcome=hit, costs=Costs(actual_usd=0.0))])
+    assert [row[:2] for row in table(reported("--traces", "cached"), "Who answers")] == [["(response cache)", "1"]]
 
 
 def test_a_way_bears_the_name_of_who_answered(folder, tmp_path):

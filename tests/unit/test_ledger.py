@@ -13,7 +13,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from ledger_records import RECORD, record, write_chain
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
@@ -218,12 +219,27 @@ def test_a_loss_at_the_very_end_is_admitted_too(tmp_path):
     assert verdict(folder).lost == 4
 
 
-def test_a_disk_that_stays_unwritable_ends_the_process_in_time_and_the_loss_is_counted(tmp_path):
+def test_a_disk_that_stays_unwritable_ends_the_process_in_time_and_the_loss_is_counted_and_said(tmp_path, caplog):
     ledger = Ledger(LedgerOptions(folder=tmp_path / "nowhere", close_within_s=5.0))
     before = lost("shutdown")
     ledger(RECORD)
     ledger.close()
     assert lost("shutdown") - before == 3  # with the first and the last line
+    assert "3 lines of the decision record could not be written" in caplog.text  # nobody reads metrics of a process that has ended
+
+
+def test_a_worker_that_ended_while_it_could_not_write_is_not_read_as_one_that_cannot(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    worker = passes("from litellm_cascade.audit.record_metrics import UNWRITABLE; UNWRITABLE.set(1); print(os.getpid())", tmp_path)
+
+    def unwritable():
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return registry.get_sample_value("cascade_record_unwritable")
+
+    assert unwritable() == 1
+    mark_process_dead(int(worker.stdout))  # as LiteLLM does
+    assert not unwritable()
 
 
 def test_a_full_disk_degrades_is_logged_once_and_recovers(tmp_path):

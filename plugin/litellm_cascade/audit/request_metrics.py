@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
-from litellm_cascade.vocabulary import AuditRecord, Classification, Costs, Outcome
+from litellm_cascade.vocabulary import AuditRecord, Classification, Costs, Outcome, Reason
 
 NOBODY = "none"
 """The alias of a request that got no answer."""
+CACHE = "cache"
+"""The alias of a request whose answer came from LiteLLM's response cache, which does not say who had given it."""
 
 REQUESTS = Counter("cascade_requests", "Requests that were planned and are over, by the alias that answered", ["policy", "band", "alias"])
 ESCALATIONS = Counter("cascade_escalations", "Requests that asked more than one rung, by why the first was left", ["policy", "reason"])
@@ -41,7 +43,7 @@ def classified(classification: Classification, took_s: float) -> None:
 def request_ended(record: AuditRecord) -> None:
     """A request is over."""
     decision, outcome = record.plan.decision, record.outcome
-    REQUESTS.labels(decision.policy, decision.band.value, outcome.alias or NOBODY).inc()
+    REQUESTS.labels(decision.policy, decision.band.value, answered_by(outcome)).inc()
     if outcome.escalated:
         ESCALATIONS.labels(decision.policy, _first_reason(outcome)).inc()
     for attempt in outcome.attempts:
@@ -51,6 +53,11 @@ def request_ended(record: AuditRecord) -> None:
     for entry in outcome.degraded:
         DEGRADED.labels(entry.partition(":")[0]).inc()
     _count_costs(record.costs)
+
+
+def answered_by(outcome: Outcome) -> str:
+    """An alias, or who stands for one."""
+    return outcome.alias or (CACHE if outcome.reason is Reason.CACHED else NOBODY)
 
 
 def _first_reason(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from pydantic import ValidationError
 
 from litellm_cascade.classifiers.base import Surroundings
-from litellm_cascade.errors import ClassifierError
+from litellm_cascade.errors import ClassifierError, as_it_is
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,4 +60,4 @@ def _sentence(name: str, expected: type[Options], problem: Any) -> str:
         return f"classifier {name!r}: {where}: there is no such option; the options are {', '.join(known) or 'none'}"
     if problem["type"] == "missing":
         return f"classifier {name!r}: {where}: field required; write it"
-    return f"classifier {name!r}: {where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"
+    return f"classifier {name!r}: {where}: {problem['msg'][0].lower()}{problem['msg'][1:]}{as_it_is(problem['loc'], problem['input'])}"

@@ -41,6 +41,11 @@ class _LazyGroup(TyperGroup):
         except CascadeError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
+        except OSError as error:
+            if error.filename is None:  # not of a file: a pipe that was closed
+                raise
+            typer.echo(f"{error.filename} cannot be opened ({error.strerror}); check the path, and who may use it", err=True)
+            raise typer.Exit(1) from None
 
 
 def lazy_group(package: str, summaries: Mapping[str, str], elsewhere: Mapping[str, str] | None = None) -> typer.Typer:

@@ -79,9 +79,9 @@ def _writable(folder: Path) -> Path:
 
 
 def _refuse_what_is_not_set(settings: RecordSettings) -> None:
-    """A variable that is not set comes from LiteLLM as nothing at all, and a record that was to have a key must not be kept without one."""
-    for name in ("postgres", "hmac_key"):
-        if name in settings.model_fields_set and getattr(settings, name) is None:
+    """A variable that is not set comes from LiteLLM as nothing at all, and neither a record nor its key is to be done without unnoticed."""
+    for name in ("folder", "postgres", "hmac_key"):
+        if name in settings.model_fields_set and getattr(settings, name) in (None, ""):
             remedy = "set that variable, or take the setting out"
             raise StartupError([f"cascade: {SETTING}.{name}: there is nothing in it, or in the environment variable it names; {remedy}"])
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from litellm_cascade.classifiers import DEFAULT
-from litellm_cascade.errors import StartupError
+from litellm_cascade.errors import StartupError, as_it_is
 from litellm_cascade.policy.shipped import shipped_folder
 
 
@@ -147,4 +147,4 @@ def _sentence(problem: Any) -> str:
         }
         section = sections.get(problem["loc"][0], Settings)
         return f"{where}: there is no such setting; the settings are {', '.join(sorted(section.model_fields))}"
-    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}; it is {problem['input']!r} now"
+    return f"{where}: {problem['msg'][0].lower()}{problem['msg'][1:]}{as_it_is(problem['loc'], problem['input'])}"

@@ -62,10 +62,11 @@ def test_a_key_that_is_no_key_is_one_sentence(tmp_path, environ, written, said):
     )
 
 
-@pytest.mark.parametrize("name", ["hmac_key", "postgres"])
-def test_a_variable_that_litellm_found_empty_is_no_reason_to_do_without(tmp_path, name):
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize("name", ["folder", "hmac_key", "postgres"])
+def test_a_variable_that_litellm_found_empty_is_no_reason_to_do_without(tmp_path, name, nothing):
     """LiteLLM replaces ``os.environ/NAME`` before we see it, by nothing where it is not set."""
-    said = refused(tmp_path, **{"folder": "r", name: None})
+    said = refused(tmp_path, **{"folder": "r", name: nothing})
     said_first = f"cascade: callback_settings.cascade.record.{name}: there is nothing in it, or in the environment variable it names; "
     assert said.startswith(said_first)
 
@@ -135,6 +136,23 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_a_setting_that_is_none_is_refused(written):
     with pytest.raises(StartupError, match=r"callback_settings\.cascade\.record\."):
         read_settings({"record": written})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"hmac_key": 5577006791947779410},  # a key of digits, without quotes
+        {"hmac_key": ["5577006791947779410"]},
+        {"postgres": {"url": "postgresql://user:5577006791947779410@host/db"}},
+        "postgresql://user:5577006791947779410@host/db",
+        [{"hmac_key": "5577006791947779410"}],
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated_in_the_log(written):
+    with pytest.raises(StartupError) as caught:
+        read_settings({"record": written})
+    assert "callback_settings.cascade.record" in str(caught.value)
+    assert "5577006791947779410" not in str(caught.value)
 
 
 def test_an_unknown_setting_is_told_with_those_there_are():

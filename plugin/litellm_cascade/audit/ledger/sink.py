@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import secrets
 import threading
@@ -22,6 +23,8 @@ from litellm_cascade.vocabulary import AuditRecord, Feedback, Receipt, Texts
 
 Facts = Callable[[], Mapping[str, Any]]
 """What the first line of a chain says of the process: versions, the policies in use."""
+
+_log = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -114,6 +117,7 @@ class Scribe:
         left = self._writer.close(self._options.close_within_s)
         if left:
             metrics.LOST.labels("shutdown").inc(left)
+            _log.error("cascade: %d lines of the decision record could not be written before the process ended; they are lost", left)
 
     def _seal(self, kind: str, at: str, members: Mapping[str, str]) -> Receipt:
         line, receipt, seq = self._chain.seal(kind, at, **members)

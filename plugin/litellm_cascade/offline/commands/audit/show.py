@@ -65,7 +65,7 @@ def show(
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(shown(cell) for cell in row.values()))
-    Console(highlight=False, width=None if sys.stdout.isatty() else UNBROKEN).print(table)
+    Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else UNBROKEN).print(table)
 
 
 def _verdict(rated: Rated | None) -> str | None:

@@ -12,6 +12,7 @@ import typer
 from litellm_cascade.audit.ledger.files import chains_in, headless
 from litellm_cascade.audit.ledger.verifying import KeyNeededError, Verdict, verify_chain
 from litellm_cascade.offline.counting import counted
+from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.record_places import DatabaseEnv, Paths, places
 
 
@@ -28,8 +29,8 @@ def verify(
     Each finding is one line: file:line, the number of the line in its chain, and what is wrong. Notes, which are no findings, begin with
     "note:": requests that were not recorded because the disk was full, a last line that a crash left unfinished.
 
-    Exit codes: 0 nothing was found, 1 something was, or the database does not answer, 2 a path that does not exist, nothing to verify, or
-    the key is needed.
+    Exit codes: 0 nothing was found, 1 something was, or a file cannot be opened, or the database does not answer, 2 a path that does not
+    exist, nothing to verify, or the key is needed.
 
     For example:
       cascade audit verify .cascade/record
@@ -41,7 +42,7 @@ def verify(
         lines, code = _verified(found, key, start_may_be_missing=allow_missing_start)
         copy = f"{found[-1]}/" if database_env is not None else ""
     for line in lines:
-        typer.echo(line.replace(copy, ""))
+        typer.echo(shown(line.replace(copy, "")))  # whoever wrote into the record has chosen some of its words
     raise typer.Exit(code)
 
 
@@ -54,7 +55,7 @@ def _verified(paths: list[Path], key: bytes | None, *, start_may_be_missing: boo
     try:
         verdicts = [verify_chain(name, files, key=key, start_may_be_missing=start_may_be_missing) for (_, name), files in chains.items()]
     except KeyNeededError as error:
-        raise typer.BadParameter(f"{error} with --hmac-key-env") from None
+        raise typer.BadParameter(f"{shown(str(error))} with --hmac-key-env") from None
     found = len(orphans) + sum(len(verdict.findings) for verdict in verdicts)
     return [*orphans, *_lines(verdicts), _summary(verdicts, found)], 1 if found else 0
 
