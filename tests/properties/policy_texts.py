@@ -239,6 +239,14 @@ def ladders_in(value):
         yield from ladders_in(list(value.get(key, {}).values()))
 
 
+def gates_in(value):
+    """The gate of every cascade anywhere below, as often as it is named."""
+    if isinstance(value, dict) and "cascade" in value:
+        yield value["gate"]
+    for below in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from gates_in(below)
+
+
 def written(document) -> str:
     """JSON is YAML, and quotes every text."""
     return json.dumps(document, ensure_ascii=False)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_texts import MARK, decided, documents, ensembles_in, evidences, leads, loaded, written
+from policy_texts import MARK, decided, documents, ensembles_in, evidences, gates_in, leads, loaded, written
 
 from litellm_cascade.errors import PolicyError
 from litellm_cascade.policy import parse_policy
@@ -121,7 +121,9 @@ def test_what_routes_can_reach_is_what_the_policy_says(document):
     policy = loaded(document)
 
     members = {alias for of, judge in ensembles_in(document) for alias in (*of, judge) if alias is not None}
-    assert set(policy.aliases) == members | {alias for ladder in leads(document) for alias in ladder}
+    abstain = [document["gates"][gate].get("abstain", {}) for gate in gates_in(document["routes"])]
+    in_doubt = {policy.document.largest} if any(rule.get("then") == "large" for rule in abstain) else set()
+    assert set(policy.aliases) == members | in_doubt | {alias for ladder in leads(document) for alias in ladder}
     assert set(policy.ladders) == {ladder for ladder in leads(document) if len(ladder) > 1}
 
 
