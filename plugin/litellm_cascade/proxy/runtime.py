@@ -43,7 +43,7 @@ from litellm_cascade.proxy.wishes import take_wishes
 from litellm_cascade.telling import Meter, Sink
 from litellm_cascade.vocabulary import Caller, Request
 
-PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
+PASSED_ON = frozenset({"reasoning_effort", "thinking", "verbosity", "context_management", "user", "logprobs", "top_logprobs"})
 """Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
 
 
