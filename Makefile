@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 4000
 # Test processes. Half of the time they wait for proxies that start.
 JOBS ?= 2
+# Of the order of the tests: the same one at each run, unless another is asked for.
+SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 KEY := $(VENV)/master-key
@@ -33,7 +35,7 @@ serve: $(VENV)/.for-serve $(KEY) ## Run the proxy with simulated deployments on 
 	exec $(BIN)/litellm --config litellm_config.yaml --host 127.0.0.1 --port $(PORT)
 
 test: check ## Check the code, then run the tests
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --randomly-seed=$(SEED)
 
 search: $(VENV)/.for-test ## Try the properties on new examples, and on more of them (`make test` tries the same ones each time)
 	@HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -n $(JOBS) --dist load -m hypothesis

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from itertools import count
@@ -13,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from litellm_cascade.testing.proxy import free_port
 from waiting import until
 
 PASSWORD = "pa55word-of-the-tests"
@@ -41,8 +41,7 @@ class PostgresServer:
         (self._folder / "password").chmod(0o644)
         self._data = self._folder / "data"
         self._run("initdb", "-D", self._data, "-U", "owner", "-A", "scram-sha-256", f"--pwfile={self._folder / 'password'}", "-N")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._process = None
         self._databases = count()
         self.start()

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from litellm_cascade.testing.proxy import free_port
 from litellm_cascade.testing.service import ServiceProcess
 from litellm_cascade.testing.upstream import FakeUpstream
 
@@ -68,8 +68,7 @@ def run_health_check(port):
 
 
 def test_the_health_check_says_what_does_not_answer():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     done = run_health_check(port)
     assert done.returncode == 1
     assert done.stderr.startswith(f"http://127.0.0.1:{port}/health/liveliness: ")

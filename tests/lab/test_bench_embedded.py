@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from litellm_cascade.classifiers.embedded import LOGITS
 from litellm_cascade.offline.bench_embedded.answering import ByLength, chances, task_odds
 from litellm_cascade.offline.bench_embedded.figures import Figure, calibration_error, read_unseen, table
+from litellm_cascade.offline.bench_embedded.report import Results, as_json, markdown
 from litellm_cascade.offline.bench_embedded.speed import timed
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.training_embedded.calibrating import calibrate, task_loss, temperature
@@ -75,6 +76,19 @@ def test_by_length_says_what_is_common_at_that_length():
 def test_a_table_has_a_column_for_everyone_and_leaves_out_what_was_not_measured():
     row = Figure(what="w", prompts=1_200, low=0.4, high=0.6, values={"embedded": 0.5, "linear": 0.25})
     assert table([row]).splitlines()[-1] == "| w | 1,200 | 0.500 [0.400, 0.600] |  | 0.250 |  |  |  |"
+
+
+def test_the_json_has_a_row_for_each_answer_and_only_the_first_an_interval():
+    figure = Figure(what="w", prompts=1_200, low=0.4, high=0.6, values={"embedded": 0.5, "linear": 0.25})
+    speeds = {"embedded": {"ready s": 0.5}, "linear": {"ready s": 0.1}}
+    results = Results(data={"f": "0" * 12}, weights={"embedded": "e", "linear": "l"}, seed=7, figures=[figure], speeds=speeds, load=0.0)
+    said = as_json(results)
+    assert said["rows"] == [
+        {"set": "w", "method": "embedded", "n": 1_200, "value": 0.5, "low": 0.4, "high": 0.6},
+        {"set": "w", "method": "linear", "n": 1_200, "value": 0.25},
+    ]
+    assert (said["data"], said["weights"], said["seed"], said["speeds"]) == (results.data, results.weights, 7, speeds)
+    assert "| ready s | 0.50 | 0.10 |" in markdown(results)
 
 
 def test_data_sets_that_are_not_there_are_left_out(tmp_path):

@@ -101,13 +101,13 @@ def test_a_hostile_text_costs_no_more_than_a_few_milliseconds(piece):
     request = Request(envelope=ENVELOPE, turns=(Turn(role="user", text=piece * (100_000 // len(piece))),))
     read_signals(request)
     took = min(_timed(request) for _ in range(5))
-    assert took < 0.02  # seconds; 1 to 3 ms are usual, a quadratic pattern takes minutes
+    assert took < 0.2  # seconds of processor time; 1 to 3 ms are usual, a quadratic pattern takes minutes
 
 
 def _timed(request: Request) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     read_signals(request)
-    return time.perf_counter() - began
+    return time.thread_time() - began
 
 
 @settings(max_examples=20)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from harness.configs import BESIDE, cascade_config, plain_config
+from harness.redis_server import RedisServer
 from harness.spend import Spend
 from harness.telemetry import otel_to
 
@@ -32,6 +33,14 @@ def upstream_server():
 def collector_server():
     with SpanCollector() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    """A Redis of the module's own, empty; without the program the test is skipped."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
 
 
 @pytest.fixture(scope="session")

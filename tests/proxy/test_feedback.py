@@ -1,12 +1,10 @@
 """Feedback through a real proxy: with the caller's own key, on its own answers, into record, metrics and traces, without a word of text."""
 
-import shutil
 from uuid import uuid4
 
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import ALL, DIALECTS
-from harness.redis_server import RedisServer
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
@@ -29,14 +27,6 @@ def proxy(start_proxy, upstream_server):
     config["litellm_settings"]["callbacks"].append("prometheus")
     config["litellm_settings"]["turn_off_message_logging"] = True
     return start_proxy(config)
-
-
-@pytest.fixture
-def redis(tmp_path):
-    server = RedisServer(tmp_path)
-    yield server
-    server.process.kill()
-    server.process.wait()
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +133,6 @@ def test_the_record_verifies_and_holds_no_word(client, proxy, trace):
     assert b"CANARY" not in b"".join(file.read_bytes() for file in (proxy.folder / "record").iterdir())
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs the program redis-server")
 def test_another_proxy_with_the_same_redis_takes_feedback_too(start_proxy, upstream_server, redis, trace):
     config = cascade_config(upstream_server.url)
     env = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port)}

@@ -11,6 +11,7 @@ from harness.dialects import DIALECTS
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
+from litellm_cascade.testing.proxy import free_port
 from litellm_cascade.testing.upstream import Reply
 from waiting import until
 
@@ -22,11 +23,6 @@ ESCALATED = {
     ("cascade_classifier_seconds_count", ""): 1,
 }
 LABEL = {"cascade_requests_total": "alias", "cascade_escalations_total": "reason", "cascade_confidence_count": "score"}
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def read(text):

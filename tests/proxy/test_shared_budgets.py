@@ -1,8 +1,5 @@
 """Two proxies, or two workers of one, and a Redis: what one has spent the other cannot; and what happens when that Redis goes away."""
 
-import shutil
-import socket
-import subprocess
 import time
 from contextlib import ExitStack
 
@@ -10,7 +7,6 @@ import psutil
 import pytest
 from harness.configs import PRICES, cascade_config
 from harness.dialects import DIALECTS
-from harness.redis_server import listens
 
 from litellm_cascade.testing.upstream import Reply
 from waiting import until
@@ -26,33 +22,6 @@ gates: {{sure: {{accept_at: -0.35}}}}
 limits: {{extra_spend: {{usd: {LARGE_USD * 2.5:.6f}, over: 1h, per: key}}}}
 """
 KEPT = "This may be so"
-
-
-class Redis:
-    """A redis-server of this module's own, which can be killed and started again, empty."""
-
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-
-    def start(self):
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        until(lambda: listens(self.port))
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory):
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (Debian: apt install redis-server)")
-    server = Redis(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,11 @@ def remembering(fake, most=10, seconds=60.0, clock=None):
 
 
 async def test_an_equal_prompt_is_not_asked_again_and_says_so():
-    fake = FakeClassifier(answer=Classification(task="Rewrite", took_ms=9.0))
+    fake = FakeClassifier(answer=Classification(task="Rewrite", took_ms=9e6))
     memory = remembering(fake)
     first, second = await memory.classify(said(("user", "hello"))), await memory.classify(said(("user", "hello")))
     assert (first.cached, second.cached, len(fake.requests)) == (False, True, 1)
-    assert (second.task, second.took_ms < 9.0) == ("Rewrite", True)
+    assert (second.task, second.took_ms < 9e6) == ("Rewrite", True)
 
 
 async def test_any_word_role_or_turn_more_is_asked_anew():

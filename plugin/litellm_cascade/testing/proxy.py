@@ -24,6 +24,7 @@ STOP_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.1
 TAIL_CHARACTERS = 6000
 PORTS = (20_000, 32_000)  # below what systems give to outgoing connections, which could take a port while the proxy starts
+_DRAWN = random.SystemRandom()  # where tests seed `random`, test processes side by side would draw the same ports
 
 
 class ProxyProcess(Lifetime):
@@ -163,7 +164,7 @@ def _environment(key: str) -> dict[str, str]:
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on."""
     while True:
-        port = random.randrange(*PORTS)
+        port = _DRAWN.randrange(*PORTS)
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError:

@@ -4,16 +4,29 @@ import shutil
 import socket
 import subprocess
 
+import pytest
+
+from litellm_cascade.testing.proxy import free_port
 from waiting import until
 
 
 class RedisServer:
+    """Keeps nothing: killed and started again, it is empty."""
+
     def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self.process = subprocess.Popen([shutil.which("redis-server"), *arguments], stdout=subprocess.DEVNULL)
+        if shutil.which("redis-server") is None:
+            pytest.skip("redis-server is not installed (Debian: apt install redis-server)")
+        self.port = free_port()
+        self._command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         until(lambda: listens(self.port))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
 
 def listens(port):

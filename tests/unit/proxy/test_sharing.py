@@ -119,8 +119,9 @@ async def test_a_redis_that_fails_or_hangs_costs_nothing_but_the_others_news(pro
     assert first.budgets.degraded == second.budgets.degraded == ("budgets_local",)
     assert first.left() < second.left() == 1.0
     redis.fails, redis.hangs = False, True
-    monkeypatch.setattr("litellm_cascade.proxy.sharing.WITHIN_S", 0.01)
-    await exchange(first)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("litellm_cascade.proxy.sharing.WITHIN_S", 0.01)
+        await exchange(first)
     assert first.budgets.degraded == ("budgets_local",)
     redis.hangs = False
     await exchange(first, second)  # what was not sent then is sent now

@@ -1,25 +1,28 @@
-"""``cascade bench embedded``: everything measured, as Markdown."""
+"""``cascade bench embedded``: everything measured, as Markdown and as JSON."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from litellm_cascade.classifiers.embedded import SHIPPED, load
 from litellm_cascade.classifiers.linear import SHIPPED as LINEAR
 from litellm_cascade.classifiers.linear import read_weights
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.reading import digest_of
+from litellm_cascade.offline.bench_common.telling import origin
 from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, TfIdf
-from litellm_cascade.offline.bench_embedded.figures import Compared, measured, read_unseen, table
+from litellm_cascade.offline.bench_embedded.figures import Compared, Figure, measured, read_unseen, table
 from litellm_cascade.offline.bench_embedded.speed import timed
+from litellm_cascade.offline.linear_figures import DRAWS
 from litellm_cascade.offline.training_embedded.examples import read_examples, training_rows
 from litellm_cascade.offline.training_embedded.exporting import FULL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 FILES: Final = (
     "shareable/task_type.parquet",
@@ -33,7 +36,19 @@ FILES: Final = (
 )
 
 
-def report(data: Path, weights: Path | None, seed: int) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Everything measured. ``data``: the first 12 hex digits of each file's SHA-256; ``weights``: the digests of who was measured."""
+
+    data: dict[str, str]
+    weights: dict[str, str]
+    seed: int
+    figures: Sequence[Figure]
+    speeds: dict[str, dict[str, float]]
+    load: float
+
+
+def measure(data: Path, weights: Path | None, seed: int) -> Results:
     """Both classifiers, how good and how fast. ``weights`` is the transformer's folder; an fp32.onnx in it is compared with too."""
     folder = weights or SHIPPED
     network = load(folder)
@@ -49,21 +64,38 @@ def report(data: Path, weights: Path | None, seed: int) -> str:
         length=ByLength(rows),
         seed=seed,
     )
-    said = [f"embedded {compared.embedded.network.digest}, linear {compared.linear.digest}; {', '.join(_digests(data))}"]
-    said.append(table(measured(compared, examples, read_unseen(data / "internal"))))
-    said.append(_speeds({"embedded": weights, "linear": None}))
-    return "\n\n".join(said)
+    return Results(
+        data={name: digest_of([data / name]) for name in FILES if (data / name).is_file()},
+        weights={"embedded": network.digest, "linear": compared.linear.digest},
+        seed=seed,
+        figures=measured(compared, examples, read_unseen(data / "internal")),
+        load=os.getloadavg()[0],
+        speeds={name: timed(name, path) for name, path in {"embedded": weights, "linear": None}.items()},
+    )
 
 
-def _digests(data: Path) -> Iterable[str]:
-    """First 12 hex digits of the SHA-256 of each file that is there."""
-    for name in FILES:
-        if (data / name).is_file():
-            yield f"{name} {hashlib.sha256((data / name).read_bytes()).hexdigest()[:12]}"
+def as_json(results: Results) -> dict[str, Any]:
+    """A row for each answer to each question, with the interval of the first one's, and what it takes to get them again."""
+    packages = ("scikit-learn", "onnxruntime")
+    known = origin("cascade bench embedded", data=results.data, seed=results.seed, draws=DRAWS, packages=packages)
+    rows = [_row(it, name) for it in results.figures for name in it.values]
+    return known | {"weights": results.weights, "rows": rows, "speeds": results.speeds, "load_average": results.load}
 
 
-def _speeds(wanted: dict[str, Path | None]) -> str:
-    found = {name: timed(name, folder) for name, folder in wanted.items()}
-    rows = [f"| one core, load average {os.getloadavg()[0]:.1f} | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+def _row(it: Figure, name: str) -> dict[str, Any]:
+    interval = {"low": it.low, "high": it.high} if name == "embedded" else {}
+    return {"set": it.what, "method": name, "n": it.prompts, "value": it.values[name], **interval}
+
+
+def markdown(results: Results) -> str:
+    """Whose figures on which data, a table of how good and one of how fast."""
+    whose = ", ".join(f"{name} {digest}" for name, digest in results.weights.items())
+    files = ", ".join(f"{name} {digest}" for name, digest in results.data.items())
+    return "\n\n".join([f"{whose}; {files}", table(results.figures), _speeds(results)])
+
+
+def _speeds(results: Results) -> str:
+    found = results.speeds
+    rows = [f"| one core, load average {results.load:.1f} | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
     rows += [f"| {what} | {' | '.join(f'{it[what]:.2f}' for it in found.values())} |" for what in next(iter(found.values()))]
     return "\n".join(rows)
