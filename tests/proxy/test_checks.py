@@ -251,6 +251,15 @@ def test_doubt_goes_on_to_the_largest(ask, upstream, spend, collector, trace, st
 
 
 @modes
+def test_when_the_last_rung_fails_doubt_goes_on_to_the_largest_all_the_same(ask, upstream, stream):
+    upstream.script("small", Reply("the small one is not sure of it", logprob=-2.0))
+    upstream.script("sql", Reply(status=500, error="out of order"))
+    heard = ask(stream=stream, model="go-on")
+    assert [heard.status, heard.text] == [200, "Answer of large."]
+    assert [heard.cascade(name) for name in ("model", "abstained", "degraded")] == ["large", None, "sql_failed"]
+
+
+@modes
 def test_when_the_largest_fails_the_doubtful_answer_is_served_and_flagged(ask, upstream, stream):
     doubtful(upstream, sql=VERY_UNSURE)
     upstream.script("large", Reply(status=500, error="out of order"))

@@ -63,6 +63,18 @@ def test_what_a_cascade_would_lose_on_responses_goes_straight_to_the_last_rung(c
     assert [seen.path for seen in upstream.requests] == ["/v1/responses"]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "more"),
+    [(["one question", "another"], {}), ("def f(x):", {"suffix": "return y"}), ("hello", {"echo": True})],
+    ids=["several prompts", "suffix", "echo"],
+)
+def test_what_a_cascade_would_lose_on_completions_goes_straight_to_the_last_rung(client, upstream, prompt, more):
+    heard = DIALECTS["completions"].ask(client, prompt, **more)
+    assert (heard.status, heard.cascade("band"), heard.cascade("model")) == (200, "large", "large")
+    (asked,) = upstream.requests
+    assert (asked.path, asked.body["prompt"], asked.body | more) == ("/v1/completions", prompt, asked.body)
+
+
 def test_generate_content_goes_direct(gemini_client, upstream):
     upstream.script("gem", Reply("a native answer"))
     body = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}

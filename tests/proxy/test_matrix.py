@@ -6,10 +6,11 @@ answers the latter from its cache with an empty text.
 """
 
 import itertools
+import json
 
 import pytest
 from harness.configs import cascade_config
-from harness.dialects import ALL, every
+from harness.dialects import ALL, DIALECTS, every
 from harness.looking import attempts, bills, cost, leave_after_a_second, left_behind
 
 from litellm_cascade.testing.telemetry import TraceParent
@@ -172,6 +173,15 @@ def test_when_all_hang_the_client_is_told_so_in_time(client, upstream, prompt, d
     heard = dialect.ask(client, prompt, stream=stream)
     assert "no model of the cascade answered before its deadline" in heard.raw
     assert heard.status in {408, 504}
+
+
+@pytest.mark.parametrize("speaker", ["small", "large"])
+def test_what_a_provider_says_beside_its_choices_comes_through(client, upstream, prompt, small_is_unsure, speaker):
+    found = [{"title": "a page", "url": "https://example.org"}]
+    upstream.script(speaker, Reply(SMALL_SAYS, beside={"search_results": found, "service_tier": "default"}))
+    heard = DIALECTS["chat"].ask(client, prompt)
+    told = json.loads(heard.raw)
+    assert (heard.cascade("model"), told["search_results"], told["service_tier"]) == (speaker, found, "default")
 
 
 @every("chat")

@@ -12,29 +12,39 @@ def proxy(start_proxy, upstream_server):
     """With a large model that refuses a temperature."""
     config = cascade_config(upstream_server.url)
     large = next(m for m in config["model_list"] if m["model_name"] == "large")
-    large["litellm_params"]["model"] = "openai/o3-mini"
+    large["litellm_params"]["model"] = "openai/gpt-5-mini"
     return start_proxy(config)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_parameter_is_dropped_for_the_rung_that_refuses_it(client, upstream, collector, trace, stream):
     upstream.script("small", Reply("hm, hm, hm, hm, hm", logprob=-2.0))
-    upstream.script("o3-mini", Reply("the answer"))
+    upstream.script("gpt-5-mini", Reply("the answer"))
     heard = DIALECTS["chat"].ask(client, "hello", stream=stream, headers=trace.headers, temperature=0.2)
     assert (heard.status, heard.text) == (200, "the answer")
     assert upstream.asked("small")[0].body["temperature"] == 0.2
-    assert "temperature" not in upstream.asked("o3-mini")[0].body
+    assert "temperature" not in upstream.asked("gpt-5-mini")[0].body
     spans = {span.name: span for span in collector.wait_for_trace(trace.trace_id, "cascade.attempt small", "cascade.attempt large")}
     assert spans["cascade.attempt large"].attributes["cascade.dropped_parameters"] == ("temperature",)
     assert "cascade.dropped_parameters" not in spans["cascade.attempt small"].attributes
 
 
 def test_a_parameter_is_dropped_for_a_direct_alias_that_refuses_it(client, upstream, collector, trace):
-    upstream.script("o3-mini", Reply("a picture"))
+    upstream.script("gpt-5-mini", Reply("a picture"))
     parts = [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
     body = {"model": "auto", "messages": [{"role": "user", "content": parts}], "temperature": 0.2}
     assert client.post("/v1/chat/completions", json=body, headers=trace.headers).status_code == 200
-    assert "temperature" not in upstream.asked("o3-mini")[0].body
+    assert "temperature" not in upstream.asked("gpt-5-mini")[0].body
     spans = collector.wait_for_trace(trace.trace_id, "cascade.attempt large")
     attempt = next(span for span in spans if span.name == "cascade.attempt large")
     assert attempt.attributes["cascade.dropped_parameters"] == ("temperature",)
+
+
+def test_a_parameter_that_one_rung_knows_is_no_reason_to_refuse_the_request(client, upstream, collector, trace):
+    upstream.script("small", Reply("hm, hm, hm, hm, hm", logprob=-2.0))
+    heard = DIALECTS["chat"].ask(client, "hello", headers=trace.headers, verbosity="low")
+    assert (heard.status, heard.text) == (200, "Answer of gpt-5-mini.")
+    assert "verbosity" not in upstream.asked("small")[0].body
+    assert upstream.asked("gpt-5-mini")[0].body["verbosity"] == "low"
+    spans = {span.name: span for span in collector.wait_for_trace(trace.trace_id, "cascade.attempt small", "cascade.attempt large")}
+    assert spans["cascade.attempt small"].attributes["cascade.dropped_parameters"] == ("verbosity",)

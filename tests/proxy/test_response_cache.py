@@ -16,10 +16,12 @@ name: {name}
 models: {{small: {{tier: budget}}, sql: {{tier: standard}}, large: {{tier: premium}}}}
 routes:
   - {{name: queries, when: '"sql" in signals.markup', send: sql}}
+  - {{name: flagged, when: request.requested_model == "flag", cascade: [small, large], gate: flagged}}
   - {{name: golden, when: caller.tier == "gold", cascade: [small, large], gate: strict}}
   - {{name: all, cascade: [small, large], gate: sure}}
 gates:
   sure: {{accept_at: {accept_at}, stream: {{judge: {judge}, tokens: 4}}}}
+  flagged: {{accept_at: {accept_at}, abstain: {{then: flag}}, stream: {{judge: {judge}, tokens: 4}}}}
   strict: {{accept_at: -0.001, stream: {{judge: {judge}, tokens: 4}}}}
 """
 MODES = [(name, mode == "stream") for name in ("chat", "messages", "responses") for mode in ("whole", "stream")]
@@ -46,6 +48,7 @@ def proxy(start_proxy, upstream_server, folder):
     config = cascade_config(upstream_server.url, callback_settings={"cascade": settings})
     config["model_list"][-1]["litellm_params"]["model"] = "cascade/first"
     config["model_list"].append({"model_name": "other", "litellm_params": {"model": "cascade/second"}})
+    config["model_list"].append({"model_name": "flag", "litellm_params": {"model": "cascade/first"}})
     config["model_list"].append({"model_name": "changing", "litellm_params": {"model": "cascade/changing"}})
     config["litellm_settings"] |= {"cache": True, "cache_params": {"type": "local"}}
     config["general_settings"]["custom_auth"] = "custom_auth.user_api_key_auth"
@@ -94,6 +97,30 @@ def test_a_hit_of_a_request_sent_straight_to_its_alias_says_so_too(client, upstr
     assert (heard.cascade("model"), heard.cascade("reason"), len(upstream.asked("sql"))) == ("sql", "cached", 1)
     route = [span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route"][-1]
     assert (route.attributes["cascade.cached"], route.attributes["cascade.final_alias"]) == (True, "sql")
+
+
+@every
+@pytest.mark.parametrize(
+    ("model", "large", "told"),
+    [
+        ("auto", Reply(status=500, error="out of order"), {"reason": "kept_earlier"}),
+        ("flag", Reply("The large one doubts it too", logprob=-2.0), {"abstained": "low_confidence"}),
+    ],
+    ids=["kept", "flagged"],
+)
+def test_an_answer_that_did_not_pass_its_gate_is_no_hit(client, upstream, prompt, dialect, stream, model, large, told):
+    upstream.script("small", Reply("The small one says plenty of words about it", logprob=-2.0))
+    upstream.script("large", large)
+
+    def speak(said=prompt):
+        heard = DIALECTS[dialect].ask(client, said, stream=stream, model=model)
+        return heard, {name: heard.cascade(name) for name in told}
+
+    assert speak()[1] == told
+    assert speak()[1] == told
+    upstream.script("small", Reply("The small one is sure of its words now"))
+    until(lambda: speak(f"{prompt}, again")[0], lambda heard: heard.cascade("cached") == "true")  # by now the first ones would be, too
+    assert speak()[0].cascade("reason") == "confident"
 
 
 @every

@@ -181,6 +181,19 @@ def test_a_kept_answer_below_the_line_is_flagged_or_withheld():
     assert (withholding.outcome().reason, withholding.outcome().abstained) == (Reason.ERROR, Reason.LOW_CONFIDENCE)
 
 
+def test_when_the_last_rung_fails_doubt_asks_the_largest_as_well():
+    doubtful, silent, lenient = (abstaining("large", "small", "sql", large="large", below=below) for below in (-0.5, -0.5, -3.0))
+    for run in (doubtful, lenient):
+        run.answered(UNSURE)
+    silent.failed(ConnectionError())
+    assert doubtful.failed(ConnectionError()) == silent.failed(ConnectionError()) == Ask(2, "large")
+    assert lenient.failed(ConnectionError()) == Serve(0), "above the line of abstention"
+    assert doubtful.answered(UNSURE) == Serve(2)
+    error = ConnectionError()
+    assert silent.failed(error) == Fail(error)
+    assert [attempt.alias for attempt in silent.outcome().attempts] == ["small", "sql", "large"]
+
+
 def test_a_kept_answer_above_the_line_is_served_as_it_is():
     run = abstaining("error", "small", "large", below=-3.0)
     run.answered(UNSURE)

@@ -89,13 +89,17 @@ class CascadeRun(Run):
         return self._judged(by_confidence(asked.gate, self._said(asked, score)))
 
     def failed(self, error: Exception) -> Step:
-        """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer."""
+        """The rung failed or timed out. Ask the next one; from the last, go back to the best earlier answer, unless that is in doubt."""
         judgement = failure(error)
         self._note_failure(self.rung, error, judgement=judgement)
         if not self.on_last_rung:
             self._allowance.forced(self._ladder[self.rung + 1])
             return self._ask_next()
         kept = self.fallback
+        if kept is None or self._is_doubtful(kept):
+            larger = self._ask_largest()
+            if larger is not None:
+                return larger
         if kept is not None:
             return self._keep(kept, error, judgement.reason)
         return self._fail(error, judgement.reason)
@@ -191,21 +195,33 @@ class CascadeRun(Run):
 
     def _abstain(self, abstention: Abstention, reason: Reason, draft: tuple[Turn, ...]) -> Step:
         """Even the last rung is not good enough."""
-        if abstention.large is not None and abstention.large not in self._ladder:
-            self._ladder, self._abstention = (*self._ladder, abstention.large), None
-            return self._ask_next(draft)
+        larger = self._ask_largest(draft)
+        if larger is not None:
+            return larger
         self._abstained = reason
         if abstention.then == "error":
             return self._fail(AbstainedError(reason.value), reason)
         return self._serve(self.rung, reason)
 
+    def _ask_largest(self, draft: tuple[Turn, ...] = ()) -> Ask | None:
+        """Beyond the ladder, where the gate has doubt go there; None where it does not, or it was there already."""
+        large = self._abstention.large if self._abstention is not None else None
+        if large is None or large in self._ladder:
+            return None
+        self._ladder, self._abstention = (*self._ladder, large), None
+        return self._ask_next(draft)
+
+    def _is_doubtful(self, rung: int) -> bool:
+        """Whether an earlier answer, which did not pass its gate, is one of those that the gate abstains from."""
+        judgement, abstention = self._attempts[rung].judgement, self.gate.abstain if self.gate is not None else None
+        return abstention is not None and judgement is not None and is_doubtful(abstention, judgement)
+
     def _keep(self, rung: int, error: Exception, reason: Reason) -> Step:
         """Serve an earlier answer that did not pass its gate, unless it is one of those that are not to be served."""
-        judgement = self._attempts[rung].judgement
-        gate_abstains = self.gate.abstain if self.gate is not None else None
-        if gate_abstains is not None and judgement is not None and is_doubtful(gate_abstains, judgement):
+        judgement, abstention = self._attempts[rung].judgement, self.gate.abstain if self.gate is not None else None
+        if judgement is not None and abstention is not None and self._is_doubtful(rung):
             self._abstained = judgement.reason
-            if gate_abstains.then == "error":
+            if abstention.then == "error":
                 return self._fail(error, reason)
         return self._serve(rung, Reason.KEPT_EARLIER)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from litellm_cascade.proxy.answers import said_in
-from litellm_cascade.proxy.cached import came_from_the_cache
+from litellm_cascade.proxy.cached import came_from_the_cache, keep_out
 from litellm_cascade.proxy.conversations import Conversations
 from litellm_cascade.proxy.headers import headers_of
 from litellm_cascade.proxy.journeys import Journeys, Underway
@@ -38,6 +38,7 @@ class Afterwards:
         if underway.stream is not None:
             try:
                 await underway.stream.settle()
+                keep_out(underway.cache, underway.journey.outcome())
             except Exception as error:  # noqa: BLE001 - the stream itself will raise it to the client
                 underway.failure = error
         if came_from_the_cache(data.get("litellm_logging_obj")):

@@ -73,14 +73,8 @@ def dressed(response: Any, *, alternatives: int | None) -> ModelResponse:
     A fresh object with its own hidden parameters and without the provider's ``usage.cost``: LiteLLM has billed the inner call already,
     and would bill what it finds here a second time. The cost of nothing is said, so that LiteLLM does not go looking for a price.
     """
-    fresh = ModelResponse(
-        id=response.id,
-        created=response.created,
-        model=response.model,
-        system_fingerprint=getattr(response, "system_fingerprint", None),
-        choices=[_dressed_choice(choice, alternatives) for choice in response.choices],
-    )
-    fresh._hidden_params = {"response_cost": 0.0}  # noqa: SLF001 - LiteLLM's own name; its constructor takes them and loses them
+    fresh: ModelResponse = response.model_copy(update={"choices": [_dressed_choice(choice, alternatives) for choice in response.choices]})
+    fresh._hidden_params, fresh._response_headers = {"response_cost": 0.0}, None  # noqa: SLF001 - LiteLLM's own names
     usage = getattr(response, "usage", None)
     if usage is not None:
         fresh.usage = _without_cost(usage)

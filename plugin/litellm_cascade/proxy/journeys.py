@@ -36,6 +36,7 @@ class Underway:
     wants_logprobs: bool
     conversation: Conversation = field(default_factory=Conversation)
     stream: StreamedAnswer | None = None
+    cache: dict[str, Any] = field(default_factory=dict)  # what LiteLLM's response cache is told of the request
     dropped: tuple[str, ...] = ()  # parameters of a request that is sent straight to an alias which refuses them
     failure: Exception | None = None  # what the cascade raised
     call_ended: Callable[[], None] = lambda: None  # to be told when a request that was sent straight to an alias is over

@@ -24,7 +24,7 @@ from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.afterwards import Afterwards
 from litellm_cascade.proxy.asking import on_behalf_of
-from litellm_cascade.proxy.cached import keep_apart
+from litellm_cascade.proxy.cached import keep_apart, keep_out
 from litellm_cascade.proxy.conversations import Conversations
 from litellm_cascade.proxy.dialogue import without_foreign
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
@@ -43,7 +43,7 @@ from litellm_cascade.proxy.wishes import take_wishes
 from litellm_cascade.telling import Meter, Sink
 from litellm_cascade.vocabulary import Caller, Request
 
-PASSED_ON = frozenset({"reasoning_effort", "thinking", "user", "logprobs", "top_logprobs"})
+PASSED_ON = frozenset({"reasoning_effort", "thinking", "verbosity", "context_management", "user", "logprobs", "top_logprobs"})
 """Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
 
 
@@ -107,7 +107,7 @@ class Runtime:
         _note_for_spend_logs(data, journey)
         if journey.cascades:
             data["allowed_openai_params"] = sorted(PASSED_ON.union(data.get("allowed_openai_params") or ()))
-            keep_apart(data, journey.decided_plan.decision)
+            underway.cache = keep_apart(data, journey.decided_plan.decision)
         else:
             _send(data, underway)
             underway.call_ended = self.in_flight.began(data["model"])
@@ -136,10 +136,12 @@ class Runtime:
         """The served rung's whole answer."""
         underway = await self._underway(call)
         try:
-            return await underway.journey.settle(self._upstream(underway, call))
+            answer = await underway.journey.settle(self._upstream(underway, call))
         except Exception as error:
             underway.failure = error
             raise
+        keep_out(underway.cache, underway.journey.outcome())
+        return answer
 
     def stream(self, call: Call) -> Any:
         """The served rung's chunks; known to ``headers`` from now on."""

@@ -230,9 +230,19 @@ def direct_only(data: Json, endpoint: Endpoint) -> str | None:
         return _first_present(data, ("previous_response_id", "background", "conversation")) or _bridge_loses(data)
     if endpoint is Endpoint.MESSAGES:
         return _first_present(data, ("thinking", "cache_control", "container", "mcp_servers")) or _bridge_loses(data)
-    if endpoint is Endpoint.COMPLETIONS and wants_logprobs(data):
-        return "logprobs"  # LiteLLM translates the answer of a custom provider without them
+    if endpoint is Endpoint.COMPLETIONS:
+        return _chat_loses(data)
     return _first_present(data, ("audio", "web_search_options"))
+
+
+def _chat_loses(data: Json) -> str | None:
+    """What LiteLLM loses or mixes up when it makes a chat of a completion for a custom provider."""
+    if wants_logprobs(data):
+        return "logprobs"
+    prompt = data.get("prompt")
+    if isinstance(prompt, list) and (len(prompt) > 1 or not all(isinstance(part, str) for part in prompt)):
+        return "prompts"  # as one conversation they would get one answer
+    return _first_present(data, ("suffix", "echo", "best_of"))
 
 
 def _bridge_loses(data: Json) -> str | None:

@@ -54,7 +54,7 @@ def whole(reply: Reply, body: Body) -> dict[str, Any]:
     """The answer in one piece."""
     answer = {"message": _message(reply), "logprobs": whole_logprobs(reply, body), "finish_reason": reply.ending}
     every = [{"index": index, **answer} for index in choices(body)]
-    return {**envelope(body, "chat.completion"), "choices": every, "usage": usage(reply, body)}
+    return {**envelope(body, "chat.completion"), "choices": every, "usage": usage(reply, body), **reply.beside}
 
 
 def events(reply: Reply, body: Body) -> Iterator[Event]:

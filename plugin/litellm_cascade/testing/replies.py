@@ -24,7 +24,7 @@ class Reply:
     with ``top`` also fixes the alternatives). ``dialect`` says how the server writes log-probabilities: see ``dialects``. Times are in
     seconds. ``break_after`` drops the connection, and ``hang_after`` falls silent, when that many tokens of a stream have been sent;
     a whole answer that breaks is cut in the middle of its body. ``hang`` never answers. A stream sends the arguments of each tool
-    call in ``tool_pieces``.
+    call in ``tool_pieces``. A whole answer of chat has the fields of ``beside`` next to its choices.
     """
 
     text: str = ""
@@ -34,6 +34,7 @@ class Reply:
     reasoning: str | Tokens = ()
     tool_calls: Sequence[ToolCall] = ()
     tool_pieces: int = 1
+    beside: Mapping[str, Any] = field(default_factory=dict)
     finish_reason: str | None = None
     dialect: DialectName = "openai"
     input_tokens: int = 10

@@ -53,6 +53,16 @@ def test_an_answer_is_dressed_without_what_would_be_billed_again():
     assert inner.usage.cost == 0.25  # LiteLLM's own copy is left alone
 
 
+def test_an_answer_keeps_what_its_provider_says_beside_the_choices():
+    inner = response()
+    inner.service_tier, inner.search_results = "default", [{"url": "https://example.org"}]
+    inner._response_headers = {"x-request-id": "1"}
+    outer = dressed(inner, alternatives=None)
+    assert (outer.service_tier, outer.search_results) == ("default", [{"url": "https://example.org"}])
+    assert (outer._response_headers, inner._response_headers) == (None, {"x-request-id": "1"})
+    assert inner._hidden_params["response_cost"] == 0.25
+
+
 def test_log_probabilities_are_taken_out_of_the_copy_alone():
     inner = response()
     assert dressed(inner, alternatives=None).choices[0].logprobs is None

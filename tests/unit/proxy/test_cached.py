@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import litellm
 import pytest
 
-from litellm_cascade.proxy.cached import came_from_the_cache, keep_apart
-from litellm_cascade.vocabulary import Band, Decision, Gate
+from litellm_cascade.proxy.cached import came_from_the_cache, keep_apart, keep_out
+from litellm_cascade.vocabulary import Attempt, Band, Decision, Gate, Judgement, Outcome, Reason, Verdict
 
 DECISION = Decision(policy="p", digest="sha256:1", route="all", band=Band.CASCADE, ladder=("small", "large"), gate=Gate(name="sure"))
 
@@ -53,10 +53,23 @@ def test_what_a_client_asks_of_the_cache_stays(cache):
     assert set(data["cache"]) == {"namespace"}
 
 
+@pytest.mark.parametrize(
+    ("verdict", "served", "stored"),
+    [(Verdict.ACCEPT, True, True), (Verdict.ESCALATE, True, False), (Verdict.ABSTAIN, True, False), (Verdict.ESCALATE, False, True)],
+)
+def test_an_answer_that_did_not_pass_its_gate_is_not_stored(cache, verdict, served, stored):
+    data = {}
+    told = keep_apart(data, DECISION)
+    judgement = Judgement(verdict=verdict, reason=Reason.CONFIDENT)
+    attempts = (Attempt(rung=0, alias="small", judgement=judgement, served=served), Attempt(rung=1, alias="large"))
+    keep_out(told, Outcome(alias="small", reason=Reason.CONFIDENT, attempts=attempts))
+    assert data["cache"].get("no-store", False) is not stored
+
+
 def test_without_a_cache_nothing_is_added(monkeypatch):
     monkeypatch.setattr(litellm, "cache", None)
     data = {}
-    keep_apart(data, DECISION)
+    assert keep_apart(data, DECISION) == {}
     assert data == {}
 
 
