@@ -108,8 +108,15 @@ def test_it_fails_only_when_nobody_said_anything_and_then_with_the_last_error(en
 def test_what_is_kept_is_the_highest_rung_that_said_something(ended):
     run, steps, events = ended
     if run.outcome().reason is Reason.KEPT_EARLIER:
-        assert isinstance(events[-1], Exception)
+        assert isinstance(events[-1], Exception) or is_empty(events[-1])
         assert steps[-1].rung == max(rung for rung in answered(events) if not is_empty(events[rung]))
+
+
+@given(runs())
+def test_the_last_rung_s_silence_is_served_only_where_nobody_spoke(ended):
+    run, steps, events = ended
+    if isinstance(steps[-1], Serve) and run.on_last_rung and steps[-1].rung == run.rung and is_empty(events[-1]):
+        assert all(is_empty(events[rung]) for rung in answered(events))
 
 
 @given(runs())
@@ -120,7 +127,19 @@ def test_every_failure_is_a_degradation_by_name_behind_those_of_the_decision(end
         for attempt, event in zip(run.outcome().attempts, events, strict=True)
         if isinstance(event, Exception)
     ]
-    assert run.outcome().degraded == ("classifier_late", *failures)
+    told = [entry for entry in run.outcome().degraded if not entry.endswith("_empty")]
+    assert told == ["classifier_late", *failures]
+
+
+@given(runs())
+def test_silence_that_is_not_served_is_a_degradation_too(ended):
+    run, _, events = ended
+    passed_over = [entry.removesuffix("_empty") for entry in run.outcome().degraded if entry.endswith("_empty")]
+    silent = [attempt for attempt in run.outcome().attempts if attempt.alias in passed_over]
+    assert len(silent) == len(passed_over)
+    for attempt in silent:
+        assert is_empty(events[attempt.rung])
+        assert (attempt.served, attempt.error, attempt.judgement.reason) == (False, None, Reason.EMPTY)
 
 
 @given(runs())

@@ -76,6 +76,19 @@ def test_a_defect_goes_on_to_the_next_rung(ask, upstream, spend, collector, trac
 
 
 @modes
+@pytest.mark.parametrize("dialect", ["chat", "completions", "messages", "responses"])
+def test_a_large_model_that_says_nothing_does_not_wipe_out_what_the_small_one_said(ask, upstream, spend, collector, trace, stream, dialect):
+    upstream.script("small", Reply("Perhaps Bern", logprob=UNSURE))
+    upstream.script("large", Reply("", finish_reason="length"))
+    heard = ask(stream=stream, dialect=dialect)
+    assert (heard.status, heard.text) == (200, "Perhaps Bern")
+    assert [heard.cascade(name) for name in ("model", "reason", "degraded")] == ["small", "kept_earlier", "large_empty"]
+    assert verdicts(collector, trace) == ["escalate", "escalate"]
+    rows = [row for row in spend.wait_rows(3, trace=trace.trace_id) if row["internal_call_origin"] == "cascade_attempt"]
+    assert sorted(row["standard_logging_object"]["model_group"] for row in rows) == ["large", "small"], "both were paid"
+
+
+@modes
 @pytest.mark.parametrize(
     ("good", "body"),
     [(BERN, CHAT_SCHEMA), (BERN, {"response_format": {"type": "json_object"}}), (WEATHER, CHAT_TOOL), (Reply("Bern", logprob=SURE), {})],

@@ -78,6 +78,32 @@ def test_an_empty_answer_is_not_gone_back_to_also_when_the_gate_does_not_list_it
     assert run.outcome().reason is Reason.KEPT_EARLIER
 
 
+def test_a_last_rung_that_says_nothing_is_not_served_where_another_spoke():
+    run = CascadeRun(decision("small", "large"))
+    run.start()
+    run.answered(UNSURE)
+    assert run.answered(NOTHING) == Serve(0)
+    outcome = run.outcome()
+    assert (outcome.alias, outcome.reason, outcome.degraded) == ("small", Reason.KEPT_EARLIER, ("large_empty",))
+    large = outcome.attempts[1]
+    assert (large.error, large.judgement.reason, large.served) == (None, Reason.EMPTY, False)
+
+
+@pytest.mark.parametrize("withheld", [{"refused": True}, {"finish_reason": "content_filter"}])
+def test_what_a_provider_withholds_is_not_replaced(withheld):
+    run = CascadeRun(decision("small", "large"))
+    run.start()
+    run.answered(UNSURE)
+    assert run.answered(replace(NOTHING, **withheld)) == Serve(1)
+
+
+def test_nothing_is_served_where_nobody_said_more():
+    run = CascadeRun(decision("small", "large"))
+    run.start()
+    run.answered(NOTHING)
+    assert run.answered(NOTHING) == Serve(1)
+
+
 def test_thoughts_without_words_yet_are_worth_going_back_to():
     run = CascadeRun(decision("small", "large"))
     run.start()
@@ -104,6 +130,18 @@ def abstaining(then, *ladder, below=-0.5, large=None, **gate):
     run = CascadeRun(decision(*ladder, gate=replace(GATE, abstain=Abstention(below=below, then=then, large=large), **gate)))
     run.start()
     return run
+
+
+@pytest.mark.parametrize(
+    ("then", "abstained", "step"),
+    [("flag", Reason.LOW_CONFIDENCE, Serve(0)), ("large", None, Ask(2, "huge")), ("error", Reason.LOW_CONFIDENCE, None)],
+)
+def test_doubt_in_the_earlier_answer_is_told_too_when_the_last_rung_says_nothing(then, abstained, step):
+    run = abstaining(then, "small", "large", large="huge" if then == "large" else None)
+    run.answered(UNSURE)
+    said = run.answered(NOTHING)
+    assert said == step if step is not None else isinstance(said.error, AbstainedError)
+    assert run.outcome().abstained is abstained
 
 
 def test_a_last_rung_is_judged_where_the_gate_says_what_comes_of_doubt():

@@ -14,7 +14,7 @@ from litellm_cascade.errors import AbstainedError
 from litellm_cascade.escalation.allowance import Allowance, Unlimited
 from litellm_cascade.escalation.calibration import calibrated
 from litellm_cascade.escalation.carrying import carried
-from litellm_cascade.escalation.checks import Expectation, is_empty
+from litellm_cascade.escalation.checks import Expectation, is_empty, is_silent
 from litellm_cascade.escalation.judging import NOTHING_EXPECTED, by_confidence, is_doubtful, judge
 from litellm_cascade.escalation.record import Ask, Consult, Fail, Run, Serve, failure, how
 from litellm_cascade.vocabulary import (
@@ -74,9 +74,14 @@ class CascadeRun(Run):
         return self._ask_next()
 
     def answered(self, completion: Completion, *, complete: bool = True) -> Consult | Step:
-        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next, ask it how sure it is, or abstain."""
+        """The rung answered (``complete`` false: the held part of a stream). Serve it, ask the next, ask it how sure it is, or abstain.
+
+        A last rung that says nothing, while an earlier one has said something, is as good as one that failed.
+        """
         if complete and is_empty(completion):
             self._empty.add(self.rung)
+        if complete and self.on_last_rung and is_silent(completion) and self.fallback is not None:
+            return self._silent()
         self._draft = completion if complete and self._carries_over else None
         self._consults = self._consults_about(completion, complete=complete)
         return self._judged(self._judge(completion, complete=complete))
@@ -95,14 +100,7 @@ class CascadeRun(Run):
         if not self.on_last_rung:
             self._allowance.forced(self._ladder[self.rung + 1])
             return self._ask_next()
-        kept = self.fallback
-        if kept is None or self._is_doubtful(kept):
-            larger = self._ask_largest()
-            if larger is not None:
-                return larger
-        if kept is not None:
-            return self._keep(kept, error, judgement.reason)
-        return self._fail(error, judgement.reason)
+        return self._go_back(error, judgement.reason)
 
     def accepted_unjudged(self) -> Serve:
         """The gate does not judge this kind of answer: serve it."""
@@ -202,6 +200,21 @@ class CascadeRun(Run):
         if abstention.then == "error":
             return self._fail(AbstainedError(reason.value), reason)
         return self._serve(self.rung, reason)
+
+    def _silent(self) -> Step:
+        """It did answer, so nothing is held against its health."""
+        self._amend(self.rung, judgement=Judgement(verdict=Verdict.ESCALATE, reason=Reason.EMPTY))
+        self._degraded.append(f"{self._ladder[self.rung]}_empty")
+        return self._go_back(AbstainedError(Reason.EMPTY.value), Reason.EMPTY)
+
+    def _go_back(self, error: Exception, reason: Reason) -> Step:
+        """From a last rung that is of no use to the best earlier answer; where that is in doubt, or there is none, to the largest alias."""
+        kept = self.fallback
+        if kept is None or self._is_doubtful(kept):
+            larger = self._ask_largest()
+            if larger is not None:
+                return larger
+        return self._fail(error, reason) if kept is None else self._keep(kept, error, reason)
 
     def _ask_largest(self, draft: tuple[Turn, ...] = ()) -> Ask | None:
         """Beyond the ladder, where the gate has doubt go there; None where it does not, or it was there already."""

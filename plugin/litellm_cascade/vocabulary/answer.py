@@ -100,7 +100,7 @@ class Reason(StrEnum):
     VOTE = "vote"  # how one answer of an ensemble was picked
     LONGEST = "longest"
     JUDGE = "judge"
-    KEPT_EARLIER = "kept_earlier"  # a later rung failed, so the best earlier answer is served
+    KEPT_EARLIER = "kept_earlier"  # a later rung failed or said nothing, so the best earlier answer is served
     CLIENT_GONE = "client_gone"
     CACHED = "cached"  # LiteLLM's response cache had the answer: no model was asked
     OVER_BUDGET = "over_budget"  # the policy's limits leave no escalation for an answer like this one

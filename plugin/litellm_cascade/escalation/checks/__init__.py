@@ -10,17 +10,22 @@ from collections.abc import Callable, Collection, Mapping
 
 from litellm_cascade.escalation.checks.answer_format import has_invalid_json
 from litellm_cascade.escalation.checks.language import is_in_another_language
-from litellm_cascade.escalation.checks.refusal import is_refused
+from litellm_cascade.escalation.checks.refusal import is_refused, is_withheld
 from litellm_cascade.escalation.checks.subject import Expectation, Subject
 from litellm_cascade.escalation.checks.tool_calls import has_invalid_tool_call
 from litellm_cascade.vocabulary import Completion, Reason
 
-__all__ = ["CHECKS", "Expectation", "Subject", "find_defect", "is_empty"]
+__all__ = ["CHECKS", "Expectation", "Subject", "find_defect", "is_empty", "is_silent"]
 
 
 def is_empty(completion: Completion) -> bool:
     """True for an answer without text and tool calls, whatever was thought on the way."""
     return not completion.text.strip() and not completion.tool_calls
+
+
+def is_silent(completion: Completion) -> bool:
+    """True for an empty answer that is not the provider's refusal to give one."""
+    return is_empty(completion) and not is_withheld(completion)
 
 
 CHECKS: Mapping[Reason, Callable[[Subject], bool]] = {

@@ -10,6 +10,7 @@ import re
 
 from litellm_cascade.escalation.checks.refusal_phrases import PHRASES
 from litellm_cascade.escalation.checks.subject import Subject
+from litellm_cascade.vocabulary import Completion
 
 MOST_CHARACTERS = 500
 """A longer answer has done something, whatever it opens with."""
@@ -20,11 +21,16 @@ _BEGINNING = re.compile(r"[\s\"'“”„«*_>#-]*(?:" + "|".join(PHRASES.values
 def is_refused(subject: Subject) -> bool:
     """Whether the answer, or what has arrived of it, refuses."""
     completion = subject.completion
-    if completion.refused or completion.finish_reason == "content_filter":
+    if is_withheld(completion):
         return True
     if completion.tool_calls or not completion.text:
         return False
     return reads_like_a_refusal(subject.one_text)
+
+
+def is_withheld(completion: Completion) -> bool:
+    """Whether the provider itself says that the model refused, or that its answer was filtered."""
+    return completion.refused or completion.finish_reason == "content_filter"
 
 
 def reads_like_a_refusal(text: str) -> bool:
