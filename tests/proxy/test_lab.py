@@ -29,6 +29,7 @@ routes:
   - {name: dear, send: large}
 """
 REQUESTS = 260
+QUERY = "SELECT count(*) FROM orders"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def run(*arguments):
 def mmlu(proxy, folder, *more):
     """Six questions that the routed model gives to small, which does not know them, and four that it gives to large, which does."""
     questions = [{"prompt": f'Question {number}: {{"choices": ["A", "B"]}}', "answer": "A"} for number in range(6)]
-    questions += [{"prompt": f"Question {number}: which number has SELECT count(*) FROM orders?", "answer": 42} for number in range(4)]
+    questions += [{"prompt": f"Question {number}: which number? {QUERY}", "answer": 42} for number in range(4)]
     (folder / "exam.jsonl").write_text("".join(json.dumps(question) + "\n" for question in questions))
     return run("bench", "mmlu", "--questions", "exam.jsonl", "--url", proxy.url, "--draws", "20", "--json", "out.json", *more)
 
