@@ -318,6 +318,18 @@ def test_a_policy_that_has_changed_since_is_told(two):
     assert "  route: recorded rest, decided now long" in result.stdout
 
 
+def test_of_a_gate_that_has_changed_only_what_has_changed_is_told(folder):
+    gated = POLICY.replace(
+        "choose: {strategy: utility, candidates: [small, large], weights: {quality: 1, cost: 20}}", "cascade: [small, large], gate: sure"
+    )
+    file = folder.parent / "policies" / "desk.yaml"
+    file.write_text(gated + "gates: {sure: {accept_at: -0.5}}\n")
+    written(folder, decided(file))
+    file.write_text(gated + "gates: {sure: {accept_at: -0.25, stream: {tokens: 8}}}\n")
+    told = json.loads(explained("--record", "r-1", "--json").stdout)["differences"]
+    assert told == ["gate.accept_at: recorded -0.5, decided now -0.25", "gate.stream.tokens: recorded 24, decided now 8"]
+
+
 def test_the_policy_that_decided_is_found_by_its_digest_under_any_name(two):
     policies = two.parent / "policies"
     (policies / "desk.yaml").rename(policies / "desk_of_last_year.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,8 @@ class Replayed:
 
     def differences(self) -> Iterator[str]:
         """One sentence for each part of the decision that came out otherwise. Digests are told apart from it."""
-        recorded = self.record.plan.decision
-        for name in (field.name for field in fields(Decision) if field.name != "digest"):
-            was, now = getattr(recorded, name), getattr(self.decision, name)
-            if was != now:
-                yield f"{name}: recorded {shown(was)}, decided now {shown(now)}"
+        was, now = (replace(decision, digest="") for decision in (self.record.plan.decision, self.decision))
+        yield from _differences("", was, now)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -107,6 +104,15 @@ class Replayed:
             "policy_digest_differs": self.digest_differs,
             "differences": list(self.differences()),
         }
+
+
+def _differences(path: str, was: Any, now: Any) -> Iterator[str]:
+    """By the smallest parts that differ, called by where they stand, as ``gate.accept_at``."""
+    if is_dataclass(was) and type(was) is type(now):
+        for name in (field.name for field in fields(was)):
+            yield from _differences(f"{path}.{name}".lstrip("."), getattr(was, name), getattr(now, name))
+    elif was != now:
+        yield f"{path}: recorded {shown(was)}, decided now {shown(now)}"
 
 
 def deciding_policy(record: AuditRecord) -> Path:
