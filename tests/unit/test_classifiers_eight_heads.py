@@ -93,7 +93,7 @@ def test_a_config_with_other_names_or_weights_is_followed():
         ({"weights_map": {}}, r"config.json: weights_map.creativity_scope must be a list of 3 numbers, and is None"),
         ({"weights_map": CONFIG["weights_map"] | {"reasoning": [0, 1, 2]}}, r"weights_map.reasoning must be a list of 2 numbers"),
         ({"weights_map": CONFIG["weights_map"] | {"reasoning": ["0", 1]}}, r"weights_map.reasoning must be a list of 2 numbers"),
-        ({"divisor_map": {"reasoning": 0}}, "divisor_map.reasoning must be a number other than 0, and is 0"),
+        ({"divisor_map": {"creativity_scope": 0}}, "divisor_map.creativity_scope must be a number other than 0, and is 0"),
     ],
 )
 def test_a_config_that_does_not_fit_is_told_in_a_sentence(change, sentence):

@@ -86,6 +86,18 @@ async def test_a_tensor_is_unexpected(folder):
     assert "the tensor head_8.fc.weight is unexpected" in await refusal(folder)
 
 
+async def test_a_head_under_both_of_its_names_is_not_guessed_at(folder):
+    write_checkpoint(folder, tensors={**random_tensors(), "heads.0.fc.weight": np.zeros((12, 64), np.float32)})
+    assert "the tensor heads.0.fc.weight is unexpected" in await refusal(folder)
+
+
+@pytest.mark.parametrize("number", ["7", "9" * 30, "9" * 5_000])
+async def test_a_layer_far_from_the_others_is_one_tensor_too_many(folder, number):
+    name = f"backbone.encoder.layer.{number}.output.dense.bias"
+    write_checkpoint(folder, tensors={**random_tensors(), name: np.zeros(64, np.float32)})
+    assert "(and 16 more such differences)" in await refusal(folder)
+
+
 async def test_a_tensor_has_another_shape(folder):
     write_checkpoint(folder, tensors={**random_tensors(), "head_1.fc.bias": np.zeros(2, np.float32)})
     assert "the tensor head_1.fc.bias has the shape [2] instead of [3]" in await refusal(folder)
@@ -137,10 +149,24 @@ async def test_weights_that_are_no_numbers(folder):
     tensors = random_tensors()
     tensors["head_0.fc.bias"][3] = np.nan
     write_checkpoint(folder, tensors=tensors)
+    assert "the tensor head_0.fc.bias holds numbers that are not finite" in await refusal(folder, dtype="fp32")
+
+
+async def test_a_row_that_is_no_number_is_found_before_a_prompt_has_its_token(folder):
+    tensors = random_tensors()
+    tensors["backbone.embeddings.word_embeddings.weight"][390] = np.inf
+    write_checkpoint(folder, tensors=tensors)
+    assert "the tensor backbone.embeddings.word_embeddings.weight holds numbers that are not finite" in await refusal(folder)
+
+
+async def test_weights_whose_logits_are_beyond_all_numbers(folder):
+    tensors = random_tensors()
+    tensors["head_0.fc.weight"] = np.full((12, 64), 3e38, np.float32)
+    write_checkpoint(folder, tensors=tensors)
     assert "gives no usable logits" in await refusal(folder, dtype="fp32")
 
 
-@pytest.mark.parametrize("written", ["{", "[]"])
+@pytest.mark.parametrize("written", ["{", "[]", "[" * 100_000])
 async def test_a_config_that_is_no_object(folder, written):
     (folder / "config.json").write_text(written)
     assert str(folder / "config.json") in await refusal(folder)
@@ -188,11 +214,13 @@ async def test_a_config_with_heads_that_are_not_known(folder, sizes):
     [
         ("task_type_map", {"0": "Rewrite"}, "task_type_map must name the task types 0 to 11"),
         ("task_type_map", {str(index): index for index in range(12)}, "task_type_map must name the task types 0 to 11"),
+        ("task_type_map", dict.fromkeys(map(str, range(12)), "Chatbot"), "task_type_map must name the task types 0 to 11"),
         ("weights_map", {}, "weights_map.creativity_scope must be a list of 3 numbers"),
         ("weights_map", [1], "weights_map must be an object"),
         ("weights_map", {"creativity_scope": [0, 1, float("nan")]}, "weights_map.creativity_scope must be a list of 3 numbers"),
         ("divisor_map", "2", "divisor_map must be an object"),
         ("divisor_map", {"creativity_scope": float("inf")}, "divisor_map.creativity_scope must be a number other than 0"),
+        ("divisor_map", {}, "divisor_map.creativity_scope must be a number other than 0, and is None"),
         ("divisor_map", {"creativity_scope": 0}, "divisor_map.creativity_scope must be a number other than 0"),
     ],
 )
@@ -210,6 +238,7 @@ async def test_a_config_whose_maps_do_not_fit(folder, section, value, said):
         ({"num_attention_heads": 2.5}, "backbone_config.num_attention_heads is 2.5"),
         ({"num_attention_heads": True}, "backbone_config.num_attention_heads is True"),
         ({"max_position_embeddings": 1_000_000_000}, "backbone_config.max_position_embeddings is 1000000000"),
+        ({"max_position_embeddings": 2}, "backbone_config.max_position_embeddings is 2"),  # [CLS] and [SEP], and no word
         ("deberta", "backbone_config must be an object"),
         ({"num_attention_heads": 3}, "backbone_config.num_attention_heads must divide 64"),
         ({"num_hidden_layers": 3}, "backbone_config.num_hidden_layers is 3, but the weights say 2"),

@@ -68,6 +68,10 @@ def test_very_long_text_is_cut_before_it_is_tokenised(head, windows):
         assert all(len(ids) == 512 for ids in tokenised.windows)
 
 
+def test_half_a_surrogate_pair_is_read_as_a_question_mark(head):
+    assert head("write \ud800 code") == head("write ? code")
+
+
 def test_a_token_without_a_row_never_reaches_a_device(path):
     narrow = Tokeniser(path, vocabulary=TINY.vocabulary)
     narrow.vocabulary = 10  # as if the file had been exchanged after it was checked

@@ -157,7 +157,7 @@ def _dimension(odds: NDArray[np.float64], head: str, heads: HeadMap) -> float:
 def _task_names(found: Any, where: str) -> tuple[str, ...]:
     size = SIZES["task_type"]
     named = isinstance(found, Mapping) and set(found) == {str(index) for index in range(size)}
-    if not named or not all(isinstance(name, str) for name in found.values()):
+    if not named or not all(isinstance(name, str) for name in found.values()) or len(set(found.values())) < size:
         raise ClassifierError(
             f"{where}: task_type_map must name the task types 0 to {size - 1}; take the config.json of the checkpoint itself"
         )
@@ -179,7 +179,7 @@ def _numbers(weights: Mapping[str, Any], head: str, size: int, where: str) -> tu
 
 
 def _divisor(divisors: Mapping[str, Any], head: str, where: str) -> float:
-    found = divisors.get(head, 1)
+    found = divisors.get(head)
     if not _is_number(found) or not found:
         raise ClassifierError(f"{where}: divisor_map.{head} must be a number other than 0, and is {found!r}")
     return float(found)

@@ -31,6 +31,7 @@ _READ: Final = frozenset({"base_model", "target_sizes", "targets", "task_type_ma
 _OF_NO_MATTER: Final = frozenset({"model_type", "model_output_type", "architectures", "transformers_version", "dtype", "torch_dtype"})
 """What is published and what savers add; anything else might change what the weights mean."""
 _MOST_TOKENS: Final = 512
+_FRAME: Final = 2  # [CLS] and [SEP]
 _MEND: Final = f"take {CONFIG} and {WEIGHTS} of {PUBLISHED}, both of one commit"
 
 Shape = tuple[int, ...]
@@ -71,12 +72,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     config = _read_config(folder / CONFIG)
     weights = folder / WEIGHTS
     found = _read_header(weights)
-    names = {_RESAVED.sub(r"head_\1.fc.", name): name for name in found if name != _STRAY}
+    names = {_published(name, found): name for name in found if name != _STRAY}
     shapes = {name: found[inside] for name, inside in names.items()}
     dimensions = _dimensions(shapes, config.get("backbone_config") or {}, folder)
     _compare(shapes, expected(dimensions), weights)
     head_map = read_heads(config, f"classifier 'nvidia': {folder / CONFIG}")
     return Checkpoint(path=weights, dimensions=dimensions, head_map=head_map, names=names, digest=_digest(weights))
+
+
+def _published(name: str, found: Mapping[str, Shape]) -> str:
+    """The name as it is published; of a head that has both names the other one stays, and is one too many."""
+    published = _RESAVED.sub(r"head_\1.fc.", name)
+    return name if published in found else published
 
 
 def expected(dimensions: Dimensions) -> dict[str, Shape]:
@@ -107,7 +114,7 @@ def _norm(name: str, size: int) -> dict[str, Shape]:
 def _read_config(path: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ClassifierError(f"classifier 'nvidia': {path} is no JSON ({type(error).__name__}); {_MEND}") from None
     if not isinstance(config, dict):
         raise ClassifierError(f"classifier 'nvidia': {path} must be a JSON object; {_MEND}")
@@ -173,7 +180,7 @@ def _dimensions(shapes: Mapping[str, Shape], written: Any, folder: Path) -> Dime
             raise ClassifierError(
                 f"classifier 'nvidia': {folder / WEIGHTS}: the tensor {name} has the shape {list(shape)} instead of two dimensions; {_MEND}"
             )
-    layers = 1 + max(int(match[1]) for name in shapes if (match := _LAYER.match(name)))
+    layers = len({match[1] for name in shapes if (match := _LAYER.match(name))})
     known = {
         "num_attention_heads": max(1, words[-1] // 64),
         "max_position_embeddings": _MOST_TOKENS,
@@ -202,7 +209,7 @@ def _only_known(written: Any, known: Mapping[str, Any], path: Path) -> None:
         if key not in known or not _is_possible(key, value):
             raise ClassifierError(
                 f"classifier 'nvidia': {path}: backbone_config.{key} is {value!r}, which this version does not know; it reads "
-                f"{', '.join(sorted(known))}, each a whole number above 0 but for layer_norm_eps, and at most {_MOST_TOKENS} positions"
+                f"{', '.join(sorted(known))}, each a whole number above 0 but for layer_norm_eps, and {_FRAME + 1} to {_MOST_TOKENS} positions"
             )
     for key in ("hidden_size", "num_hidden_layers", "position_buckets"):
         if written.get(key, known[key]) != known[key]:
@@ -216,7 +223,7 @@ def _only_known(written: Any, known: Mapping[str, Any], path: Path) -> None:
 def _is_possible(key: str, value: Any) -> bool:
     if key == "layer_norm_eps":
         return isinstance(value, float) and 0 < value < 1
-    return type(value) is int and value > 0 and (key != "max_position_embeddings" or value <= _MOST_TOKENS)
+    return type(value) is int and value > 0 and (key != "max_position_embeddings" or _FRAME < value <= _MOST_TOKENS)
 
 
 def _compare(found: Mapping[str, Shape], wanted: Mapping[str, Shape], path: Path) -> None:

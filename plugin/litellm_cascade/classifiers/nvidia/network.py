@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from litellm_cascade.classifiers.eight_heads import SIZES
 from litellm_cascade.classifiers.nvidia.checkpoint import ENCODER, RELATIVE, WORDS, Checkpoint, Dimensions
+from litellm_cascade.errors import ClassifierError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,11 +62,14 @@ class Network:
 
 
 def build(checkpoint: Checkpoint) -> Network:
-    """The network in float32 on the CPU."""
+    """The network in float32 on the CPU. Raises ``ClassifierError`` where a weight is no finite number: only some prompts would meet it."""
     from safetensors.torch import load_file  # noqa: PLC0415 - of the extra
 
     stored = load_file(checkpoint.path)
     tensors = {name: stored.pop(inside).float() for name, inside in checkpoint.names.items()}
+    odd = next((name for name, values in tensors.items() if not values.isfinite().all()), None)
+    if odd is not None:
+        raise ClassifierError(f"classifier 'nvidia': {checkpoint.path}: the tensor {odd} holds numbers that are not finite; fetch it again")
     return assemble(checkpoint.dimensions, tensors)
 
 

@@ -53,7 +53,8 @@ class Tokeniser:
         return Tokenised(tuple(_framed(window) for window in windows), truncated=not whole or len(head) > 2 * room)
 
     def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        ids: list[int] = self._tokenizer.encode(whole, add_special_tokens=False).ids
         if ids and max(ids) >= self.vocabulary:  # on a GPU this would be an assertion of the device, and the end of the process
             raise ClassifierError(f"classifier 'nvidia': the tokenizer gave the token {max(ids)}, and there are {self.vocabulary} rows")
         return ids
