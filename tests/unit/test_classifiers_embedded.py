@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from litellm_cascade.classifiers import Surroundings, build, eight_heads, servable
@@ -164,6 +165,25 @@ async def test_a_corrupt_tokeniser_says_so(tmp_path, content):
     with pytest.raises(ClassifierError) as raised:
         await Embedded(folder=tmp_path).warm_up()
     assert str(raised.value) == f"classifier 'embedded': the tokeniser at {tmp_path / TOKENIZER} is corrupt: {MEND}"
+
+
+async def test_a_tokeniser_with_more_tokens_than_the_model_has_rows_says_so(tmp_path):
+    shutil.copy(SHIPPED / MODEL, tmp_path)
+    (tmp_path / TOKENIZER).write_text((SHIPPED / TOKENIZER).read_text().replace('"python":18750', '"python":99999'))
+    with pytest.raises(ClassifierError) as raised:
+        await Embedded(folder=tmp_path).warm_up()
+    assert str(raised.value) == f"classifier 'embedded': the model at {tmp_path / MODEL} does not fit the tokeniser beside it: {MEND}"
+
+
+async def test_a_model_whose_logits_are_no_numbers_says_so(tmp_path):
+    shutil.copy(SHIPPED / TOKENIZER, tmp_path)
+    graph = onnx.load(SHIPPED / MODEL)
+    scale = next(one for one in graph.graph.initializer if one.data_type == onnx.TensorProto.FLOAT)
+    scale.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(scale) * np.float32("nan"), scale.name))
+    onnx.save(graph, tmp_path / MODEL)
+    with pytest.raises(ClassifierError) as raised:
+        await Embedded(folder=tmp_path).warm_up()
+    assert str(raised.value) == f"classifier 'embedded': the model at {tmp_path / MODEL} is corrupt: {MEND}"
 
 
 async def test_weights_of_ones_own_are_found_beside_the_configuration(tmp_path):

@@ -112,6 +112,27 @@ async def test_corrupt_weights_say_what_and_where_and_how_to_mend_it(tmp_path, c
     )
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dense": WEIGHTS.dense * float("nan")},
+        {"scales": WEIGHTS.scales / 0.0},
+        {"hashed": WEIGHTS.hashed.astype(str)},
+        {"scales": WEIGHTS.scales.astype(str)},
+        {"version": "one"},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
+def test_weights_that_are_no_numbers_are_refused(tmp_path, changed):
+    import numpy as np
+
+    path = tmp_path / "linear.npz"
+    arrays = {"hashed": WEIGHTS.hashed, "scales": WEIGHTS.scales, "dense": WEIGHTS.dense, "version": np.int64(VERSION)}
+    np.savez(path, **(arrays | changed))
+    with pytest.raises(ClassifierError, match=r"linear.npz are corrupt"):
+        read_weights(path)
+
+
 def test_weights_of_another_version_are_refused(tmp_path):
     import numpy as np
 

@@ -128,6 +128,11 @@ async def test_a_long_prompt_is_cut_and_says_so(trained):
     assert not (await classifier.classify(asking("word " * (POSITIONS - 2)))).truncated
 
 
+async def test_half_a_surrogate_pair_is_read_as_a_question_mark(trained):
+    classifier = await loaded(trained)
+    assert (await classifier.classify(asking("prove \ud800"))).labels == (await classifier.classify(asking("prove ?"))).labels
+
+
 async def test_a_prompt_without_text_is_not_read(trained):
     belief = await (await loaded(trained)).classify(asking("  "))
     assert (belief.known, belief.degraded) == (False, ("prompt_empty",))
@@ -192,10 +197,13 @@ def another_vocabulary(folder):
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
 
 
-def not_numbers(folder):
-    weights = load_file(folder / "model.safetensors")
-    weights["classifier.bias"] *= float("nan")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+def filled(name, value, row=...):
+    def fill(folder):
+        weights = load_file(folder / "model.safetensors")
+        weights[name][row] = value
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return fill
 
 
 BROKEN = {
@@ -226,7 +234,19 @@ BROKEN = {
     "no head": (headless, r"4 weights are missing or of another shape, such as classifier.bias: it is no trained classifier"),
     "another shape": (lambda folder: edit(folder, dim=16), r"cannot be loaded|of another shape"),
     "one label": (single, "it has a single label, so it rates instead of telling classes apart"),
-    "no numbers": (not_numbers, "its logits are no numbers"),
+    "no numbers": (filled("classifier.bias", float("nan")), "the weight classifier.bias holds numbers that are not finite"),
+    "no numbers in a single row": (
+        filled("distilbert.embeddings.word_embeddings.weight", float("inf"), WORDS.index("prime")),
+        "the weight distilbert.embeddings.word_embeddings.weight holds numbers that are not finite",
+    ),
+    "numbers beyond all numbers": (filled("classifier.weight", 3e38), "its logits are no numbers"),
+    "labels that do not begin at 0": (
+        lambda folder: edit(folder, id2label={"1": "easy", "2": "medium", "3": "hard"}),
+        "id2label must name the labels 0 to 2",
+    ),
+    "labels that are no text": (lambda folder: edit(folder, id2label={"0": 1, "1": 2, "2": 3}), "id2label must name the labels 0 to 2"),
+    "a model type that is no name": (lambda folder: edit(folder, model_type=["bert"]), r"the model_type \['bert'\], which transformers does"),
+    "config too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "config.json holds no JSON object"),
 }
 
 

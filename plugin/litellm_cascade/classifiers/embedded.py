@@ -201,14 +201,18 @@ def _session(where: Path) -> Any:
 
 
 def _tried(network: Network, where: Path) -> NDArray[np.float32]:
-    """Its answer to a short prompt. A first run also makes room for the following ones."""
+    """Its answer to a short prompt with the last token there is. A first run also makes room for the following ones."""
     from onnxruntime.capi import onnxruntime_pybind11_state as raised  # noqa: PLC0415 -- heavy, and only for who chooses this classifier
 
     ids, _ = token_ids(network.tokenizer, "Hello! How are you?")
+    last = max(network.tokenizer.get_vocab().values())
     try:
-        return network.logits(ids)
+        logits = network.logits([*ids, last])
     except (ValueError, raised.InvalidArgument, raised.Fail, raised.RuntimeException) as error:
         raise ClassifierError(f"classifier 'embedded': the model at {where} does not fit the tokeniser beside it: {_MEND}") from error
+    if not np.isfinite(logits).all():
+        raise ClassifierError(f"classifier 'embedded': the model at {where} is corrupt: {_MEND}")
+    return logits
 
 
 def _digest(*paths: Path) -> str:

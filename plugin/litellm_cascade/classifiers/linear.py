@@ -135,6 +135,8 @@ def read_weights(path: Path) -> Weights:
             arrays = {name: file[name] for name in ("hashed", "scales", "dense", "version")}
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ClassifierError(f"classifier 'linear': the weights at {path} are corrupt: {_MEND}") from error
+    if not all(values.dtype.kind in "iuf" and np.isfinite(values).all() for values in arrays.values()):
+        raise ClassifierError(f"classifier 'linear': the weights at {path} are corrupt: {_MEND}")
     tried = read_features("Hi")  # also has numpy load what it loads late, which the first request would wait for otherwise
     shapes = {"hashed": (BUCKETS, _COLUMNS), "scales": (_COLUMNS,), "dense": (len(tried.dense), _COLUMNS), "version": ()}
     if any(arrays[name].shape != shape for name, shape in shapes.items()) or int(arrays["version"]) != VERSION:

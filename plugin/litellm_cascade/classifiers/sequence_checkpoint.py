@@ -58,7 +58,7 @@ def load(model: str, revision: str | None, beside: Path, *, device: str, most_to
     made = Checkpoint(
         network=network.to(device),
         tokenizer=tokenizer,
-        labels=tuple(network.config.id2label[index] for index in range(network.config.num_labels)),
+        labels=_labels(folder, network.config),
         independent=network.config.problem_type == "multi_label_classification",
         most_tokens=limit,
         device=device,
@@ -69,13 +69,15 @@ def load(model: str, revision: str | None, beside: Path, *, device: str, most_to
 
 
 def logits_of(checkpoint: Checkpoint, text: str) -> tuple[list[float], int, bool]:
-    """One logit per label, how many tokens were read, and whether more were left unread."""
+    """One logit per label, how many tokens were read, and whether more were left unread. Raises ``ClassifierError`` for no numbers."""
     import torch  # noqa: PLC0415
 
-    encoded = checkpoint.tokenizer.encode(text)
+    encoded = checkpoint.tokenizer.encode(text.encode("utf-8", "replace").decode())  # half a surrogate pair is no text
     ids = torch.tensor([encoded.ids], device=checkpoint.device)
     with torch.inference_mode():
         logits = checkpoint.network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    if not logits.isfinite().all():
+        raise ClassifierError("classifier 'sequence': its logits are no numbers; copy the checkpoint again")
     return logits[0].double().tolist(), len(encoded.ids), bool(encoded.overflowing)
 
 
@@ -119,7 +121,7 @@ def _json(file: Path) -> Mapping[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise _error(file.parent, f"cannot read {file.name} ({error.strerror}); copy the whole checkpoint there") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise _error(file.parent, f"{file.name} holds no JSON object; copy it from the checkpoint again")
@@ -131,7 +133,7 @@ def _check(folder: Path, config: Mapping[str, Any]) -> None:
     from transformers import CONFIG_MAPPING  # noqa: PLC0415
 
     kind = config.get("model_type")
-    if kind not in CONFIG_MAPPING:
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         why = "it brings code of its own, which is never run" if config.get("auto_map") else "it cannot be told what kind of network it is"
         raise _error(folder, f"{CONFIG} has the model_type {kind!r}, which transformers does not know: {why}; take another checkpoint")
     if not (folder / TOKENIZER).is_file():
@@ -167,7 +169,18 @@ def _network(folder: Path) -> Any:
         raise _error(folder, f"{len(unset)} weights are missing or of another shape, such as {unset[0]}: it is no trained classifier")
     if network.config.num_labels < 2:  # noqa: PLR2004 -- one label is a regression
         raise _error(folder, "it has a single label, so it rates instead of telling classes apart; take one with two labels or more")
+    odd = next((name for name, values in network.named_parameters() if not values.isfinite().all()), None)
+    if odd is not None:
+        raise _error(folder, f"the weight {odd} holds numbers that are not finite; copy it again")
     return network.float().eval()
+
+
+def _labels(folder: Path, config: Any) -> tuple[str, ...]:
+    """In the order of the logits."""
+    labels = tuple(config.id2label.get(index) for index in range(config.num_labels))
+    if not all(isinstance(label, str) for label in labels):
+        raise _error(folder, f"{CONFIG}: id2label must name the labels 0 to {len(labels) - 1}; copy it from the checkpoint again")
+    return labels
 
 
 @contextmanager
@@ -206,13 +219,13 @@ def _tokenizer(folder: Path, config: Mapping[str, Any], most_tokens: int) -> tup
 def _try_out(folder: Path, checkpoint: Checkpoint) -> None:
     """The longest input there can be, once, so that what does not fit is found at start-up."""
     try:
-        logits, _, _ = logits_of(checkpoint, "word " * checkpoint.most_tokens)
+        logits_of(checkpoint, "word " * checkpoint.most_tokens)
     except (IndexError, RuntimeError) as error:
         raise _error(
             folder, f"it fails on {checkpoint.most_tokens} tokens ({type(error).__name__}); write less in options.max_tokens"
         ) from None
-    if any(logit != logit for logit in logits):  # noqa: PLR0124 -- NaN
-        raise _error(folder, "its logits are no numbers; copy the checkpoint again")
+    except ClassifierError:
+        raise _error(folder, "its logits are no numbers; copy the checkpoint again") from None
 
 
 def _digest(folder: Path) -> str:
