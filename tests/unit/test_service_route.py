@@ -101,6 +101,8 @@ async def test_logits_behind_those_of_the_heads_are_named_in_the_metadata(engine
         ({"inputs": [1]}, "'inputs' must be a list of objects"),
         ({"inputs": []}, "the inputs must be 'text', or 'input_ids' and 'attention_mask'"),
         ({"inputs": [IDS]}, "the inputs must be 'text', or 'input_ids' and 'attention_mask'"),
+        ({"inputs": [TEXT | {"name": ["text"]}]}, "the inputs must be 'text', or 'input_ids' and 'attention_mask'"),
+        ({"inputs": [TEXT, TEXT | {"data": ["another"]}]}, "the inputs must be 'text', or 'input_ids' and 'attention_mask'"),
         ({"inputs": [TEXT | {"datatype": "FP32"}]}, "'text' must have the datatype BYTES"),
         ({"inputs": [TEXT | {"shape": [2]}]}, "'text' has 1 entries, and its shape [2] says otherwise"),
         ({"inputs": [TEXT | {"shape": "x"}]}, "'text' must have a shape"),
@@ -114,6 +116,8 @@ async def test_logits_behind_those_of_the_heads_are_named_in_the_metadata(engine
         ({"inputs": [IDS | {"data": [1.5] * 8}, MASK]}, "'input_ids' must hold whole numbers"),
         ({"inputs": [IDS | {"data": [True] * 8}, MASK]}, "'input_ids' must hold whole numbers"),
         ({"inputs": [IDS | {"data": [2**70] * 8}, MASK]}, "'input_ids' holds a number beyond 64 bits"),
+        ({"inputs": [IDS | {"shape": [0, 2**62], "data": []}, MASK]}, "'input_ids' has the shape [0, 4611686018427387904], and there must be a prompt and a token"),
+        ({"inputs": [IDS | {"shape": [0, 2**90], "data": []}, MASK]}, f"'input_ids' has the shape [0, {2**90}], and there must be a prompt and a token"),
         ({"inputs": [IDS | {"data": [VOCABULARY] * 8}, MASK]}, BEYOND),
         ({"inputs": [IDS | {"data": [-1] * 8}, MASK]}, BEYOND),
         ({"inputs": [IDS, MASK | {"data": [2] * 8}]}, "'attention_mask' must have the shape of 'input_ids' and hold 0 and 1"),
@@ -225,6 +229,24 @@ async def test_a_prompt_whose_client_has_hung_up_is_not_computed():
             assert (await asks("three")).status_code == 200
     assert engine.batches == [[list(encode(text).ids)] for text in ("one", "three")]
     assert state.waiting() == 0
+
+
+async def test_a_client_that_leaves_before_it_has_asked_is_no_error_of_the_service(engine):
+    """A client whose deadline comes while it writes; uvicorn would print a traceback for each."""
+    parts = [{"type": "http.request", "body": b'{"inp', "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return parts.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    state = state_of(engine)
+    scope = {"type": "http", "method": "POST", "path": INFER, "query_string": b"", "headers": [], "http_version": "1.1"}
+    await application(state)(scope, receive, send)
+    assert sent[0]["status"] == 499
+    assert state.metrics.registry.get_sample_value("cascade_service_requests_total", {"status": "499"}) == 1
 
 
 async def test_an_engine_that_fails_costs_its_batch_and_no_more():

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -158,17 +159,20 @@ class _Route:
 
 
 async def _body(request: Request, most_bytes: int) -> bytes:
-    """Raises ``RefusedError`` as soon as it is known to be too long."""
+    """Raises ``RefusedError`` as soon as it is known to be too long, ``HungUpError`` where the rest does not come."""
     too_long = RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {most_bytes} bytes")
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most_bytes:
         raise too_long
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most_bytes:
-            raise too_long
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > most_bytes:
+                raise too_long
+            parts.append(part)
+    except ClientDisconnect:
+        raise HungUpError from None
     return b"".join(parts)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from litellm_cascade.classifiers.batching import Ids
 
 TEXT: Final = "text"
+_INPUTS: Final = f"the inputs must be {TEXT!r}, or {IDS!r} and {MASK!r}"
 PLATFORM: Final = "litellm-cascade"
 SERVER: Final = {"name": PLATFORM, "version": version("litellm-cascade"), "extensions": []}
 """What ``GET /v2`` answers."""
@@ -74,16 +75,19 @@ def metadata(served: Servable, model: str) -> dict[str, Any]:
 def read_question(body: bytes, *, most_prompts: int, longest: int, vocabulary: int) -> Question:
     """What is asked: ``text`` alone, or ``input_ids`` with ``attention_mask``. Raises ``RefusedError`` with what is wrong."""
     asked = _parsed(body)
-    inputs = {one.get("name"): one for one in _objects(asked, "inputs")}
+    given = _objects(asked, "inputs")
+    inputs = {str(one.get("name")): one for one in given}
     _check_outputs(asked)
     request_id = asked.get("id") if isinstance(asked.get("id"), str) else None
+    if len(inputs) < len(given):
+        raise _refused(_INPUTS)
     if set(inputs) == {TEXT}:
         question = Question(texts=_texts(inputs[TEXT]), request_id=request_id)
     elif set(inputs) == {IDS, MASK}:
         ids = _rows(_matrix(inputs[IDS]), _matrix(inputs[MASK]), longest=longest, vocabulary=vocabulary)
         question = Question(ids=ids, request_id=request_id)
     else:
-        raise _refused(f"the inputs must be {TEXT!r}, or {IDS!r} and {MASK!r}")
+        raise _refused(_INPUTS)
     if not 1 <= len(question) <= most_prompts:
         raise _refused(f"a request has 1 to {most_prompts} prompts, and this one has {len(question)}")
     return question
@@ -146,6 +150,8 @@ def _matrix(tensor: Mapping[str, Any]) -> NDArray[np.int64]:
         raise _refused(f"{tensor['name']!r} has {len(data)} entries, and its shape {list(shape)} says otherwise")
     if not all(type(number) is int for number in data):
         raise _refused(f"{tensor['name']!r} must hold whole numbers")
+    if not data:
+        raise _refused(f"{tensor['name']!r} has the shape {list(shape)}, and there must be a prompt and a token")
     try:
         return np.asarray(data, np.int64).reshape(shape)
     except OverflowError:
