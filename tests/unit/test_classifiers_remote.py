@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import socket
 import logging
 
 import pytest
@@ -83,12 +84,12 @@ def serve():
 async def remote_to():
     clients = []
 
-    def made(url, *, clock=lambda: 0.0, timeout_ms=5_000, at_once=4, failures=2, fallback=None, **options):
+    def made(url, *, clock=lambda: 0.0, timeout_ms=5_000, at_once=4, failures=2, fallback=None, start_within_s=5.0, **options):
         client = RemoteClient(url, "m", connections=at_once, **options)
         clients.append(client)
         breaker = Breaker(InARow(failures), cool_off_s=10, clock=clock)
         own = fallback or FakeClassifier(answer=Classification(task="Rewrite", classifier="fake"))
-        return Remote(client, own, breaker=breaker, timeout_ms=timeout_ms, at_once=at_once)
+        return Remote(client, own, breaker=breaker, timeout_ms=timeout_ms, at_once=at_once, start_within_s=start_within_s)
 
     yield made
     for client in clients:
@@ -185,8 +186,10 @@ async def test_an_output_of_another_name_is_taken_when_it_is_the_only_one(serve,
         (lambda: JSONResponse({"outputs": [{"name": "logits", "data": [1.0] * 31}]}), "remote_failed"),
         (lambda: Response('{"outputs": [{"name": "logits", "data": [' + ",".join(["NaN"] * 32) + "]}]}"), "remote_failed"),
         (lambda: JSONResponse({"outputs": [{"name": "logits", "data": ["x"] * 32}]}), "remote_failed"),
+        (lambda: JSONResponse({"outputs": [{"name": "logits", "data": [10**400] * 32}]}), "remote_failed"),
+        (lambda: Response("[" * 200_000), "remote_failed"),
     ],
-    ids=["500", "503", "503, later", "429", "401", "400", "no JSON", "no output", "31 logits", "no numbers", "texts"],
+    ids=["500", "503", "503, later", "429", "401", "400", "no JSON", "no output", "31 logits", "no numbers", "texts", "huge", "deep"],
 )
 async def test_whatever_goes_wrong_is_answered_here_and_named(serve, remote_to, answer, word):
     believed = await remote_to(serve(answer=answer).server.url).classify(request_of("hello"))
@@ -332,6 +335,12 @@ async def test_a_service_that_is_not_there_yet_does_not_keep_the_proxy_from_star
     assert "until it answers, classifier 'fake' does" in caplog.text
 
 
+async def test_a_service_that_takes_the_connection_and_says_nothing_does_not_either(remote_to, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        await remote_to(f"http://127.0.0.1:{mute.getsockname()[1]}", start_within_s=0.05).warm_up()
+    assert "it does not answer within 0.05 s; is the service running?; until it answers, classifier 'fake' does" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("metadata", "sentence"),
     [
@@ -339,6 +348,7 @@ async def test_a_service_that_is_not_there_yet_does_not_keep_the_proxy_from_star
         (JSONResponse({"error": "x"}, 403), "it answered 403; give a token it accepts"),
         (JSONResponse([]), "its metadata is no JSON object"),
         (Response("<html>"), "its metadata is no JSON;"),
+        (Response("[" * 200_000), "its metadata is no JSON;"),
         ({"inputs": [], "outputs": OUTPUTS}, "its inputs must be a text .*, and are: none"),
         ({"inputs": [{"name": "image", "datatype": "FP32", "shape": [-1]}], "outputs": OUTPUTS}, "and are: image FP32"),
         ({"inputs": [{"name": "text"}], "outputs": OUTPUTS}, "an input in its metadata has no name, datatype and shape"),
@@ -349,7 +359,7 @@ async def test_a_service_that_is_not_there_yet_does_not_keep_the_proxy_from_star
         ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "{}"}}, "task_type_map must name"),
         ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "[]"}}, "the map of the heads must be a JSON object"),
     ],
-    ids=["404", "403", "list", "html", "no inputs", "image", "no shape", "one more", "ids", "two outputs", "no JSON", "no heads", "a list"],
+    ids=["404", "403", "list", "html", "deep", "no inputs", "image", "no shape", "one more", "ids", "two outputs", "no JSON", "no heads", "a list"],
 )
 async def test_a_service_that_does_not_fit_is_told_at_start_up(serve, remote_to, metadata, sentence):
     with pytest.raises(ClassifierError, match=sentence):

@@ -88,7 +88,7 @@ def read_logits(body: bytes, model: Model, where: str) -> NDArray[np.float64]:
         outputs = json.loads(body)["outputs"]
         data = next(output["data"] for output in outputs if output["name"] == model.output)
         logits = np.asarray(data, np.float64).reshape(-1)
-    except (ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, OverflowError, RecursionError, KeyError, TypeError, StopIteration):
         raise ClassifierError(f"{where}: its answer has no output {model.output!r} with numbers in it") from None
     expected = LOGITS + len(model.outcomes)
     if logits.shape != (expected,):

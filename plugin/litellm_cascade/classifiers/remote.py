@@ -47,6 +47,8 @@ TAIL_CHARACTERS: Final = 4_000
 """More than any model of the family reads; the service cuts what it gets to its own length."""
 CHARACTERS_PER_TOKEN: Final = 12
 """More than a token has; what stands behind ``most_tokens`` times as many characters is not tokenised."""
+START_WITHIN_S: Final = 5.0
+"""How long the proxy waits at start-up for the service to say what it takes."""
 FROM_ENVIRONMENT: Final = "os.environ/"
 
 _log = logging.getLogger(__name__)
@@ -127,7 +129,15 @@ class Remote:
     name: Final = "remote"
 
     def __init__(
-        self, client: RemoteClient, fallback: Classifier, *, breaker: Breaker, timeout_ms: float, at_once: int, heads: HeadMap | None = None
+        self,
+        client: RemoteClient,
+        fallback: Classifier,
+        *,
+        breaker: Breaker,
+        timeout_ms: float,
+        at_once: int,
+        heads: HeadMap | None = None,
+        start_within_s: float = START_WITHIN_S,
     ) -> None:
         self._client = client
         self._fallback = fallback
@@ -135,6 +145,7 @@ class Remote:
         self._timeout_s = timeout_ms / 1000
         self._at_once = at_once
         self._heads = heads
+        self._start_within_s = start_within_s
         self._under_way = 0
 
     @property
@@ -148,7 +159,7 @@ class Remote:
         if isinstance(self._fallback, WarmsUp):
             await self._fallback.warm_up()
         try:
-            await self._client.describe()
+            await self._client.describe(self._start_within_s)
         except (UnreachableError, BusyError) as error:
             _log.warning("%s; until it answers, classifier %r does", error, self._fallback.name)
 

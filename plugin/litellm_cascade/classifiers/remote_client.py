@@ -63,10 +63,13 @@ class RemoteClient:
         self._keeping: AsyncGenerator[aiohttp.ClientSession] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def describe(self) -> Model:
+    async def describe(self, within_s: float) -> Model:
         """Ask what the model takes, over a connection of its own. Raises ``UnreachableError``, or ``ClassifierError``."""
-        async with self._new_session() as session:
-            return await self._described_over(session)
+        try:
+            async with asyncio.timeout(within_s), self._new_session() as session:
+                return await self._described_over(session)
+        except TimeoutError:
+            raise UnreachableError(f"{self.where}: it does not answer within {within_s:g} s; is the service running?") from None
 
     async def logits(self, text: str) -> tuple[Model, NDArray[np.float64]]:
         """The 32 logits of a text, and the model that they come from.
@@ -94,7 +97,7 @@ class RemoteClient:
             body = await answer.read()
         try:
             model = read_model(json.loads(body), self.where)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ClassifierError(f"{self.where}: its metadata is no JSON; give the url of an inference service") from None
         if model.text is None and self._encode is None:
             await self._ids("")  # says what is missing
