@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from math import exp
 
 import pytest
@@ -276,6 +277,21 @@ def test_an_output_that_cannot_be_is_said_before_anything_is_done(folder, target
     assert result.exit_code == 1
     assert complaint in result.stderr
     assert (folder / "in.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("source", ["out.jsonl.part", "out.jsonl.part.json"])
+def test_an_input_that_the_answers_would_be_kept_in_is_left_as_it_is(folder, source):
+    before = write(folder / source, [{"prompt": "a"}]).read_bytes()
+    result = run("--input", source, "--output", "out.jsonl")
+    assert (result.exit_code, result.stderr.strip()) == (1, "--output out.jsonl would be written over the input on its way; name another file")
+    assert (folder / source).read_bytes() == before
+
+
+def test_a_pipe_that_cannot_be_read_twice_is_refused(folder):
+    os.mkfifo(folder / "pipe")
+    result = run("--input", "pipe", "--output", "out.jsonl")
+    assert (result.exit_code, result.stderr.strip()) == (1, "--input pipe is a pipe, which cannot be read twice; write it to a file first")
+    assert not (folder / "out.jsonl").exists()
 
 
 def test_a_classifier_that_cannot_be_loaded_leaves_no_files(folder):

@@ -50,8 +50,12 @@ def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
         raise ConfigurationError([f"--output {target} is the input itself; name another file"])
     if not target.parent.is_dir():
         raise ConfigurationError([f"--output {target}: there is no folder {target.parent}; make it first"])
+    if not source.is_file():
+        raise ConfigurationError([f"--input {source} is a pipe, which cannot be read twice; write it to a file first"])
+    job = Job(source=source, target=target, lines=0, done=0)
+    if any(kept.exists() and kept.samefile(source) for kept in (job.part, job.note)):
+        raise ConfigurationError([f"--output {target} would be written over the input on its way; name another file"])
     digest, lines = _measured(source)
-    job = Job(source=source, target=target, lines=lines, done=0)
     belongs_to = {"sha256": digest, **asked}
     done = _whole_lines(job.part) if _read_note(job.note) == belongs_to else 0
     if not done:
