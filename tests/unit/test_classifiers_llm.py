@@ -152,6 +152,11 @@ async def test_words_around_the_object_and_further_keys_are_ignored():
     assert (belief.label, belief.complexity) == ("large", 0.75)
 
 
+async def test_a_length_beyond_all_numbers_is_a_long_answer():
+    belief = await llm(Model(ANSWER | {"estimated_tokens": 10**4_000})).classify(request())
+    assert belief.dimensions["output_length"] == 1
+
+
 async def test_a_late_answer_is_an_error_and_behind_the_guard_costs_evidence():
     classifier = llm(Model(None), timeout_ms=1)
     with pytest.raises(ClassifierError, match="'judge': no answer within 1 ms"):

@@ -227,6 +227,22 @@ async def test_a_service_that_is_gone_is_left_alone_and_tried_again(serve, remot
     assert service.described == 3  # after a failure another model may stand there
 
 
+async def test_what_raises_on_the_way_to_the_service_is_answered_here_and_the_next_may_try(serve, remote_to):
+    now, failing = [0.0], [True]
+
+    def encode(text):
+        if failing[0]:
+            raise RuntimeError(text)
+        return [1, 2]
+
+    remote = remote_to(serve({"inputs": TOKENS, "outputs": OUTPUTS}).server.url, clock=lambda: now[0], failures=1, encode=encode)
+    assert (await remote.classify(request_of("hello"))).degraded == ("remote_failed",)
+    now[0] = 11.0
+    assert (await remote.classify(request_of("hello"))).degraded == ("remote_failed",)
+    failing[0], now[0] = False, 22.0
+    assert (await remote.classify(request_of("hello"))).degraded == ()
+
+
 async def test_more_than_at_once_are_answered_here(serve, remote_to):
     gate = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -216,6 +216,8 @@ class Remote:
             raise self._failed(UNAVAILABLE, str(error), permit) from None
         except ClassifierError as error:
             raise self._failed(FAILED, str(error), permit) from None
+        except Exception as error:  # noqa: BLE001 -- a probe that nobody settles would be the last one
+            raise self._failed(FAILED, type(error).__name__, permit) from None
         self._breaker.succeeded(permit)
         return found
 

@@ -86,7 +86,7 @@ def dimensions_of(answer: Answer) -> Mapping[str, float]:
     """What has no field of its own in a Classification, each from 0 to 1."""
     return {
         "creativity_scope": answer.creativity,
-        "output_length": min(1.0, answer.estimated_tokens / MANY_TOKENS),
+        "output_length": min(answer.estimated_tokens, MANY_TOKENS) / MANY_TOKENS,
         "quality": float(answer.prefers == "quality"),
     }
 
