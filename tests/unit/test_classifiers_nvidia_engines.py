@@ -1,5 +1,6 @@
 """The ways to compute the same network: torch on a CPU, what surrounds CUDA graphs, ONNX Runtime; and whether they decide alike."""
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from litellm_cascade.classifiers.nvidia.options import Options
 from litellm_cascade.classifiers.nvidia.parity import SAMPLES, disagreement
 from litellm_cascade.classifiers.nvidia.torch_engine import CpuEngine, CudaEngine, Recorded, padded
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.testing.checkpoints import TINY, write_checkpoint
+from litellm_cascade.testing.checkpoints import TINY, config_of, random_tensors, write_checkpoint
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
@@ -217,6 +218,25 @@ def test_an_onnx_engine_is_loaded_from_a_checkpoint_and_again_from_the_cache(fol
         prompts = prompts_of(20)
         np.testing.assert_allclose(loaded.engine.logits(prompts), alone(CpuEngine(network), prompts), atol=0.5)
     assert loaded.device == "cpu"
+
+
+def test_a_graph_that_was_made_for_other_attention_heads_is_not_used(folder, cache, tmp_path):
+    """The weights are the same to the byte; the number of heads stands in config.json alone."""
+    load(options(folder, cache, engine="onnx", threads=1), folder)
+    other = write_checkpoint(tmp_path / "other", tensors=random_tensors())
+    (other / "config.json").write_text(json.dumps(config_of(replace(TINY, heads=4))))
+    prompts = prompts_of(20)
+    expected = alone(CpuEngine(build(read_checkpoint(other))), prompts)
+    loaded = load(options(other, cache, engine="onnx", threads=1), other)
+    np.testing.assert_allclose(loaded.engine.logits(prompts), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("content", [b"", b"no graph"])
+def test_a_kept_graph_that_is_corrupt_is_named(tmp_path, content):
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ClassifierError, match=r"^classifier 'nvidia': .*graph.onnx is corrupt; delete it, and it is made again$"):
+        OnnxEngine(path)
 
 
 def test_int8_that_decides_otherwise_is_not_used(tmp_path, cache, caplog):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 from litellm_cascade.classifiers.batching import Engine, Ids
 from litellm_cascade.classifiers.devices import device_of
@@ -134,7 +135,8 @@ def _on_onnx(options: Options, checkpoint: Checkpoint, trial: Sequence[Ids], fol
     if find_spec("onnx") is None:
         raise ClassifierError(missing_torch("write an ONNX graph"))
     cache = folder / options.cache if options.cache else default_cache()
-    path = exported(lambda: build(checkpoint), checkpoint.digest, cache)
+    made_of = f"{checkpoint.digest}-{crc32(repr(checkpoint.dimensions).encode()):08x}"  # heads are in no shape of the weights
+    path = exported(lambda: build(checkpoint), made_of, cache)
     threads = options.threads or 0
     if options.engine == "onnx":
         return OnnxEngine(path, threads=threads)

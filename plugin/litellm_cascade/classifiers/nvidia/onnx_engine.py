@@ -19,7 +19,7 @@ _MADE_BY: Final = "v1"  # one more whenever the graph changes: what is kept of a
 
 
 class OnnxEngine:
-    """Computes where it is called. ``threads``: of one call; 0: as many as ONNX Runtime thinks best."""
+    """Computes where it is called. ``threads``: of one call; 0: as many as ONNX Runtime thinks best. Raises ``ClassifierError``."""
 
     def __init__(self, path: Path, *, threads: int = 0, precision: str = "float32") -> None:
         import onnxruntime  # noqa: PLC0415 - when a classifier is loaded
@@ -31,7 +31,10 @@ class OnnxEngine:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread is no busy core
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its own classes of exceptions are not public
+            raise ClassifierError(f"classifier 'nvidia': {path} is corrupt; delete it, and it is made again") from error
 
     def logits(self, prompts: Sequence[Ids]) -> Logits:
         """[len(prompts), 32]."""
