@@ -207,6 +207,13 @@ def test_int8_is_near_enough_to_be_asked_whether_it_decides_alike(network, cache
     assert 0 < apart < 0.5
 
 
+def test_in_int8_no_prompt_changes_the_answer_of_another(network, cache):
+    """Its activations are quantised over all that is computed together."""
+    small = OnnxEngine(quantised(exported(lambda: network, "some-digest", cache)), threads=1, precision="int8")
+    prompts = prompts_of(3, 60, 9, 250)
+    np.testing.assert_allclose(small.logits(prompts), alone(small, prompts), atol=1e-4)
+
+
 def options(folder, cache, **more):
     return Options.model_validate({"checkpoint": str(folder), "device": "cpu", "cache": str(cache), **more})
 

@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from onnx import TensorProto, helper
 from typer.testing import CliRunner
 
+from litellm_cascade.classifiers.embedded import MODEL, SHIPPED
 from litellm_cascade.classifiers.open_inference import LENGTHS, Tensor, ask_ids, read_model
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.offline.cli import app
@@ -99,6 +100,27 @@ def test_the_configuration_says_what_triton_needs(tmp_path):
     assert [(group.count, group.kind) for group in read.instance_group] == [(2, ENUMS["Kind"]["KIND_CPU"])]
     assert [list(warm.inputs[0].value.dims) for warm in read.model_warmup] == [[length] for length in LENGTHS]
     assert all(entry.value.zero_data and entry.value.data_type == ids for warm in read.model_warmup for entry in warm.inputs)
+
+
+@pytest.mark.parametrize(("asked", "written"), [(None, 1), (8, 8)])
+def test_a_model_whose_activations_are_quantised_together_is_given_one_prompt_at_a_time(tmp_path, asked, written):
+    """Else what a prompt is taken for depends on the prompts that happen to come with it."""
+    config, _ = write_repository(SHIPPED / MODEL, tmp_path / "models", "prompts", Batching(most_prompts=asked))
+    assert text_format.Parse(config.read_text(), model_config()).max_batch_size == written
+
+
+def test_any_other_model_is_given_64_prompts_at_a_time(tmp_path):
+    config, _ = write_repository(write_onnx(tmp_path / "tiny.onnx"), tmp_path / "models", "prompts", Batching())
+    assert text_format.Parse(config.read_text(), model_config()).max_batch_size == 64
+
+
+@pytest.mark.parametrize("command", [["export-triton", "models"], ["serve-classifier", "--classifier", "none"]])  # which would end at once
+@pytest.mark.parametrize("name", ["../out", "a/b", 'a"b', "", ".", "a b"])
+def test_a_name_that_no_client_can_ask_for_is_refused(tmp_path, monkeypatch, command, name):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*command, "--model", name])
+    assert (done.exit_code, "letters, digits, _, . and -" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_with_outcomes_behind_the_heads_keeps_them(tmp_path):

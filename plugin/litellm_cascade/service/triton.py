@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,16 @@ DATA_SUFFIX: Final = ".data"
 """Weights beyond two gigabytes, or written apart, lie in a file of this ending beside the ONNX file."""
 
 
+MOST_PROMPTS: Final = 64
+QUANTISED: Final = b"DynamicQuantize"
+"""How the operators begin that scale activations by the largest of all that is computed together."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
     """How Triton puts requests together."""
 
-    most_prompts: int = 64
+    most_prompts: int | None = None  # None: MOST_PROMPTS, or 1 where those of a batch would change each other's answers
     queue_delay_us: int = 0  # 0: what is queued goes as soon as an instance is free
     most_queued: int = 1_024
     instances: int = 1
@@ -36,11 +42,12 @@ class Batching:
 def write_repository(onnx: Path, out: Path, name: str, batching: Batching) -> Sequence[Path]:
     """The files written. Raises ``ClassifierError`` when the ONNX file is no model of the eight heads, or cannot be read or written."""
     inputs, output, columns = _signature(onnx)
+    most_prompts = batching.most_prompts or (1 if _quantised_together(onnx) else MOST_PROMPTS)
     folder = out / name
     try:
         (folder / "1").mkdir(parents=True, exist_ok=True)
         written = [folder / "config.pbtxt", folder / "1" / "model.onnx"]
-        written[0].write_text(config(name, inputs, output, columns, batching), encoding="utf-8")
+        written[0].write_text(config(name, inputs, output, columns, replace(batching, most_prompts=most_prompts)), encoding="utf-8")
         shutil.copyfile(onnx, written[1])
         beside = onnx.with_name(onnx.name + DATA_SUFFIX)  # the ONNX file refers to it by its name
         return [*written, Path(shutil.copy(beside, folder / "1"))] if beside.exists() else written
@@ -79,6 +86,12 @@ def _warm_up(length: int, inputs: Mapping[str, str]) -> str:
         f'inputs {{ key: "{one}" value {{ data_type: {kind} dims: [ {length} ] zero_data: true }} }}' for one, kind in inputs.items()
     )
     return f'model_warmup {{ name: "{length} tokens" batch_size: 1 {tensors} }}'
+
+
+def _quantised_together(onnx: Path) -> bool:
+    """Names of operators stand in the file as they are."""
+    with onnx.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(QUANTISED) >= 0
 
 
 def _signature(onnx: Path) -> tuple[dict[str, str], str, int]:

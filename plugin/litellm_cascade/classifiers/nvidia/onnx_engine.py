@@ -37,7 +37,9 @@ class OnnxEngine:
             raise ClassifierError(f"classifier 'nvidia': {path} is corrupt; delete it, and it is made again") from error
 
     def logits(self, prompts: Sequence[Ids]) -> Logits:
-        """[len(prompts), 32]."""
+        """[len(prompts), 32]. In int8 one by one: activations are scaled by the largest of all that is computed together."""
+        if self.precision == "int8" and len(prompts) > 1:
+            return np.concatenate([self.logits([prompt]) for prompt in prompts])
         longest = max(map(len, prompts))
         ids, mask = (np.zeros((len(prompts), longest), np.int64) for _ in range(2))
         for row, prompt in enumerate(prompts):

@@ -10,7 +10,7 @@ import typer
 from litellm_cascade.classifiers import Surroundings
 from litellm_cascade.classifiers.servable import Servable, load
 from litellm_cascade.service.app import Limits, State
-from litellm_cascade.service.options import read_pairs
+from litellm_cascade.service.options import model_name, read_pairs
 from litellm_cascade.service.server import Bounds, ClassifierServer, listening
 
 MODEL = "classifier"
@@ -19,7 +19,7 @@ MODEL = "classifier"
 def serve_classifier(
     classifier: Annotated[str, typer.Option(help="A classifier with eight heads, or your own: package.module:function.")] = "embedded",
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the classifier; may be repeated.")] = None,
-    model: Annotated[str, typer.Option(help="The name that clients ask for.")] = MODEL,
+    model: Annotated[str, typer.Option(callback=model_name, help="The name that clients ask for.")] = MODEL,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8600,
     most_tokens: Annotated[int, typer.Option(min=1, help="Prompts x longest prompt of one batch.")] = 16_384,
