@@ -264,6 +264,14 @@ def test_on_a_terminal_there_is_a_bar(folder):
     assert "in.jsonl:3: there is no `prompt`" in result.stderr
 
 
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999"])
+def test_what_is_written_is_json_whatever_was_read(folder, number):
+    """Else the file that is written here is refused by those who read it next."""
+    write(folder / "in.jsonl", [b'{"prompt": "a", "score": ' + number + b"}"])
+    assert run("--input", "in.jsonl", "--output", "out.jsonl").exit_code == 1
+    assert read(folder / "out.jsonl") == [{"line": 1, "error": "there is a number that JSON does not have, such as NaN; write null for it"}]
+
+
 def test_an_empty_file_is_an_empty_file(folder):
     (folder / "in.jsonl").touch()
     assert run("--input", "in.jsonl", "--output", "out.jsonl").stdout.startswith("0 of 0 lines")

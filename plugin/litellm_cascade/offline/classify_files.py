@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,7 +100,9 @@ async def _answers(batch: list[tuple[int, bytes]], reader: PromptReader) -> list
 def _parsed(line: bytes) -> dict[str, Any]:
     """The object of a line, or an ``error``. Objects with an ``error`` of their own keep it under another name."""
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_constant=_finite, parse_float=_finite)
+    except OverflowError:
+        return {"error": "there is a number that JSON does not have, such as NaN; write null for it"}
     except (ValueError, RecursionError):
         return {"error": "this is no JSON; write one object with a `prompt` on each line"}
     if not isinstance(record, dict):
@@ -108,6 +111,13 @@ def _parsed(line: bytes) -> dict[str, Any]:
         what = f"the `prompt` is {_kind(record['prompt'])}; it must be text" if "prompt" in record else "there is no `prompt`"
         return {"error": what}
     return {(OWN + name if name in ("error", "line") else name): value for name, value in record.items()}
+
+
+def _finite(written: str) -> float:
+    """Raises ``OverflowError`` for what Python reads and cannot write as JSON again."""
+    if not isfinite(number := float(written)):
+        raise OverflowError
+    return number
 
 
 def _joined(record: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
