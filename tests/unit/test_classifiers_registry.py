@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from litellm_cascade.classifiers import Surroundings, build, registry
+from litellm_cascade.classifiers import Surroundings, build, registry, servable
 from litellm_cascade.classifiers.linear import SHIPPED
 from litellm_cascade.errors import ClassifierError
 
@@ -36,3 +36,17 @@ async def test_paths_begin_at_the_folder_around(tmp_path: Path):
 
 def test_every_name_has_its_module():
     assert all(find_spec(f"litellm_cascade.classifiers.{module}") for module in registry.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("os:name", "is no function; write package.module:function"),
+        (":x", r"cannot be imported \(Empty module name\)"),
+        ("os:", "cannot be imported"),
+        ("itertools:zip_longest", "returned a zip_longest instead of a litellm_cascade.classifiers.servable.Servable"),
+    ],
+)
+def test_what_is_served_of_ones_own_must_be_a_function_that_returns_what_can_be_served(name, sentence):
+    with pytest.raises(ClassifierError, match=sentence):
+        servable.load(name, {}, ())

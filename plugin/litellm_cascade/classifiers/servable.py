@@ -51,7 +51,7 @@ def load(name: str, options: Mapping[str, Any], around: Surroundings) -> Servabl
     Blocks until the weights are loaded. Raises ``ClassifierError`` saying what cannot be used.
     """
     if ":" in name:
-        return cast("Servable", _own(name)(options, around))
+        return _served(name, _own(name)(options, around))
     if name not in classifiers.registry:
         raise ClassifierError(f"classifier {name!r}: no such classifier; choose one of {', '.join(sorted(classifiers.registry))}")
     module = import_module(f"litellm_cascade.classifiers.{classifiers.registry[name]}")
@@ -73,6 +73,15 @@ def config_of(heads: HeadMap) -> dict[str, Any]:
 def _own(name: str) -> Callable[[Mapping[str, Any], Surroundings], Any]:
     where, _, what = name.partition(":")
     try:
-        return cast("Callable[[Mapping[str, Any], Surroundings], Any]", getattr(import_module(where), what))
-    except (ImportError, AttributeError) as error:
+        found = getattr(import_module(where), what)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ClassifierError(f"classifier {name!r}: cannot be imported ({error}); write package.module:function") from error
+    if not callable(found):
+        raise ClassifierError(f"classifier {name!r}: is no function; write package.module:function")
+    return cast("Callable[[Mapping[str, Any], Surroundings], Any]", found)
+
+
+def _served(name: str, made: Any) -> Servable:
+    if not isinstance(made, Servable):
+        raise ClassifierError(f"classifier {name!r}: returned a {type(made).__name__} instead of a {Servable.__module__}.Servable")
+    return made
