@@ -231,6 +231,10 @@ BROKEN = {
         "cannot be loaded as a sequence class",
     ),
     "a missing weight": (without_a_weight, r"1 weights are missing or of another shape, such as distilbert.transformer.layer.1"),
+    "a layer that the config does not know": (
+        lambda folder: edit(folder, n_layers=1),
+        r"16 weights are of layers that config.json does not have, such as distilbert.transformer.layer.1.attention.k_lin.bias; take both",
+    ),
     "no head": (headless, r"4 weights are missing or of another shape, such as classifier.bias: it is no trained classifier"),
     "another shape": (lambda folder: edit(folder, dim=16), r"cannot be loaded|of another shape"),
     "one label": (single, "it has a single label, so it rates instead of telling classes apart"),

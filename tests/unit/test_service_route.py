@@ -249,6 +249,17 @@ async def test_a_client_that_leaves_before_it_has_asked_is_no_error_of_the_servi
     assert state.metrics.registry.get_sample_value("cascade_service_requests_total", {"status": "499"}) == 1
 
 
+async def test_logits_that_are_no_numbers_are_no_answer():
+    """JSON has no NaN: a client could not read it."""
+
+    async def compute(ids):
+        return np.full(32, np.nan, np.float32)
+
+    async with asked(state_of(FakeEngine(), compute=compute)) as client:
+        answer = await client.post(INFER, json={"inputs": [TEXT]})
+    assert (answer.status_code, answer.json()) == (500, {"error": "the logits could not be computed; the service's log says why"})
+
+
 async def test_an_engine_that_fails_costs_its_batch_and_no_more():
     engine = FakeEngine(fails_on=encode("poison").ids[1])
     async with asked(state_of(engine)) as client:

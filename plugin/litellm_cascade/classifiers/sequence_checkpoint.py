@@ -25,6 +25,7 @@ PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 NO_LIMIT: Final = 10**6
 """Tokenizers without a limit write one of 10^30."""
 HASHED_AT_ONCE: Final = 1 << 20  # bytes
+_OF_A_LAYER: Final = re.compile(r"\.\d+\.")
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -167,6 +168,11 @@ def _network(folder: Path) -> Any:
     unset = sorted([*told["missing_keys"], *(str(key[0]) for key in told.get("mismatched_keys") or ())])
     if unset:
         raise _error(folder, f"{len(unset)} weights are missing or of another shape, such as {unset[0]}: it is no trained classifier")
+    beyond = sorted(name for name in told["unexpected_keys"] if _OF_A_LAYER.search(name))
+    if beyond:
+        raise _error(
+            folder, f"{len(beyond)} weights are of layers that {CONFIG} does not have, such as {beyond[0]}; take both from one checkpoint"
+        )
     if network.config.num_labels < 2:  # noqa: PLR2004 -- one label is a regression
         raise _error(folder, "it has a single label, so it rates instead of telling classes apart; take one with two labels or more")
     odd = next((name for name, values in network.named_parameters() if not values.isfinite().all()), None)

@@ -141,6 +141,8 @@ class _Route:
             body = await _body(request, limits.most_bytes)
             question = read_question(body, most_prompts=limits.most_prompts, longest=served.longest, vocabulary=served.vocabulary)
             logits = await _while_asked(request, _computed(await _ids(question, served), compute))
+            if not np.isfinite(logits).all():
+                raise ClassifierError(f"classifier {served.name!r}: its logits are no numbers")  # noqa: TRY301 - told like any failure
         except HungUpError:
             return Response(status_code=HUNG_UP)  # for the metrics: nobody reads it
         except RefusedError as error:
