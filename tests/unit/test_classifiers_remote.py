@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import json
-import socket
 import logging
+import socket
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -375,7 +375,22 @@ async def test_a_service_that_takes_the_connection_and_says_nothing_does_not_eit
         ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "{}"}}, "task_type_map must name"),
         ({"inputs": [TEXT], "outputs": OUTPUTS, "parameters": {"heads": "[]"}}, "the map of the heads must be a JSON object"),
     ],
-    ids=["404", "403", "list", "html", "deep", "no inputs", "image", "no shape", "one more", "ids", "two outputs", "no JSON", "no heads", "a list"],
+    ids=[
+        "404",
+        "403",
+        "list",
+        "html",
+        "deep",
+        "no inputs",
+        "image",
+        "no shape",
+        "one more",
+        "ids",
+        "two outputs",
+        "no JSON",
+        "no heads",
+        "a list",
+    ],
 )
 async def test_a_service_that_does_not_fit_is_told_at_start_up(serve, remote_to, metadata, sentence):
     with pytest.raises(ClassifierError, match=sentence):

@@ -249,7 +249,10 @@ BROKEN = {
         "id2label must name the labels 0 to 2",
     ),
     "labels that are no text": (lambda folder: edit(folder, id2label={"0": 1, "1": 2, "2": 3}), "id2label must name the labels 0 to 2"),
-    "a model type that is no name": (lambda folder: edit(folder, model_type=["bert"]), r"the model_type \['bert'\], which transformers does"),
+    "a model type that is no name": (
+        lambda folder: edit(folder, model_type=["bert"]),
+        r"the model_type \['bert'\], which transformers does",
+    ),
     "config too deep": (lambda folder: (folder / "config.json").write_text("[" * 100_000), "config.json holds no JSON object"),
 }
 

@@ -291,7 +291,10 @@ def test_an_output_that_cannot_be_is_said_before_anything_is_done(folder, target
 def test_an_input_that_the_answers_would_be_kept_in_is_left_as_it_is(folder, source):
     before = write(folder / source, [{"prompt": "a"}]).read_bytes()
     result = run("--input", source, "--output", "out.jsonl")
-    assert (result.exit_code, result.stderr.strip()) == (1, "--output out.jsonl would be written over the input on its way; name another file")
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        "--output out.jsonl would be written over the input on its way; name another file",
+    )
     assert (folder / source).read_bytes() == before
 
 

@@ -116,8 +116,14 @@ async def test_logits_behind_those_of_the_heads_are_named_in_the_metadata(engine
         ({"inputs": [IDS | {"data": [1.5] * 8}, MASK]}, "'input_ids' must hold whole numbers"),
         ({"inputs": [IDS | {"data": [True] * 8}, MASK]}, "'input_ids' must hold whole numbers"),
         ({"inputs": [IDS | {"data": [2**70] * 8}, MASK]}, "'input_ids' holds a number beyond 64 bits"),
-        ({"inputs": [IDS | {"shape": [0, 2**62], "data": []}, MASK]}, "'input_ids' has the shape [0, 4611686018427387904], and there must be a prompt and a token"),
-        ({"inputs": [IDS | {"shape": [0, 2**90], "data": []}, MASK]}, f"'input_ids' has the shape [0, {2**90}], and there must be a prompt and a token"),
+        (
+            {"inputs": [IDS | {"shape": [0, 2**62], "data": []}, MASK]},
+            "'input_ids' has the shape [0, 4611686018427387904], and there must be a prompt and a token",
+        ),
+        (
+            {"inputs": [IDS | {"shape": [0, 2**90], "data": []}, MASK]},
+            f"'input_ids' has the shape [0, {2**90}], and there must be a prompt and a token",
+        ),
         ({"inputs": [IDS | {"data": [VOCABULARY] * 8}, MASK]}, BEYOND),
         ({"inputs": [IDS | {"data": [-1] * 8}, MASK]}, BEYOND),
         ({"inputs": [IDS, MASK | {"data": [2] * 8}]}, "'attention_mask' must have the shape of 'input_ids' and hold 0 and 1"),

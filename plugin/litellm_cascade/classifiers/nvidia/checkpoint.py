@@ -209,7 +209,7 @@ def _only_known(written: Any, known: Mapping[str, Any], path: Path) -> None:
         if key not in known or not _is_possible(key, value):
             raise ClassifierError(
                 f"classifier 'nvidia': {path}: backbone_config.{key} is {value!r}, which this version does not know; it reads "
-                f"{', '.join(sorted(known))}, each a whole number above 0 but for layer_norm_eps, and {_FRAME + 1} to {_MOST_TOKENS} positions"
+                f"{', '.join(sorted(known))}, each a whole number above 0 but for layer_norm_eps, {_FRAME + 1} to {_MOST_TOKENS} positions"
             )
     for key in ("hidden_size", "num_hidden_layers", "position_buckets"):
         if written.get(key, known[key]) != known[key]:
