@@ -189,9 +189,8 @@ def _scores(row: Row, written: Any) -> dict[str, dict[str, float]]:
         return {}
     scores = {alias: _known(_object(of_alias)) for alias, of_alias in _known(_object(written)).items()}
     known = {alias: {name: found for name, score in mine.items() if (found := number(score)) is not None} for alias, mine in scores.items()}
-    if not isinstance(written, Mapping) or any(
-        len(known[alias]) != len(scores[alias]) or not isinstance(written[alias], dict) for alias in scores
-    ):
+    wrong = (len(known[alias]) != len(scores[alias]) or not isinstance(written[alias], dict) for alias in scores)
+    if not isinstance(written, Mapping) or any(wrong):
         raise row.problem("`scores` must say for an alias how sure it was, by the name of the score: {small: {mean: -0.31}}")
     return {alias: found for alias, found in known.items() if found}
 
