@@ -109,7 +109,7 @@ BENCHES = ("bench routing", "bench routerarena", "bench mmlu")
 NAN, ALL_RIGHT = pl.lit(float("nan")), pl.lit(1)
 PAIRS = {
     "NaN": {"score_weak": NAN},
-    "no prompt of that id": {"pid": pl.lit("nobody")},
+    "no prompt of that id": {"pid": pl.col("pid") + "?"},
     "a price of one model": {"cost_usd_weak": pl.lit(None, pl.Float64)},
 }
 
