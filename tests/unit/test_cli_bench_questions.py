@@ -116,6 +116,32 @@ def test_questions_are_read_or_told(folder):
         assert sentence in result.stderr or "LITELLM_MASTER_KEY is empty" in result.stderr
 
 
+@pytest.mark.parametrize("answer", ["", " ", None])
+def test_a_question_that_any_answer_would_be_right_to_is_told(folder, answer):
+    rows = [{"prompt": "1+1?", "answer": 0}, {"prompt": "2+2?", "answer": answer}]
+    (folder / "bad.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8-sig")
+    with pytest.raises(ConfigurationError, match=r"bad.jsonl: question 2 has an empty `prompt` or `answer`; leave it out"):
+        read_questions(folder / "bad.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "code", "message"),
+    [
+        ("http://[::", "sk-1", 2, "'http://[::' is no URL"),
+        ("http://127.0.0.1:9", "sk-\xe9", 1, "LITELLM_MASTER_KEY has characters that no key has"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["bench mmlu --questions good.jsonl", "label --prompts p --aliases a,b --judge b --out out --max-usd 1"]
+)
+def test_a_proxy_that_cannot_be_asked_is_told(folder, monkeypatch, command, url, key, code, message):
+    (folder / "good.jsonl").write_text('{"prompt": "1+1?", "answer": 2}\n')
+    (folder / "p").write_text('{"messages": [{"role": "user", "content": "1+1?"}]}\n')
+    monkeypatch.setenv("LITELLM_MASTER_KEY", key)
+    result = CliRunner().invoke(app, [*command.split(), "--url", url])
+    assert (result.exit_code, message in result.stderr.replace("\n", " ")) == (code, True), result.output
+
+
 def proxy(request):
     """As much of a proxy as is asked: two models, the second of which is told to have been answered by the first."""
     if request.url.path == "/v1/models":

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import httpx
 import typer
 
 from litellm_cascade.errors import ConfigurationError
@@ -47,7 +48,17 @@ def key_in(variable: str) -> str:
         raise ConfigurationError(
             [f"the environment variable {variable} is empty; put the proxy's key there, or name another with --key-env"]
         )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError([f"the environment variable {variable} has characters that no key has; put the proxy's key there"])
     return key
+
+
+def proxy_at(url: str) -> httpx.URL:
+    """Where a proxy is, with or without the ``/v1`` that its clients write. Ends the command where that is no URL."""
+    try:
+        return httpx.URL(url.removesuffix("/").removesuffix("/v1"))
+    except httpx.InvalidURL as error:
+        raise typer.BadParameter(f"{url!r} is no URL ({error})", param_hint="--url") from None
 
 
 def _names(context: Any) -> list[str]:
