@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,17 @@ def command_of(context: typer.Context, leaving_out: Collection[str] = ()) -> str
         if parameter.name in WRITTEN or parameter.name in leaving_out or value in (None, parameter.default, [], ()):
             continue
         for one in value if isinstance(value, (list, tuple)) else [value]:
-            said = without_place(one) if isinstance(one, Path) or parameter.name in PLACES else str(one)
+            said = without_place(one) if isinstance(one, Path) or parameter.name in PLACES else _written(one)
             if isinstance(one, bool):
                 words += (parameter.opts if one else parameter.secondary_opts)[:1]
             else:
                 words += [said] if parameter.param_type_name == "argument" else [parameter.opts[0], said]
     return shlex.join(words)
+
+
+def _written(value: object) -> str:
+    """As it can be given again."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def without_place(value: object) -> str:
