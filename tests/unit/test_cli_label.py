@@ -1,15 +1,20 @@
 """`cascade label`, against a fake model server."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import app
+from litellm_cascade.offline.labelling.asking import Asker
 from litellm_cascade.offline.labelling.judging import INSTRUCTIONS, question, verdict_of
+from litellm_cascade.offline.labelling.labels import Terms, labels_in, prompts_in
+from litellm_cascade.offline.labelling.work import Labeller, Limits
 from litellm_cascade.testing.upstream import FakeUpstream, Reply
 from traffic_records import request_row, write_lines
 
@@ -167,6 +172,27 @@ def test_money_is_not_forgotten_where_another_alias_has_no_price(upstream):
     assert spent + sum(row["labelled"]["cost_usd"] for row in (labelled() if Path("out.jsonl").exists() else [])) == pytest.approx(
         0.001 * paid
     )
+
+
+def test_a_call_that_was_cut_off_is_paid_for(upstream):
+    """As the dearest so far: nobody says what it has cost."""
+    upstream.script("small", [Reply("SMALL says eight", headers=COST), Reply(hang=True)])
+    labels = labels_in(Path("out.jsonl"), Terms(aliases=("small", "large"), judge="judge", all=False))
+    limits = Limits(max_usd=1, max_tokens=8, concurrency=3, logprobs=False)
+    prompts = [*prompts_in(Path("prompts.jsonl"))]
+
+    async def interrupted():
+        async with httpx.AsyncClient(base_url=upstream.url, timeout=60) as client:
+            labeller = Labeller(Asker(client=client, prices={}), labels, limits)
+            task = asyncio.ensure_future(labeller.label_all(prompts, lambda: None))
+            await asyncio.to_thread(upstream.wait_until, lambda seen: [one.model for one in seen].count("small") == 4)
+            task.cancel()
+            await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupted())
+    assert [row["labelled"]["cost_usd"] for row in labelled()] == [pytest.approx(0.004)]
+    assert json.loads(Path("out.jsonl.lost").read_text()) == {"spent_without_a_label_usd": pytest.approx(3 * 0.004)}
 
 
 def test_a_cost_below_nothing_is_none(upstream):

@@ -97,7 +97,9 @@ class Labeller:
         except UnansweredError as error:
             self.tally.failed[str(error)] += 1
             self._lost_usd += sum(costs)
-        except BaseException:  # it was interrupted, or nobody says what it costs, or it cannot be written: paid is paid
+        except BaseException as error:  # interrupted, or nobody says what it costs, or it cannot be written: paid is paid
+            if isinstance(error, asyncio.CancelledError):  # nobody will say what the call that was cut off has cost
+                costs.append(max(0.0, self._dearest_usd - sum(costs)))
             self._lost_usd += sum(costs)
             raise
         else:
