@@ -153,7 +153,7 @@ def _network(folder: Path) -> Any:
     from transformers import AutoModelForSequenceClassification  # noqa: PLC0415
 
     try:
-        with _quietly():
+        with quietly():
             network, told = AutoModelForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True
             )
@@ -171,7 +171,7 @@ def _network(folder: Path) -> Any:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without transformers' progress bar and its report of what is missing: we say it in a sentence."""
     from transformers.utils import logging  # noqa: PLC0415
 
