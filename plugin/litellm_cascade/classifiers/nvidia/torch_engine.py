@@ -168,4 +168,8 @@ def _array(found: Tensor) -> Logits:
 def _new_stream(network: Network) -> Any:
     import torch  # noqa: PLC0415 - of the extra
 
-    return torch.cuda.Stream(network.device) if network.device.type == "cuda" else None
+    if network.device.type != "cuda":
+        return None
+    stream = torch.cuda.Stream(network.device)
+    stream.wait_stream(torch.cuda.current_stream(network.device))  # which may still be writing the weights
+    return stream
