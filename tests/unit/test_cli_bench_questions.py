@@ -104,10 +104,16 @@ def test_answers_are_graded_by_their_last_letter_or_number(said, answer, right):
     assert is_right(said, answer) is right
 
 
+def test_questions_without_a_group_are_not_of_one(folder):
+    rows = [{"prompt": f"{number}?", "answer": 1, "group": group} for number, group in enumerate((None, None, "", 0, "0"))]
+    (folder / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [one.group for one in read_questions(folder / "some.jsonl")] == ["question 0", "question 1", "question 2", "0", "0"]
+
+
 def test_questions_are_read_or_told(folder):
     (folder / "good.jsonl").write_text('{"prompt": "1+1?", "answer": 2, "group": "sums"}\n\n{"prompt": "2+2?", "answer": "4"}\n')
     found = read_questions(folder / "good.jsonl")
-    assert [(one.text, one.answer, one.group) for one in found] == [("1+1?", "2", "sums"), ("2+2?", "4", "1")]
+    assert [(one.text, one.answer, one.group) for one in found] == [("1+1?", "2", "sums"), ("2+2?", "4", "question 1")]
     (folder / "bad.jsonl").write_text('{"prompt": "1+1?"}\n')
     (folder / "empty.jsonl").write_text("\n")
     for name, sentence in (("bad", "bad.jsonl:1: is no JSON object"), ("empty", "holds no question")):

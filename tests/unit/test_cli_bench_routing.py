@@ -154,6 +154,13 @@ def test_prompts_that_cannot_be_used_are_told_in_one_sentence(folder):
     assert "routing_prompts.parquet: 2 of 122 rows have a 'pid' that came before" in said[2]
 
 
+def test_prompts_without_a_group_are_not_of_one(folder):
+    file = write_pairs(folder / "data", pairs=("first",), n=60) / "routing_prompts.parquet"
+    pl.read_parquet(file).with_columns(group=pl.lit(None, pl.String)).write_parquet(file)
+    (one,) = read_pairs(folder / "data")
+    assert len(set(one.groups)) == 60
+
+
 def test_files_that_are_empty_broken_or_without_columns_are_told(folder):
     file = write_pairs(folder / "data", pairs=("first",), n=40) / "routing_pairs.parquet"
     table = pl.read_parquet(file)

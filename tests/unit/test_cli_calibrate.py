@@ -147,6 +147,13 @@ def test_a_line_separator_within_a_token_does_not_end_the_record(folder):
     assert run("--alias", "small").exit_code == 0
 
 
+def test_answers_without_a_group_or_a_task_are_not_of_one(folder):
+    write([row | {"group": None, "task": None} for row in records(120)])
+    result = run("--alias", "small")
+    assert result.exit_code == 0, result.output
+    assert "None" not in result.stdout
+
+
 def test_a_mark_of_the_byte_order_is_no_part_of_the_first_record(folder):
     write(records(120))
     answers = folder / "answers.jsonl"

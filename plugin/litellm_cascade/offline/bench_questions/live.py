@@ -43,7 +43,12 @@ def read_questions(path: Path) -> list[Question]:
     if empty:
         raise ConfigurationError([f"{path}: question {empty[0]} has an empty `prompt` or `answer`; leave it out"])
     return [
-        Question(text=str(row["prompt"]), answer=str(row["answer"]), group=str(row.get("group", number))) for number, row in enumerate(rows)
+        Question(
+            text=str(row["prompt"]),
+            answer=str(row["answer"]),
+            group=f"question {number}" if row.get("group") in (None, "") else str(row["group"]),
+        )
+        for number, row in enumerate(rows)
     ]
 
 

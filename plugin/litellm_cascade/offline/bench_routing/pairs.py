@@ -118,7 +118,10 @@ def read_pairs(folder: Path, inside: tuple[str, ...] = FOLDERS) -> list[PairSet]
     prompts = prompts.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("question", "flag", "source") if name not in prompts.columns
     )
-    asked = prompts.select("pid", "group", "flag", text=pl.coalesce("question", "prompt"), from_source=pl.col("source").cast(pl.String))
+    group = pl.coalesce(pl.col("group").cast(pl.String), "pid")  # where there is none, a prompt is like no other
+    asked = prompts.select(
+        "pid", group.alias("group"), "flag", text=pl.coalesce("question", "prompt"), from_source=pl.col("source").cast(pl.String)
+    )
     own = [name for name in pairs.columns if name in {"group", "flag", "text"}]
     rows = pairs.drop(own).join(asked, on="pid", how="inner").filter(pl.col("flag").fill_null("") != CONTAMINATED)
     unknown = len(pairs) - len(pairs.join(asked, on="pid", how="semi"))

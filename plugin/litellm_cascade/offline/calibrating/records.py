@@ -181,10 +181,15 @@ def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefi
         scores=_columns(known),
         prefix_scores=_columns(prefix) if prefix is not None else None,
         correct=np.array([float(row["correct"]) for _, row in rows]),
-        tasks=np.array([str(row.get("task", NO_TASK)) for _, row in rows]),
-        groups=np.array([str(row.get("group", f"record {number}")) for number, (_, row) in enumerate(rows)]),
+        tasks=np.array([_named(row, "task", NO_TASK) for _, row in rows]),
+        groups=np.array([_named(row, "group", f"record {number}") for number, (_, row) in enumerate(rows)]),
         **optional,
     )
+
+
+def _named(row: Mapping[str, Any], column: str, otherwise: str) -> str:
+    """What is null or empty names nothing: two rows without a group are not of one."""
+    return otherwise if row.get(column) in (None, "") else str(row[column])
 
 
 def _scores(where: str, row: Mapping[str, Any], of: str, first: int | None) -> Mapping[str, float]:
