@@ -332,6 +332,15 @@ def test_a_number_that_none_can_be_is_not_known(folder, key, value):
     assert "cost against what was recorded: unknown" in result.stdout
 
 
+def test_a_single_request_is_one_request(folder):
+    write_lines(folder / "traces", [request_row(usage={"prompt_tokens": 10, "completion_tokens": 1}, cost=0.1)])
+    for command in (["replay", "--policy", "desk.yaml"], ["plan", "desk.yaml", "large.yaml"]):
+        result = run(*command, "--traces", "traces", "--classifier", "none")
+        assert result.exit_code == 0, result.output
+        assert "1 request" in result.stdout
+        assert "1 requests" not in result.output
+
+
 def test_null_says_that_an_outcome_is_not_known(folder):
     """As a table has it that was made of rows of which only some know of the large model."""
     changes = {
