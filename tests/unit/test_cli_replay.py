@@ -33,6 +33,7 @@ from litellm_cascade.vocabulary import (
     Feedback,
     Opinion,
     Signals,
+    Usage,
 )
 from traffic_records import CASCADE, LARGE, SMALL, recorded, request_row, spend_row, write_lines, write_record
 
@@ -330,6 +331,15 @@ def test_a_number_that_none_can_be_is_not_known(folder, key, value):
     result = run("replay", "--traces", "traces", "--policy", "desk.yaml", "--classifier", "none")
     assert result.exit_code == 0, result.output
     assert "cost against what was recorded: unknown" in result.stdout
+
+
+def test_tokens_of_a_table_whose_column_has_gaps_are_whole_numbers(folder):
+    """It has them as floats, and what is missing as NaN."""
+    tokens = [100.0, float("nan"), 7.0]
+    rows = [spend_row(number, prompt_tokens=count, completion_tokens=count) for number, count in enumerate(tokens)]
+    pl.DataFrame(rows).write_parquet(folder / "gaps.parquet")
+    found = [item.usage for item in items_of(Rows(folder / "gaps.parquet"), perceive)]
+    assert found == [Usage(input_tokens=100, output_tokens=100), None, Usage(input_tokens=7, output_tokens=7)]
 
 
 def test_a_single_request_is_one_request(folder):

@@ -58,8 +58,9 @@ def number(value: Any) -> float | None:
 
 
 def whole(value: Any) -> int | None:
-    """A whole number above 0 that a float can hold too; None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST else None
+    """A whole number above 0 that a float can hold too, also where it is written as one; None for anything else."""
+    found = number(value)
+    return int(found) if found is not None and 0 < found <= LARGEST and found.is_integer() else None
 
 
 def words(value: Any) -> tuple[str, ...]:
