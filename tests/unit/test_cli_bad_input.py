@@ -109,7 +109,7 @@ BENCHES = ("bench routing", "bench routerarena", "bench mmlu")
 NAN, ALL_RIGHT = pl.lit(float("nan")), pl.lit(1)
 PAIRS = {
     "NaN": {"score_weak": NAN},
-    "no prompt of that id": {"pid": pl.lit("nobody")},
+    "no prompt of that id": {"pid": pl.col("pid") + "?"},
     "a price of one model": {"cost_usd_weak": pl.lit(None, pl.Float64)},
 }
 
@@ -146,6 +146,11 @@ CASCADES = {
     "NaN": {"conf_gpt_4o_mini": NAN},
     "one class only": {"correct_gpt_4o_mini": ALL_RIGHT},
     "no price": {"cost_gpt_4o": pl.lit(None, pl.Float64)},
+    "a price below nothing": {"cost_gpt_4o": pl.lit(-1.0)},
+    "a price of nothing": {"cost_gpt_4o": pl.lit(0.0)},
+    "a larger model that is worse": {"correct_gpt_4o": pl.lit(0)},
+    "one group": {"group": pl.lit("same")},
+    "words for numbers": {"conf_gpt_4o_mini": pl.lit("sure")},
 }
 
 

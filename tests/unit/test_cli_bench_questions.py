@@ -104,16 +104,48 @@ def test_answers_are_graded_by_their_last_letter_or_number(said, answer, right):
     assert is_right(said, answer) is right
 
 
+def test_questions_without_a_group_are_not_of_one(folder):
+    rows = [{"prompt": f"{number}?", "answer": 1, "group": group} for number, group in enumerate((None, None, "", 0, "0"))]
+    (folder / "some.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [one.group for one in read_questions(folder / "some.jsonl")] == ["question 0", "question 1", "question 2", "0", "0"]
+
+
 def test_questions_are_read_or_told(folder):
     (folder / "good.jsonl").write_text('{"prompt": "1+1?", "answer": 2, "group": "sums"}\n\n{"prompt": "2+2?", "answer": "4"}\n')
     found = read_questions(folder / "good.jsonl")
-    assert [(one.text, one.answer, one.group) for one in found] == [("1+1?", "2", "sums"), ("2+2?", "4", "1")]
+    assert [(one.text, one.answer, one.group) for one in found] == [("1+1?", "2", "sums"), ("2+2?", "4", "question 1")]
     (folder / "bad.jsonl").write_text('{"prompt": "1+1?"}\n')
     (folder / "empty.jsonl").write_text("\n")
     for name, sentence in (("bad", "bad.jsonl:1: is no JSON object"), ("empty", "holds no question")):
         result = run("mmlu", "--questions", f"{name}.jsonl", "--data", ".")
         assert result.exit_code == 1
         assert sentence in result.stderr or "LITELLM_MASTER_KEY is empty" in result.stderr
+
+
+@pytest.mark.parametrize("answer", ["", " ", None])
+def test_a_question_that_any_answer_would_be_right_to_is_told(folder, answer):
+    rows = [{"prompt": "1+1?", "answer": 0}, {"prompt": "2+2?", "answer": answer}]
+    (folder / "bad.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8-sig")
+    with pytest.raises(ConfigurationError, match=r"bad.jsonl: question 2 has an empty `prompt` or `answer`; leave it out"):
+        read_questions(folder / "bad.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "code", "message"),
+    [
+        ("http://[::", "sk-1", 2, "'http://[::' is no URL"),
+        ("http://127.0.0.1:9", "sk-\xe9", 1, "LITELLM_MASTER_KEY has characters that no key has"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["bench mmlu --questions good.jsonl", "label --prompts p --aliases a,b --judge b --out out --max-usd 1"]
+)
+def test_a_proxy_that_cannot_be_asked_is_told(folder, monkeypatch, command, url, key, code, message):
+    (folder / "good.jsonl").write_text('{"prompt": "1+1?", "answer": 2}\n')
+    (folder / "p").write_text('{"messages": [{"role": "user", "content": "1+1?"}]}\n')
+    monkeypatch.setenv("LITELLM_MASTER_KEY", key)
+    result = CliRunner().invoke(app, [*command.split(), "--url", url])
+    assert (result.exit_code, message in result.stderr.replace("\n", " ")) == (code, True), result.output
 
 
 def proxy(request):

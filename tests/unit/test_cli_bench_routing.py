@@ -123,8 +123,10 @@ BAD = {
     ),
     "not a number": ({"score_strong": pl.lit(float("nan"))}, "120 of 120 rows have no finite 'score_strong'"),
     "one class only": ({"score_weak": pl.lit(1), "score_strong": pl.lit(1)}, "'huge' gains nothing over 'tiny'"),
+    "a larger model that is worse": ({"score_weak": pl.col("score_strong"), "score_strong": pl.lit(0)}, "'huge' gains nothing over 'tiny'"),
+    "a prompt that comes again": ({"pid": pl.lit("first1-3")}, "119 of 120 rows have a 'pair' and 'pid' that came before"),
     "a price of one model": ({"cost_usd_weak": pl.lit(None, pl.Float64)}, "has prices for one model and none for 'tiny'"),
-    "an unknown prompt": ({"pid": pl.lit("nobody")}, "120 of 120 rows have a `pid`"),
+    "an unknown prompt": ({"pid": pl.int_range(pl.len())}, "120 of 120 rows have a `pid`"),
 }
 
 
@@ -137,6 +139,26 @@ def test_what_cannot_be_used_is_told_in_one_sentence(folder, case):
     assert sentence in result.stderr
     assert "routing_pairs.parquet" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_prompts_that_cannot_be_used_are_told_in_one_sentence(folder):
+    file = write_pairs(folder / "data", pairs=("first",), n=120) / "routing_prompts.parquet"
+    table, said = pl.read_parquet(file), []
+    for changed in (table.with_columns(prompt=pl.lit(" ")), table.with_columns(group=pl.lit("same")), pl.concat([table, table.head(2)])):
+        changed.write_parquet(file)
+        result = run("--data", "data", "--draws", "2")
+        assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
+        said.append(result.stderr)
+    assert "120 prompts of 'first' are empty" in said[0]
+    assert "prompts of 'first' are of 1 group, held out in turn; it takes 10" in said[1]
+    assert "routing_prompts.parquet: 2 of 122 rows have a 'pid' that came before" in said[2]
+
+
+def test_prompts_without_a_group_are_not_of_one(folder):
+    file = write_pairs(folder / "data", pairs=("first",), n=60) / "routing_prompts.parquet"
+    pl.read_parquet(file).with_columns(group=pl.lit(None, pl.String)).write_parquet(file)
+    (one,) = read_pairs(folder / "data")
+    assert len(set(one.groups)) == 60
 
 
 def test_files_that_are_empty_broken_or_without_columns_are_told(folder):

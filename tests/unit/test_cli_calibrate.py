@@ -147,6 +147,20 @@ def test_a_line_separator_within_a_token_does_not_end_the_record(folder):
     assert run("--alias", "small").exit_code == 0
 
 
+def test_answers_without_a_group_or_a_task_are_not_of_one(folder):
+    write([row | {"group": None, "task": None} for row in records(120)])
+    result = run("--alias", "small")
+    assert result.exit_code == 0, result.output
+    assert "None" not in result.stdout
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_record(folder):
+    write(records(120))
+    answers = folder / "answers.jsonl"
+    answers.write_bytes(b"\xef\xbb\xbf" + answers.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("--alias", "small").exit_code == 0
+
+
 ONE = {"alias": "small", "mean": -0.5, "correct": True}
 
 
@@ -174,6 +188,19 @@ ONE = {"alias": "small", "mean": -0.5, "correct": True}
             f"{json.dumps(ONE)}\n{json.dumps(ONE | {'correct': False})}\n",
             "answers.jsonl: has 2 records of 'small' with scores, and it takes at least 50",
         ),
+        (
+            '{"alias": "small", "correct": true, "mean": -' + "9" * 400 + "}\n",
+            "answers.jsonl:1: `mean` is a long one; write a finite number, or leave it out",
+        ),
+        (
+            '{"alias": "small", "correct": true, "mean": -1, "cost_small": -1}\n',
+            "answers.jsonl:1: `cost_small` is -1; write a number that is not below 0, or leave it out",
+        ),
+        (
+            "".join(json.dumps(ONE | {"correct": number % 2, "cost_small": 0, "cost_large": 0}) + "\n" for number in range(80)),
+            "the records of 'small' have a `cost_large` of 0, which no share can be taken of; leave it out",
+        ),
+        ("[" * 100_000, "answers.jsonl:1: is no JSON; write one object a line"),
         (b"\xff\xfe", "answers.jsonl: cannot be read as text (UnicodeDecodeError); check the path"),
     ],
 )

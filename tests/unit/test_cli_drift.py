@@ -194,10 +194,10 @@ def test_a_condition_on_what_is_not_known_is_told(calibration):
     assert (result.exit_code, "too few requests on one side to say anything of the complexity" in result.stderr) == (1, True)
 
 
-@pytest.mark.parametrize("condition", ["quality>1", "psi", "psi>nan"])
+@pytest.mark.parametrize("condition", ["quality>1", "psi", "psi>nan", "psi<0.2"])
 def test_a_wrong_condition_is_told(folder, condition):
     result = run("--traces", "same", "--against", "then", "--fail-if", condition)
-    assert (result.exit_code, "write psi, task, complexity or confidence" in result.stderr) == (2, True)
+    assert (result.exit_code, "write psi, task, complexity or confidence, >, and a number: 'psi>0.2'" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("options", [["--against", "nowhere"], ["--against", "nowhere", "--calibration", "desk.yaml"]])

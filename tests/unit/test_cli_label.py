@@ -1,15 +1,20 @@
 """`cascade label`, against a fake model server."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.cli import app
+from litellm_cascade.offline.labelling.asking import Asker
 from litellm_cascade.offline.labelling.judging import INSTRUCTIONS, question, verdict_of
+from litellm_cascade.offline.labelling.labels import Terms, labels_in, prompts_in
+from litellm_cascade.offline.labelling.work import Labeller, Limits
 from litellm_cascade.testing.upstream import FakeUpstream, Reply
 from traffic_records import request_row, write_lines
 
@@ -61,10 +66,10 @@ def text_of(material):
     return material["conversation"][-1]["content"]
 
 
-def label(upstream, *options, cap="1", **named):
+def label(upstream, *options, cap="1", workers="1", **named):
     known = {"prompts": "prompts.jsonl", "aliases": "small,large", "judge": "judge", "out": "out.jsonl"} | named
     arguments = [part for name, value in known.items() for part in (f"--{name}", value)]
-    return CliRunner().invoke(app, ["label", "--url", upstream.url, "--max-usd", cap, "--concurrency", "1", *arguments, *options])
+    return CliRunner().invoke(app, ["label", "--url", upstream.url, "--max-usd", cap, "--concurrency", workers, *arguments, *options])
 
 
 def labelled(file="out.jsonl"):
@@ -134,6 +139,71 @@ def test_it_stops_before_a_prompt_that_could_cost_too_much(upstream):
     assert result.exit_code == 1
     assert sum(row["labelled"]["cost_usd"] for row in labelled()) <= 0.0101
     assert "another prompt could have gone beyond 0.0101 USD; give a higher --max-usd to go on" in result.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "6"])
+def test_several_at_a_time_and_several_runs_keep_to_the_cap(upstream, workers):
+    """A prompt costs 0.002 or 0.004: nobody knows that before the first, and every later run does."""
+    for cap in ("0.0079", "0.0081", "0.0099", "0.0121"):
+        assert label(upstream, cap=cap, workers=workers).exit_code == 1
+        assert len(upstream.requests) * 0.001 <= float(cap)
+    assert label(upstream, cap="1", workers=workers).exit_code == 0
+    assert sum(row["labelled"]["cost_usd"] for row in labelled()) == pytest.approx(len(upstream.requests) * 0.001) == pytest.approx(0.018)
+
+
+def test_money_without_a_label_is_not_taken_for_the_price_of_one(upstream):
+    """It is written with the next label, which would seem to be the dearest by far."""
+    write_lines(Path("prompts.jsonl"), [prompt(number, "easy") for number in range(8)])
+    play = [Reply("Certainly!", headers=COST)] * 8
+    upstream.script("judge", play)
+    assert label(upstream).exit_code == 1
+    judges(upstream, lambda _: True)
+    label(upstream, cap="0.0179")
+    assert labelled()[0]["labelled"]["lost_usd"] == pytest.approx(0.015)
+    label(upstream, cap="0.0191")
+    assert len(labelled()) == 2
+
+
+def test_money_is_not_forgotten_where_another_alias_has_no_price(upstream):
+    upstream.script("large", Reply("LARGE says eight"))
+    assert "nobody says what 'large' costs" in label(upstream, workers="3").stderr
+    spent = json.loads(Path("out.jsonl.lost").read_text())["spent_without_a_label_usd"]
+    paid = len(upstream.requests) - len(upstream.asked("large"))
+    assert spent + sum(row["labelled"]["cost_usd"] for row in (labelled() if Path("out.jsonl").exists() else [])) == pytest.approx(
+        0.001 * paid
+    )
+
+
+def test_a_call_that_was_cut_off_is_paid_for(upstream):
+    """As the dearest so far: nobody says what it has cost."""
+    upstream.script("small", [Reply("SMALL says eight", headers=COST), Reply(hang=True)])
+    labels = labels_in(Path("out.jsonl"), Terms(aliases=("small", "large"), judge="judge", all=False))
+    limits = Limits(max_usd=1, max_tokens=8, concurrency=3, logprobs=False)
+    prompts = [*prompts_in(Path("prompts.jsonl"))]
+
+    async def interrupted():
+        async with httpx.AsyncClient(base_url=upstream.url, timeout=60) as client:
+            labeller = Labeller(Asker(client=client, prices={}), labels, limits)
+            task = asyncio.ensure_future(labeller.label_all(prompts, lambda: None))
+            await asyncio.to_thread(upstream.wait_until, lambda seen: [one.model for one in seen].count("small") == 4)
+            task.cancel()
+            await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupted())
+    assert [row["labelled"]["cost_usd"] for row in labelled()] == [pytest.approx(0.004)]
+    assert json.loads(Path("out.jsonl.lost").read_text()) == {"spent_without_a_label_usd": pytest.approx(3 * 0.004)}
+
+
+def test_a_cost_below_nothing_is_none(upstream):
+    upstream.script("small", Reply("SMALL says eight", headers={"x-litellm-response-cost": "-1"}))
+    assert "nobody says what 'small' costs" in label(upstream).stderr
+
+
+def test_nothing_is_paid_for_what_cannot_be_written(upstream):
+    result = label(upstream, out="prompts.jsonl/out.jsonl")
+    assert (result.exit_code, "out.jsonl: cannot be written" in result.stderr) == (1, True)
+    assert upstream.requests == []
 
 
 def test_nothing_is_asked_for_nothing(upstream):
@@ -315,6 +385,10 @@ def test_a_model_that_is_not_there_is_told_before_anything_is_spent(upstream, na
         ("", "prompts.jsonl: holds no requests"),
         ('{"prompt": "hello"}\n', "prompts.jsonl:1: has no `messages` with a turn of the user"),
         ('{"messages": []}\n', "prompts.jsonl:1: has no `messages` with a turn of the user"),
+        (
+            "".join(json.dumps(prompt(number, "easy") | {"id": "same"}) + "\n" for number in range(2)),
+            "prompts.jsonl:2: has the id 'same' of an earlier row that asks something else",
+        ),
     ],
 )
 def test_prompts_that_are_none_are_told(upstream, content, message):

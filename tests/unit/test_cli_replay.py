@@ -33,6 +33,7 @@ from litellm_cascade.vocabulary import (
     Feedback,
     Opinion,
     Signals,
+    Usage,
 )
 from traffic_records import CASCADE, LARGE, SMALL, recorded, request_row, spend_row, write_lines, write_record
 
@@ -319,6 +320,48 @@ def test_what_has_changed_since_does_not_go_on(folder, change, message):
 
 # --- bad input ---------------------------------------------------------------------------------------------------------------------
 
+HUGE = "9" * 400
+"""A whole number that JSON has, and no float can hold."""
+
+
+@pytest.mark.parametrize("key", ['"cost"', '"temperature"', '"max_tokens"', '"usage": {"completion_tokens": 1, "prompt_tokens"'])
+@pytest.mark.parametrize("value", [HUGE, f"-{HUGE}", "-5"])
+def test_a_number_that_none_can_be_is_not_known(folder, key, value):
+    (folder / "traces").write_text(f'{{"messages": [{{"role": "user", "content": "hello"}}], {key}: {value}{"}" * key.count("{")}}}\n')
+    result = run("replay", "--traces", "traces", "--policy", "desk.yaml", "--classifier", "none")
+    assert result.exit_code == 0, result.output
+    assert "cost against what was recorded: unknown" in result.stdout
+
+
+def test_tokens_of_a_table_whose_column_has_gaps_are_whole_numbers(folder):
+    """It has them as floats, and what is missing as NaN."""
+    tokens = [100.0, float("nan"), 7.0]
+    rows = [spend_row(number, prompt_tokens=count, completion_tokens=count) for number, count in enumerate(tokens)]
+    pl.DataFrame(rows).write_parquet(folder / "gaps.parquet")
+    found = [item.usage for item in items_of(Rows(folder / "gaps.parquet"), perceive)]
+    assert found == [Usage(input_tokens=100, output_tokens=100), None, Usage(input_tokens=7, output_tokens=7)]
+
+
+def test_a_single_request_is_one_request(folder):
+    write_lines(folder / "traces", [request_row(usage={"prompt_tokens": 10, "completion_tokens": 1}, cost=0.1)])
+    for command in (["replay", "--policy", "desk.yaml"], ["plan", "desk.yaml", "large.yaml"]):
+        result = run(*command, "--traces", "traces", "--classifier", "none")
+        assert result.exit_code == 0, result.output
+        assert "1 request" in result.stdout
+        assert "1 requests" not in result.output
+
+
+def test_null_says_that_an_outcome_is_not_known(folder):
+    """As a table has it that was made of rows of which only some know of the large model."""
+    changes = {
+        "correct": {"small": True, "large": None},
+        "scores": {"small": {"mean": -0.3, "min": None}, "large": None, "medium": {"mean": None}},
+    }
+    write_lines(folder / "traces", [request_row(**changes)])
+    result = run("replay", "--traces", "traces", "--policy", "desk.yaml", "--classifier", "none")
+    assert result.exit_code == 0, result.output
+    assert "accept" in result.stdout
+
 
 @pytest.mark.parametrize(
     ("content", "message"),
@@ -334,6 +377,8 @@ def test_what_has_changed_since_does_not_go_on(folder, change, message):
         ('{"prompt": "hello"}\n', "traces:1: is of no known form"),
         ('{"messages": "hello"}\n', "traces:1: `messages` is no list"),
         ('{"messages": [], "correct": {"small": 7}}\n', "traces:1: `correct` must say for each alias"),
+        (f'{{"messages": [], "correct": {{"small": {HUGE}}}}}\n', "traces:1: `correct` must say for each alias"),
+        (f'{{"messages": [], "scores": {{"small": {{"mean": -{HUGE}}}}}}}\n', "traces:1: `scores` must say for an alias how sure it was"),
         (json.dumps(request_row()) + "\n" + json.dumps(spend_row()) + "\n", "traces:2: is a LiteLLM spend log, and the rows before it"),
         ('{"messages": [], "scores": {"small": 0.5}}\n', "traces:1: `scores` must say for an alias how sure it was"),
         (json.dumps(spend_row(call_type="aembedding")), "traces: holds no request to a chat model"),

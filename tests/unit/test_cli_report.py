@@ -267,9 +267,18 @@ def test_a_report_in_markdown_is_a_page_of_the_same_blocks():
 
 
 def test_a_report_has_the_requests_of_its_time(folder):
-    assert "300 requests" in reported("--traces", "record", "--since", "2020-01-01", "--until", "2999-01-01")
+    told = reported("--traces", "record", "--since", "2020-01-01", "--until", "2999-01-01")
+    assert "300 requests" in told
+    assert "--since 2020-01-01T00:00:00 --until 2999-01-01T00:00:00" in told
     result = run("--traces", "record", "--until", "2020-01-01")
     assert (result.exit_code, "holds no request of the decision record in that time" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("moment", ["01.10.2026", "2026-13-01", "yesterday", "2026-10"])
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_a_time_that_is_none_is_called_wrongly(folder, option, moment):
+    result = run("--traces", "record", option, moment)
+    assert (result.exit_code, option in result.stderr) == (2, True), result.output
 
 
 def test_what_is_no_decision_record_is_told(folder):

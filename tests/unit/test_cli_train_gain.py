@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.classifiers import Surroundings, build
+from litellm_cascade.offline.calibrating.records import fold_of
 from litellm_cascade.offline.cli import app
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.policy.strategies.learned import GainFile
@@ -91,6 +92,10 @@ def test_a_model_that_learned_nothing_says_so(folder):
         (list(judged(50)), "labelled.jsonl: has 50 requests with an answer of each judged, and it takes at least 200"),
         ([row | {"correct": {"small": True}} for row in judged(300)], "has 0 requests with an answer of each judged"),
         (list(judged(300, large=True)), "all answers of 'large' are right; it takes right and wrong ones to learn from"),
+        ([row | {"group": "one", "correct": {"small": True, "large": number > 99}} for number, row in enumerate(judged(300))],
+         "labelled.jsonl: nearly all requests ask the same"),
+        ([row | {"group": f"{number}", "messages": [], "response_format": None} for number, row in enumerate(judged(300))],
+         "all requests look alike to a policy"),
         ([row | {"correct": {"small": row["correct"]["large"], "large": row["correct"]["small"]}} for row in judged(300)],
          "there is no gain to learn; write --aliases from cheap to capable"),
     ],
@@ -101,6 +106,16 @@ def test_what_cannot_be_learned_from_is_told(folder, rows, message):
     assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
     assert message in result.stderr
     assert not Path("gain.json").exists()
+
+
+def test_what_all_answers_are_is_told_of_those_that_it_would_be_fitted_on(folder):
+    tested = fold_of(np.array([f"{number}" for number in range(300)]), 5, 0) < 2
+    rows = [
+        row | {"group": f"{number}", "correct": {"small": number % 2, "large": not tested[number]}}
+        for number, row in enumerate(judged(300))
+    ]
+    write_lines(folder / "labelled.jsonl", sorted(rows, key=lambda row: row["correct"]["large"]))
+    assert "all answers of 'large' are right" in train().stderr
 
 
 def test_one_alias_is_called_wrongly(folder):

@@ -224,6 +224,8 @@ def test_equal_texts_stand_in_one_part_and_labels_in_all(tmp_path_factory, seed)
         ([request_row(number, label="x") for number in range(30)], "all 30 labelled rows have the label 'x'; it takes two labels or more"),
         ([request_row(number) for number in range(3)], "no row has a 'label'; name the column with --label"),
         ([{"text": "hello", "label": "a"}], "labelled.jsonl:1: has no text in 'prompt'; name the column with --text"),
+        ([{"prompt": "hello", "label": "\x1b[31mred"}], "cannot be printed in 'label'; leave them out"),
+        ([{"prompt": "hello", "label": "half \ud800"}], "labelled.jsonl:1: has characters that cannot be printed in 'label'"),
         ([{"prompt": "hello", "label": 0.5}], "labelled.jsonl:1: has 0.5 for 'label'; write the label as text"),
         ([{"prompt": f"{number}", "label": "rare" if number < 3 else "often"} for number in range(60)],
          "the label 'rare' has 3 different texts, and it takes at least 10 of each"),
@@ -235,6 +237,19 @@ def test_data_that_cannot_be_used_is_told(folder, checkpoint, content, message):
     result = trained(checkpoint)
     assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
     assert message in result.stderr
+
+
+def test_half_a_surrogate_pair_is_read_as_a_tokenizer_takes_it(folder):
+    write_lines(folder / "some.jsonl", [*rows(240), {"prompt": "soup \ud800", "label": "cook"}])
+    assert read_examples(folder / "some.jsonl", None, "label", 0).texts[-1] == "soup ?"
+
+
+def test_nothing_but_epochs_is_told_while_it_trains(folder, checkpoint, capfd):
+    """No bars and no colours of transformers' in a pipe."""
+    result = trained(checkpoint, "--epochs", "1")
+    assert result.exit_code == 0, result.output
+    told = result.stderr + capfd.readouterr().err
+    assert [line.partition(":")[0] for line in told.strip().splitlines()] == ["epoch 1"]
 
 
 def test_unlabelled_rows_are_left_out(folder):

@@ -190,6 +190,7 @@ def test_it_is_called_what_it_is_to_be_called(folder, name):
     [
         (["--name", "mine"], 2, "--name is of the policy that --out writes; give both"),
         (["--name", "", "--out", "out.yaml"], 1, "out.yaml:3:7: $.name:"),
+        (["--name", "two\nlines", "--out", "out.yaml"], 1, "out.yaml:3:7: $.name:"),
     ],
 )
 def test_a_name_that_names_nothing(folder, options, code, told):
@@ -276,6 +277,12 @@ def test_traffic_that_says_nothing_is_told(folder, change, message):
     result = run("gated.yaml", "--traces", "bad.jsonl")
     assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1), result.stderr
     assert message in result.stderr
+
+
+def test_a_policy_without_thresholds_is_told(folder):
+    Path("plain.yaml").write_text(f"{GATED.partition('routes:')[0]}routes: [{{name: all, send: small}}]\n")
+    result = run("plain.yaml", "--traces", "labelled.jsonl")
+    assert (result.exit_code, result.stderr) == (1, "plain.yaml: there is nothing to tune: no thresholds, and no gate with scores\n")
 
 
 def test_missing_prices_are_told(folder):

@@ -156,7 +156,7 @@ def _network(folder: Path) -> Any:
     from transformers import AutoModelForSequenceClassification  # noqa: PLC0415
 
     try:
-        with _quietly():
+        with quietly():
             network, told = AutoModelForSequenceClassification.from_pretrained(
                 folder, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True
             )
@@ -190,7 +190,7 @@ def _labels(folder: Path, config: Any) -> tuple[str, ...]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without transformers' progress bar and its report of what is missing: we say it in a sentence."""
     from transformers.utils import logging  # noqa: PLC0415
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import typer
 
 from litellm_cascade.errors import ConfigurationError
@@ -26,12 +28,17 @@ def command_of(context: typer.Context, leaving_out: Collection[str] = ()) -> str
         if parameter.name in WRITTEN or parameter.name in leaving_out or value in (None, parameter.default, [], ()):
             continue
         for one in value if isinstance(value, (list, tuple)) else [value]:
-            said = without_place(one) if isinstance(one, Path) or parameter.name in PLACES else str(one)
+            said = without_place(one) if isinstance(one, Path) or parameter.name in PLACES else _written(one)
             if isinstance(one, bool):
                 words += (parameter.opts if one else parameter.secondary_opts)[:1]
             else:
                 words += [said] if parameter.param_type_name == "argument" else [parameter.opts[0], said]
     return shlex.join(words)
+
+
+def _written(value: object) -> str:
+    """As it can be given again."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def without_place(value: object) -> str:
@@ -47,7 +54,17 @@ def key_in(variable: str) -> str:
         raise ConfigurationError(
             [f"the environment variable {variable} is empty; put the proxy's key there, or name another with --key-env"]
         )
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError([f"the environment variable {variable} has characters that no key has; put the proxy's key there"])
     return key
+
+
+def proxy_at(url: str) -> httpx.URL:
+    """Where a proxy is, with or without the ``/v1`` that its clients write. Ends the command where that is no URL."""
+    try:
+        return httpx.URL(url.removesuffix("/").removesuffix("/v1"))
+    except httpx.InvalidURL as error:
+        raise typer.BadParameter(f"{url!r} is no URL ({error})", param_hint="--url") from None
 
 
 def _names(context: Any) -> list[str]:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 
 def counted(number: int, noun: str) -> str:
-    """``no problems``, ``1 problem``, ``2 problems``."""
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+    """``no problems``, ``1 problem``, ``2,000 problems``."""
+    return f"{f'{number:,}' if number else 'no'} {noun}{'' if number == 1 else 's'}"
 
 
 def plain(value: float, digits: int = 4) -> str:

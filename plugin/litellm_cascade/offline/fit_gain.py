@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.classifiers.linear import Linear
+from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bench_common.resampling import apgr_draws, bounds, multiplicities
 from litellm_cascade.offline.calibrating.figures import apgr
 from litellm_cascade.offline.constructed_prompts import part_of
@@ -98,11 +99,16 @@ async def _features(prompts: Sequence[str]) -> NDArray[np.float64]:
 
 
 def fit(recorded: Recorded) -> dict[str, Any]:
-    """A file of ``strategy: learned``, without its card: for each alias the log-odds of a right answer."""
+    """A file of ``strategy: learned``, without its card: for each alias the log-odds of a right answer.
+
+    Raises ConfigurationError where no feature varies.
+    """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 -- the extra lab
 
     features = recorded.features[recorded.fitted_on]
     varying = np.ptp(features, axis=0) > _WIDTH
+    if not varying.any():
+        raise ConfigurationError(["all requests look alike to a policy: the same length, task and form; there is nothing to learn from"])
     aliases = {}
     for alias, scores in recorded.scores.items():
         model = LogisticRegression(C=PENALTY, max_iter=1_000).fit(features[:, varying], scores[recorded.fitted_on] > 0)

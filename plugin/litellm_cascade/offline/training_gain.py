@@ -84,8 +84,11 @@ def gain_model(recorded: Recorded, aliases: Sequence[str], origin: Mapping[str, 
 
 
 def _check(recorded: Recorded, aliases: Sequence[str], name: str) -> None:
-    for alias, scores in recorded.scores.items():
-        if len(set(scores[recorded.fitted_on])) == 1:
+    if not (recorded.fitted_on.any() and recorded.tested_on.any()):
+        raise ConfigurationError([f"{name}: nearly all requests ask the same: no others are left to measure on what some were fitted on"])
+    for alias, of_alias in recorded.scores.items():
+        scores = of_alias[recorded.fitted_on]
+        if len(set(scores)) == 1:
             what = "right" if scores[0] else "wrong"
             raise ConfigurationError([f"{name}: all answers of {alias!r} are {what}; it takes right and wrong ones to learn from"])
     small, large = (recorded.scores[alias][recorded.tested_on].mean() for alias in (aliases[0], aliases[-1]))

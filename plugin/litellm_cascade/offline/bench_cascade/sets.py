@@ -19,7 +19,8 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import features
 from litellm_cascade.offline.bench_cascade.llama_tokens import texts_of
 from litellm_cascade.offline.bench_common.reading import digest_of, find_file, read_table
-from litellm_cascade.offline.calibrating.records import Numbers, Records
+from litellm_cascade.offline.calibrating.records import FEWEST_GROUPS, Numbers, Records
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.vocabulary import TokenLogprob
 
 FLOOR: Final = -100.0
@@ -75,7 +76,10 @@ def read_sets(folder: Path) -> list[BenchSet]:
 
 
 def _numbers(table: Any, column: str, *, floor: float | None = None) -> Numbers:
-    values = np.asarray(table[column].to_list(), float)
+    try:
+        values = np.asarray(table[column].to_list(), float)
+    except (ValueError, TypeError):
+        raise ConfigurationError([f"the column {column!r} holds something else than numbers; write numbers, or null"]) from None
     return values if floor is None else np.clip(values, floor, 0.0)
 
 
@@ -187,6 +191,13 @@ def _check(name: str, records: Records) -> None:
             raise ConfigurationError([f"{name!r}: {lacking} of {len(records)} answers have no finite {column!r}; leave such rows out"])
     if len(records) and np.ptp(records.correct) == 0:
         raise ConfigurationError([f"{name!r}: all {len(records)} answers are {'right' if records.correct[0] else 'wrong'}; it takes both"])
+    if records.correct_large is not None and (records.correct_large - records.correct).sum() <= 0:
+        raise ConfigurationError([f"{name!r}: the larger model gains nothing over the smaller; there is nothing to escalate for"])
+    costs = [values for values in (records.cost_small, records.cost_large) if values is not None]
+    if any((values < 0).any() for values in costs) or (costs and not costs[-1].any()):
+        raise ConfigurationError([f"{name!r}: some costs are below 0, or all of the larger model's are 0; write dollars"])
+    if (groups := len(np.unique(records.groups))) < min(FEWEST_GROUPS, len(records)):
+        raise ConfigurationError([f"{name!r}: the answers are of {counted(groups, 'group')}, held out in turn; it takes {FEWEST_GROUPS}"])
 
 
 def _own(folder: Path) -> Iterator[BenchSet]:

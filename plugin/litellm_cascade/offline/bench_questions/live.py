@@ -39,9 +39,21 @@ def read_questions(path: Path) -> list[Question]:
     rows = _parquet(path) if path.suffix == ".parquet" else _jsonl(path)
     if not rows:
         raise ConfigurationError([f"{path}: holds no question; write one JSON object with `prompt` and `answer` a line"])
+    empty = [number for number, row in enumerate(rows, 1) if not all(_is_told(row[name]) for name in ("prompt", "answer"))]
+    if empty:
+        raise ConfigurationError([f"{path}: question {empty[0]} has an empty `prompt` or `answer`; leave it out"])
     return [
-        Question(text=str(row["prompt"]), answer=str(row["answer"]), group=str(row.get("group", number))) for number, row in enumerate(rows)
+        Question(
+            text=str(row["prompt"]),
+            answer=str(row["answer"]),
+            group=f"question {number}" if row.get("group") in (None, "") else str(row["group"]),
+        )
+        for number, row in enumerate(rows)
     ]
+
+
+def _is_told(value: Any) -> bool:
+    return value is not None and bool(str(value).strip())
 
 
 def _parquet(path: Path) -> list[Mapping[str, Any]]:
@@ -53,7 +65,7 @@ def _parquet(path: Path) -> list[Mapping[str, Any]]:
 def _jsonl(path: Path) -> list[Mapping[str, Any]]:
     rows = []
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{path}: cannot be read as text ({type(error).__name__}); check the path"]) from None
     for number, line in enumerate(lines, 1):
@@ -65,7 +77,7 @@ def _jsonl(path: Path) -> list[Mapping[str, Any]]:
 def _question(line: str, where: str) -> Mapping[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict) or not {"prompt", "answer"} <= row.keys():
         raise ConfigurationError([f"{where}: is no JSON object with `prompt` and `answer`"])

@@ -108,12 +108,20 @@ def read_pairs(folder: Path, inside: tuple[str, ...] = FOLDERS) -> list[PairSet]
     import polars as pl  # noqa: PLC0415 - the extra lab
 
     pairs_file, prompts_file = pair_files(folder, inside)
-    pairs, prompts = read_table(pairs_file, _PAIR_COLUMNS), read_table(prompts_file, _PROMPT_COLUMNS)
+    pairs, prompts = (
+        read_table(file, columns).with_columns(pl.col("pid").cast(pl.String))
+        for file, columns in ((pairs_file, _PAIR_COLUMNS), (prompts_file, _PROMPT_COLUMNS))
+    )
     no_gaps(pairs_file, pairs, ("score_weak", "score_strong"))
+    _each_once(pairs_file, pairs, "pair", "pid")
+    _each_once(prompts_file, prompts, "pid")
     prompts = prompts.with_columns(
         pl.lit(None, pl.String).alias(name) for name in ("question", "flag", "source") if name not in prompts.columns
     )
-    asked = prompts.select("pid", "group", "flag", text=pl.coalesce("question", "prompt"), from_source=pl.col("source").cast(pl.String))
+    group = pl.coalesce(pl.col("group").cast(pl.String), "pid")  # where there is none, a prompt is like no other
+    asked = prompts.select(
+        "pid", group.alias("group"), "flag", text=pl.coalesce("question", "prompt"), from_source=pl.col("source").cast(pl.String)
+    )
     own = [name for name in pairs.columns if name in {"group", "flag", "text"}]
     rows = pairs.drop(own).join(asked, on="pid", how="inner").filter(pl.col("flag").fill_null("") != CONTAMINATED)
     unknown = len(pairs) - len(pairs.join(asked, on="pid", how="semi"))
@@ -141,8 +149,9 @@ def _mean_without(scores: Mapping[str, float], pair: PairSet) -> float:
 
 def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
     name = str(rows["pair"][0])
-    if rows["text"].null_count():
-        raise ConfigurationError([f"{file}: {rows['text'].null_count()} prompts of {name!r} are empty; leave them out"])
+    empty = int((rows["text"].fill_null("").str.strip_chars() == "").sum())
+    if empty:
+        raise ConfigurationError([f"{file}: {empty} prompts of {name!r} are empty; leave them out"])
     benchmarks = np.array([str(value) for value in rows["benchmark"].to_list()] if "benchmark" in rows.columns else ["unknown"] * len(rows))
     one = PairSet(
         name=name,
@@ -166,11 +175,17 @@ def _pair(rows: Any, file: Path) -> Iterator[PairSet]:
         raise ConfigurationError([f"{file}: {name!r} has prices for one model and none for {lacking!r}; give both, or neither"])
     if len(one) < FEWEST:
         raise ConfigurationError([f"{file}: {name!r} has {len(one)} prompts, and it takes at least {FEWEST}"])
-    if not one.gains.sum():
+    if one.gains.sum() <= 0:
         raise ConfigurationError(
             [f"{file}: in {name!r} {one.strong_model!r} gains nothing over {one.weak_model!r}; there is nothing to route for"]
         )
     yield one
+
+
+def _each_once(file: Path, table: Any, *key: str) -> None:
+    again = len(table) - table.n_unique(key)
+    if again:
+        raise ConfigurationError([f"{file}: {again} of {len(table)} rows have a {' and '.join(map(repr, key))} that came before"])
 
 
 def _only(benchmarks: NDArray[np.str_]) -> str:

@@ -21,6 +21,8 @@ from litellm_cascade.offline.bench_routing.pairs import PairSet
 from litellm_cascade.offline.bench_routing.published import PUBLISHED, SOURCE
 from litellm_cascade.offline.bench_routing.rows import Row, row_of
 from litellm_cascade.offline.calibrating import figures
+from litellm_cascade.offline.calibrating.records import FEWEST_GROUPS
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
 CURVE_POINTS = 100
@@ -69,7 +71,11 @@ def _parts(one: PairSet, elsewhere: PairSet | None, *, is_fitted_elsewhere: bool
         return one, elsewhere.at(usable)
     if test.all():
         raise ConfigurationError([f"all prompts of {one.name!r} are marked test, and nothing is fitted on those; name others with --fit"])
-    return (one.at(test), one.at(~test)) if test.any() else (one, None)
+    if test.any():
+        return one.at(test), one.at(~test)
+    if (groups := len(np.unique(one.groups))) < FEWEST_GROUPS:
+        raise ConfigurationError([f"prompts of {one.name!r} are of {counted(groups, 'group')}, held out in turn; it takes {FEWEST_GROUPS}"])
+    return one, None
 
 
 def measured(task: Task, seen: Seen, parts: Parts, progress: Progress) -> Measured:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import isfinite
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ SCORED = ("mean", "min", "sum", "lowest_group", "margin", "entropy", "self_check
 """Scores of a gate that a calibration can stand for: all whose value their name settles."""
 COLUMNS = ("mean", "min", "sum", "q10", "q25", "q50", "lowest_group", "margin", "entropy", "self_check", "agreement")
 """Scores that a record may hold instead of tokens."""
+LONGEST_TOLD = 40
+"""Characters of a value that is told."""
 _NUMBERS = ("correct_large", "cost_small", "cost_large")
 
 
@@ -109,14 +113,14 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
         yield from _parquet_rows(path)
         return
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also cut at U+2028 within a token
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would also cut at U+2028 within a token
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(path, f"cannot be read as text ({type(error).__name__}); check the path") from None
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield f"{path}:{number}", json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise _unusable(path, "is no JSON; write one object a line", number) from None
 
 
@@ -145,7 +149,11 @@ def _checked(rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, dict[str, A
             raise ConfigurationError([f"{where}: `task` has characters that cannot be printed; leave them out"])
         for name in (*COLUMNS, *_NUMBERS):
             if name in row and not _is_a_number(row[name]):
-                raise ConfigurationError([f"{where}: `{name}` is {row[name]!r}; write a finite number, or leave it out"])
+                told = shorten(repr(row[name]), LONGEST_TOLD, placeholder="a long one")
+                raise ConfigurationError([f"{where}: `{name}` is {told}; write a finite number, or leave it out"])
+        for name in _NUMBERS:
+            if row.get(name, 0) < 0:
+                raise ConfigurationError([f"{where}: `{name}` is {row[name]!r}; write a number that is not below 0, or leave it out"])
         yield where, row
 
 
@@ -154,7 +162,9 @@ def _is_a_truth(value: Any) -> bool:
 
 
 def _is_a_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float)) and isfinite(value)
+    with suppress(OverflowError):  # JSON has whole numbers that are larger than any float
+        return isinstance(value, (bool, int, float)) and isfinite(value)
+    return False
 
 
 def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefix_tokens: int | None) -> Records:
@@ -164,15 +174,22 @@ def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefi
     rows, known = [rows[index] for index in kept], [known[index] for index in kept]
     prefix = [_scores(where, row, of, prefix_tokens) for where, row in rows] if prefix_tokens is not None else None
     optional = {name: np.array([float(row[name]) for _, row in rows]) for name in _NUMBERS if all(name in row for _, row in rows)}
+    if rows and "cost_large" in optional and not optional["cost_large"].any():
+        raise ConfigurationError([f"the records of {alias!r} have a `cost_large` of 0, which no share can be taken of; leave it out"])
     return Records(
         alias=alias,
         scores=_columns(known),
         prefix_scores=_columns(prefix) if prefix is not None else None,
         correct=np.array([float(row["correct"]) for _, row in rows]),
-        tasks=np.array([str(row.get("task", NO_TASK)) for _, row in rows]),
-        groups=np.array([str(row.get("group", f"record {number}")) for number, (_, row) in enumerate(rows)]),
+        tasks=np.array([_named(row, "task", NO_TASK) for _, row in rows]),
+        groups=np.array([_named(row, "group", f"record {number}") for number, (_, row) in enumerate(rows)]),
         **optional,
     )
+
+
+def _named(row: Mapping[str, Any], column: str, otherwise: str) -> str:
+    """What is null or empty names nothing: two rows without a group are not of one."""
+    return otherwise if row.get(column) in (None, "") else str(row[column])
 
 
 def _scores(where: str, row: Mapping[str, Any], of: str, first: int | None) -> Mapping[str, float]:

@@ -51,7 +51,7 @@ def drift(
       cascade drift --traces .cascade/record --against last_month --fail-if 'psi>0.2'
       cascade drift --traces .cascade/record --against answers.jsonl --calibration policies/calibrations/small.json
     """
-    bounds, source = bounds_of(fail_if or [], METRICS), source_of(context, traces)
+    bounds, source = bounds_of(fail_if or [], METRICS, ">", "psi>0.2"), source_of(context, traces)
     known_classifier(classifier)
     if calibration is not None:
         reference, digest = profile_of_calibration(calibration, Path(against))

@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from litellm_cascade.offline.called import key_in
+from litellm_cascade.offline.called import key_in, proxy_at
 from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.labelling.asking import Asker
 from litellm_cascade.offline.labelling.labels import Labels, Prompt, Terms, labels_in, prompts_in
@@ -63,7 +63,7 @@ def label(
     facts = load_policy(find_policy(prices)).facts if prices is not None else {}
     limits = Limits(max_usd=max_usd, max_tokens=max_tokens, concurrency=concurrency, logprobs=logprobs)
     login = {"Authorization": f"Bearer {key_in(key_env)}"}
-    client = httpx.AsyncClient(base_url=url.removesuffix("/").removesuffix("/v1"), headers=login, timeout=within_s, trust_env=False)
+    client = httpx.AsyncClient(base_url=proxy_at(url), headers=login, timeout=within_s, trust_env=False)
     tally = asyncio.run(_labelled(client, facts, labels, limits, waiting))
     _tell(tally, labels, len(waiting), max_usd)
 

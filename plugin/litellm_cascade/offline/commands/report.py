@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -23,14 +24,19 @@ from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.rows import Rows, files_in
 
+MOMENTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
+
 
 def report(
     context: typer.Context,
     traces: Annotated[
         str, typer.Option(metavar="PATH", help="A folder or file of the decision record, or record:NAME for one in PostgreSQL.")
     ],
-    since: Annotated[str | None, typer.Option(help="Only later requests: 2026-01-31, or with T12:00:00, in UTC.")] = None,
-    until: Annotated[str | None, typer.Option(help="Only earlier requests, likewise.")] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=[*MOMENTS], metavar="TIME", help="Only later requests: 2026-01-31, or with T12:00:00, in UTC."),
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=[*MOMENTS], metavar="TIME", help="Only earlier requests, likewise.")] = None,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write it here as Markdown. [default: on standard output]")] = None,
     html: Html = None,
     title: Annotated[str, typer.Option(help="What stands above it.")] = "What the cascade did",
@@ -82,10 +88,11 @@ def report(
     reading.tell()
 
 
-def _within(items: Iterable[Item], since: str | None, until: str | None) -> Iterator[Item]:
+def _within(items: Iterable[Item], since: datetime | None, until: datetime | None) -> Iterator[Item]:
+    first, end = (moment.isoformat() if moment is not None else None for moment in (since, until))
     for item in items:
         moment = item.at or ""
-        if (since is None or moment >= since) and (until is None or moment < until):
+        if (first is None or moment >= first) and (end is None or moment < end):
             yield item
 
 

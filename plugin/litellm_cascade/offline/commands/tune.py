@@ -74,7 +74,7 @@ def tune(
         items = sampled(reading, sample, Random(seed))
     knobs, left_alone = knobs_of(decider.policy, items, [decider.decide_anew(item) for item in items], steps)
     if not knobs:
-        raise ConfigurationError([f"{file}: there is nothing to tune: no thresholds, and no gate with scores; {'; '.join(left_alone)}"])
+        raise ConfigurationError(["; ".join([f"{file}: there is nothing to tune: no thresholds, and no gate with scores", *left_alone])])
     ways = settings_of(knobs, settings, seed)
     with progress() as bar:
         task = bar.add_task("", total=len(ways), rate="settings")

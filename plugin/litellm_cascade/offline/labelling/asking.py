@@ -107,4 +107,4 @@ def _number(text: str) -> float | None:
         value = float(json.loads(text)) if text else None
     except (ValueError, TypeError):
         return None
-    return value if value is not None and isfinite(value) else None
+    return value if value is not None and isfinite(value) and value >= 0 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,18 +40,22 @@ class Terms:
 
 @dataclass(slots=True, kw_only=True)
 class Labels:
-    """What is done so far: the prompts' ids, and what all of it has cost. ``lost_usd``: the part of it that no label stands for."""
+    """What is done so far: the prompts' ids, and what all of it has cost. ``lost_usd``: the part of it that no label stands for;
+    ``dearest_usd``: the most that a label has cost.
+    """
 
     file: Path
     terms: Terms
     done: set[str]
     spent_usd: float
     lost_usd: float = 0.0
+    dearest_usd: float = 0.0
 
-    def add(self, prompt: Prompt, found: Mapping[str, Any], cost_usd: float) -> None:
-        """One more. Raises ConfigurationError where it cannot be written."""
+    def add(self, prompt: Prompt, found: Mapping[str, Any], cost_usd: float, lost_usd: float) -> None:
+        """One more, with what prompts before it have cost for nothing. Raises ConfigurationError where it cannot be written."""
         terms = self.terms
-        how = {"id": prompt.id, "judge": terms.judge, "aliases": list(terms.aliases), "all": terms.all, "cost_usd": cost_usd}
+        how = {"id": prompt.id, "judge": terms.judge, "aliases": list(terms.aliases), "all": terms.all, "cost_usd": cost_usd + lost_usd}
+        how |= {"lost_usd": lost_usd} if lost_usd else {}
         try:
             with self.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**prompt.row, **found, "labelled": how}, ensure_ascii=False) + "\n")
@@ -68,17 +73,24 @@ class Labels:
 
 
 def prompts_in(file: Path) -> Iterator[Prompt]:
-    """The requests of a file, each once. Raises ConfigurationError for a row that is none."""
-    seen: set[str] = set()
+    """The requests of a file, each once. Raises ConfigurationError for a row that is none, or has another's id."""
+    seen: dict[str, str] = {}
     for row in Rows(file):
         prompt = _prompt(row)
-        if prompt.id not in seen:
-            seen.add(prompt.id)
+        asked = _hashed(prompt.messages)
+        before = len(seen)
+        if seen.setdefault(prompt.id, asked) != asked:
+            raise row.problem(f"has the id {prompt.id!r} of an earlier row that asks something else; give each an id of its own, or none")
+        if len(seen) > before:
             yield prompt
 
 
 def labels_in(file: Path, terms: Terms) -> Labels:
-    """What an earlier run left. A last line that was torn off is cut away. Raises ConfigurationError for labels of other terms."""
+    """What an earlier run left. A last line that was torn off is cut away.
+
+    Raises ConfigurationError for labels of other terms, and where none can be written, before any is paid for.
+    """
+    _need_place(file)
     lost = _lost(_beside(file))
     labels = Labels(file=file, terms=terms, done=set(), spent_usd=lost, lost_usd=lost)
     if not file.exists() or not _whole_lines(file):
@@ -91,7 +103,17 @@ def labels_in(file: Path, terms: Terms) -> Labels:
             raise row.problem("was labelled with other aliases or another judge; name another file with --out")
         labels.done.add(how["id"])
         labels.spent_usd += how["cost_usd"]
+        labels.dearest_usd = max(labels.dearest_usd, how["cost_usd"] - how.get("lost_usd", 0.0))
     return labels
+
+
+def _need_place(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError([f"{file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise ConfigurationError([f"{file}: cannot be written (permission denied)"])
 
 
 def _beside(file: Path) -> Path:
@@ -114,8 +136,11 @@ def _prompt(row: Row) -> Prompt:
     if not isinstance(messages, list) or not any(isinstance(turn, dict) and turn.get("role") == "user" for turn in messages):
         raise row.problem("has no `messages` with a turn of the user; label takes requests as OpenAI's clients write them, one a line")
     named = content.get("custom_id") or content.get("id")
-    hashed = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
-    return Prompt(id=str(named or hashed), row=content)
+    return Prompt(id=str(named or _hashed(messages)), row=content)
+
+
+def _hashed(messages: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _whole_lines(file: Path) -> int:

@@ -48,14 +48,17 @@ class Labeller:
 
     def __init__(self, asker: Asker, labels: Labels, limits: Limits) -> None:
         self._asker, self._labels, self._limits = asker, labels, limits
-        self._dearest_usd, self._lost_usd, self._under_way = 0.0, labels.lost_usd, 0
+        self._dearest_usd, self._lost_usd, self._under_way = labels.dearest_usd, labels.lost_usd, 0
         self.tally = Tally(spent_usd=labels.spent_usd)
 
     async def label_all(self, prompts: Iterable[Prompt], advance: Callable[[], object]) -> Tally:
-        """Those that are not labelled yet, until all are, or the money is spent. ``advance`` is called after each."""
+        """Those that are not labelled yet, until all are, or the money is spent. ``advance`` is called after each.
+
+        Until one is labelled nobody knows what a prompt costs, and only one is asked at a time.
+        """
         waiting = iter(prompt for prompt in prompts if prompt.id not in self._labels.done)
 
-        async def work() -> None:
+        async def work(*, alone: bool = False) -> None:
             for prompt in waiting:
                 if self._is_spent():
                     self.tally.capped = True
@@ -65,9 +68,17 @@ class Labeller:
                     return
                 await self._label(prompt)
                 advance()
+                if alone and self._labels.done:
+                    return
 
         try:
-            await asyncio.gather(*(work() for _ in range(self._limits.concurrency)))
+            if not self._labels.done:
+                await work(alone=True)
+            async with asyncio.TaskGroup() as group:  # ends all of them before the account is kept
+                for _ in range(self._limits.concurrency):
+                    group.create_task(work())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         finally:
             self._labels.keep_lost(self._lost_usd)
         return self.tally
@@ -82,15 +93,17 @@ class Labeller:
         costs: list[float] = []
         try:
             found = await self._found(prompt, costs)
+            self._labels.add(prompt, found, sum(costs), self._lost_usd)
         except UnansweredError as error:
             self.tally.failed[str(error)] += 1
             self._lost_usd += sum(costs)
-        except asyncio.CancelledError:
+        except BaseException as error:  # interrupted, or nobody says what it costs, or it cannot be written: paid is paid
+            if isinstance(error, asyncio.CancelledError):  # nobody will say what the call that was cut off has cost
+                costs.append(max(0.0, self._dearest_usd - sum(costs)))
             self._lost_usd += sum(costs)
             raise
         else:
-            lost, self._lost_usd = self._lost_usd, 0.0
-            self._labels.add(prompt, found, sum(costs) + lost)
+            self._lost_usd = 0.0
             self.tally.labelled[found["label"] or "none of them"] += 1
         finally:
             self._under_way -= 1

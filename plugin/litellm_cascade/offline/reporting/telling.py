@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot
 from litellm_cascade.offline.reporting.changes import Kept, changes_of, kept_of
 from litellm_cascade.offline.reporting.figures import Escalations, Gathered, Interval, quantiles
@@ -48,8 +49,9 @@ def blocks_of(gathered: Gathered, before: Kept | None, origin: Origin) -> list[B
 def _summary(gathered: Gathered) -> Iterator[Block]:
     savings, quality = gathered.savings(), gathered.quality()
     yield Paragraph(
-        f"{gathered.n:,} requests from {_moment(gathered.first)} to {_moment(gathered.last)}. Against asking the largest model every time, "
-        f"{_share(savings)} of the cost was saved. Of the answers that callers rated, {_share(quality)} were right."
+        f"{counted(gathered.n, 'request')} from {_moment(gathered.first)} to {_moment(gathered.last)}. "
+        f"Against asking the largest model every time, {_share(savings)} of the cost was saved. "
+        f"Of the answers that callers rated, {_share(quality)} were right."
     )
 
 

@@ -41,9 +41,9 @@ class Bound:
         return value > self.number if self.above else value < self.number
 
 
-def bounds_of(written: Sequence[str], metrics: Sequence[str] = METRICS) -> list[Bound]:
-    """What the operator wrote. Raises BadParameter in one sentence."""
-    return [_bound(one, metrics) for one in written]
+def bounds_of(written: Sequence[str], metrics: Sequence[str] = METRICS, signs: str = "<>", like: str = "quality<-0.01") -> list[Bound]:
+    """What the operator wrote, and ``like`` what it is to be. Raises BadParameter in one sentence."""
+    return [_bound(one, metrics, signs, like) for one in written]
 
 
 def end_if(broken: Iterable[Bound]) -> None:
@@ -55,11 +55,11 @@ def end_if(broken: Iterable[Bound]) -> None:
         raise typer.Exit(1)
 
 
-def _bound(written: str, metrics: Sequence[str]) -> Bound:
+def _bound(written: str, metrics: Sequence[str], signs: str, like: str) -> Bound:
     match = _FORM.fullmatch(written)
-    if match is None or match[1] not in metrics or not isfinite(float(match[3])):
+    if match is None or match[1] not in metrics or match[2] not in signs or not isfinite(float(match[3])):
         raise typer.BadParameter(
-            f"{written!r} is no condition; write {', '.join(metrics[:-1])} or {metrics[-1]}, < or >, and a number: '{metrics[0]}<-0.01'",
+            f"{written!r} is no condition; write {', '.join(metrics[:-1])} or {metrics[-1]}, {' or '.join(signs)}, and a number: '{like}'",
             param_hint="--fail-if",
         )
     return Bound(metric=match[1], above=match[2] == ">", number=float(match[3]), written=written.strip())

@@ -139,7 +139,7 @@ def _from_request(row: Row, perceive: Perceive) -> Item:
     return Item(
         evidence=perceive(request),
         usage=_usage(usage),
-        cost_usd=number(whole_row.get("cost")),
+        cost_usd=_cost(whole_row.get("cost")),
         correct=_correct(row, whole_row.get("correct", metadata.get("correct"))),
         scores=_scores(row, whole_row.get("scores")),
         group=_text(whole_row.get("group")) or _group(request),
@@ -170,7 +170,7 @@ def _from_spend_log(row: Row, perceive: Perceive) -> Item | None:
     return Item(
         evidence=evidence,
         usage=usage,
-        cost_usd=number(log.get("spend")),
+        cost_usd=_cost(log.get("spend")),
         is_read=bool(messages),
         correct=_correct(row, metadata.get("correct")),
         group=_group(request) if messages else request.envelope.request_id,
@@ -187,20 +187,33 @@ def _group(request: Request) -> str:
 def _scores(row: Row, written: Any) -> dict[str, dict[str, float]]:
     if written is None:
         return {}
-    scores = {alias: _object(of_alias) for alias, of_alias in _object(written).items()}
+    scores = {alias: _known(_object(of_alias)) for alias, of_alias in _known(_object(written)).items()}
     known = {alias: {name: found for name, score in mine.items() if (found := number(score)) is not None} for alias, mine in scores.items()}
-    if not isinstance(written, Mapping) or any(len(known[alias]) != len(scores[alias]) or not known[alias] for alias in written):
+    wrong = (len(known[alias]) != len(scores[alias]) or not isinstance(written[alias], dict) for alias in scores)
+    if not isinstance(written, Mapping) or any(wrong):
         raise row.problem("`scores` must say for an alias how sure it was, by the name of the score: {small: {mean: -0.31}}")
-    return known
+    return {alias: found for alias, found in known.items() if found}
 
 
 def _correct(row: Row, written: Any) -> dict[str, float]:
     if written is None:
         return {}
-    shares = {alias: float(share) for alias, share in _object(written).items() if isinstance(share, bool) or number(share) is not None}
-    if not isinstance(written, Mapping) or len(shares) != len(written) or not all(0 <= share <= 1 for share in shares.values()):
+    said = _known(_object(written))
+    shares = {alias: float(share) for alias, share in said.items() if isinstance(share, bool) or number(share) is not None}
+    if not isinstance(written, Mapping) or len(shares) != len(said) or not all(0 <= share <= 1 for share in shares.values()):
         raise row.problem("`correct` must say for each alias how right its answer was: {small: true, large: 0.5}")
     return shares
+
+
+def _known(written: Json) -> Json:
+    """Without what is null, which says that it is not known."""
+    return {name: value for name, value in written.items() if value is not None}
+
+
+def _cost(value: Any) -> float | None:
+    """Dollars; None for what can be none."""
+    usd = number(value)
+    return usd if usd is not None and usd >= 0 else None
 
 
 def _usage(counted: Json) -> Usage | None:

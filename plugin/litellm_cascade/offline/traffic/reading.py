@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.bars import bar as shown
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.rated import newest_feedback
 from litellm_cascade.offline.traffic.items import Item, Perceive, items_of
 from litellm_cascade.offline.traffic.rows import Row, Rows, Source
@@ -48,7 +49,7 @@ class Reading:
 
     def tell(self) -> None:
         """How many and how fast, on standard error."""
-        typer.echo(f"{self.n:,} requests in {self.took_s:.1f} s, {self.n / max(self.took_s, 1e-9):,.0f} a second", err=True)
+        typer.echo(f"{counted(self.n, 'request')} in {self.took_s:.1f} s, {self.n / max(self.took_s, 1e-9):,.0f} a second", err=True)
 
     def as_json(self) -> dict[str, Any]:
         """Where the numbers come from."""

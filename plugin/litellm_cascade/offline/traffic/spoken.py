@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
 from litellm_cascade.vocabulary import Attachment, Caller, Endpoint, Envelope, Request, Turn
 
 Json = Mapping[str, Any]
+
+LARGEST = 1 << 53
 
 MODALITIES: Mapping[str, str] = {
     "image": "image",
@@ -48,12 +51,16 @@ def request_of(body: Json, request_id: str, caller: Caller) -> Request:
 
 def number(value: Any) -> float | None:
     """A finite number; None for anything else."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) else None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        with suppress(OverflowError):  # JSON has whole numbers that are larger than any float
+            return float(value) if isfinite(value) else None
+    return None
 
 
 def whole(value: Any) -> int | None:
-    """A whole number above 0; None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    """A whole number above 0 that a float can hold too, also where it is written as one; None for anything else."""
+    found = number(value)
+    return int(found) if found is not None and 0 < found <= LARGEST and found.is_integer() else None
 
 
 def words(value: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from litellm_cascade.offline.called import command_of
+from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.pages import write_text
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.traffic.off_policy import OffPolicy, Value
@@ -49,7 +50,9 @@ def print_replay(done: Replay) -> None:
         ("recorded answers at the gate", done.gate),
         ("not measured because", done.unmeasured),
     ]
-    typer.echo(f"{done.n:,} requests" + (f", {done.unread:,} of them without text: decided from their tokens alone" if done.unread else ""))
+    typer.echo(
+        counted(done.n, "request") + (f", {done.unread:,} of them without text: decided from their tokens alone" if done.unread else "")
+    )
     for name, counts in parts:
         _print_counts(name, counts, sum(counts.values()) if counts is not done.reasons else done.n)
     _print_cost("all of it asked of the largest", done.against_large)
@@ -60,7 +63,7 @@ def print_replay(done: Replay) -> None:
 def print_plan(done: PlanOf, changes: list[Change]) -> None:
     """Who moves, and what that changes."""
     moved = sum(done.moves.values())
-    typer.echo(f"{done.n:,} requests, {moved:,} move ({moved / done.n:.1%})")
+    typer.echo(f"{counted(done.n, 'request')}, {moved:,} move ({moved / done.n:.1%})")
     if done.moves:
         table = table_of("from", "to", "n", "share")
         for (was, now), count in done.moves.most_common(MOST_SHOWN):
@@ -124,8 +127,8 @@ def _print_counts(name: str, counts: Counter[str], whole: int) -> None:
 
 def _print_cost(name: str, beside: Beside) -> None:
     if beside.n:
-        share = f", {beside.share:.1%} of it" if beside.share is not None else ""
-        typer.echo(f"\ncost against {name}: {beside.policy_usd:.6g} USD against {beside.other_usd:.6g} USD{share} ({beside.n:,} requests)")
+        share, told = f", {beside.share:.1%} of it" if beside.share is not None else "", counted(beside.n, "request")
+        typer.echo(f"\ncost against {name}: {beside.policy_usd:.6g} USD against {beside.other_usd:.6g} USD{share} ({told})")
     else:
         typer.echo(f"\ncost against {name}: unknown, no request has both; prices come from the policy's `price` or from the record")
 

@@ -76,7 +76,7 @@ def _text(row: Row, column: str | None) -> str:
         said = content.get(column or "prompt")
     if not isinstance(said, str) or not said.strip():
         raise row.problem(f"has no text in {column or 'prompt'!r}; name the column with --text")
-    return said
+    return said.encode("utf-8", "replace").decode()  # half a surrogate pair is no text that a tokenizer takes
 
 
 def _label(row: Row, column: str) -> str | None:
@@ -84,6 +84,8 @@ def _label(row: Row, column: str) -> str | None:
         return None
     value = row.content[column]
     if value is None or (isinstance(value, (str, int)) and str(value).strip()):
+        if not str(value or "").isprintable():
+            raise row.problem(f"has characters that cannot be printed in {column!r}; leave them out")
         return None if value is None else str(value)
     raise row.problem(f"has {value!r} for {column!r}; write the label as text, or null where there is none")
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_cascade.classifiers.sequence_checkpoint import quietly
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.training_sequence.examples import Examples
 from litellm_cascade.offline.training_sequence.figures import macro_f1
@@ -66,8 +67,9 @@ class Trained:
 
     def save(self, folder: Path) -> None:
         """As Hugging Face's libraries read it: safetensors, configuration, tokenizer. The training's own state goes."""
-        self.model.save_pretrained(folder, safe_serialization=True)
-        self.tokenizer.save_pretrained(folder)
+        with quietly():
+            self.model.save_pretrained(folder, safe_serialization=True)
+            self.tokenizer.save_pretrained(folder)
         (folder / STATE).unlink(missing_ok=True)
 
 
@@ -120,10 +122,11 @@ def _opened(course: Course, labels: Sequence[str]) -> tuple[Any, Any]:
 
     names = {"id2label": dict(enumerate(labels)), "label2id": {label: place for place, label in enumerate(labels)}}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(course.model)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            course.model, num_labels=len(labels), ignore_mismatched_sizes=True, use_safetensors=True, **names
-        )
+        with quietly():  # of a head that is to be trained nobody has to hear that it is new
+            tokenizer = AutoTokenizer.from_pretrained(course.model)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                course.model, num_labels=len(labels), ignore_mismatched_sizes=True, use_safetensors=True, **names
+            )
     except (OSError, ValueError, KeyError) as error:
         what = str(error).partition("\n")[0][:200]
         remedy = "name a folder with config.json, tokenizer.json and model.safetensors, or an id of the Hugging Face hub that is cached"

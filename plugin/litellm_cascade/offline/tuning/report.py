@@ -112,7 +112,7 @@ def name_of_tuned(name: str) -> str:
 def write_policy(policy: Path, out: Path, name: str, numbers: Mapping[Place, float], told: str) -> Policy:
     """The policy with these numbers and a name; the rest, comments too, as it stands. Raises what makes it no policy where it is put."""
     text = with_values(policy.read_text(encoding="utf-8-sig"), {("name",): name, **numbers})
-    text = re.sub(r"\n# cascade tune: [^\n]*(?=\n|$)", "", text).rstrip("\n") + f"\n# cascade tune: {told}\n"
+    text = re.sub(r"\n# cascade tune: [^\n]*(?=\n|$)", "", text).rstrip("\n") + f"\n# cascade tune: {' '.join(told.split())}\n"
     parse_policy(text, name=str(out), folder=policy.parent)
     try:
         tuned = parse_policy(text, name=str(out), folder=out.parent)

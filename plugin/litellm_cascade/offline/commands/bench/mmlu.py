@@ -26,7 +26,7 @@ from litellm_cascade.offline.bench_questions.report import tables, write_page
 from litellm_cascade.offline.bench_questions.rows import Answered, Row, row_of
 from litellm_cascade.offline.bench_routing.evidence import Seen
 from litellm_cascade.offline.bench_routing.pairs import PairSet, data_digest, read_pairs
-from litellm_cascade.offline.called import command_of, key_in
+from litellm_cascade.offline.called import command_of, key_in, proxy_at
 from litellm_cascade.offline.policy_files import find_policy
 from litellm_cascade.policy import Policy, load_policy, parse_policy
 
@@ -78,7 +78,9 @@ def mmlu(
     if questions is not None:
         digests = {"data": digest_of([questions])}
         parts = parts_beside(json_, {**digests, "url": url, "max_tokens": max_tokens})
-        answers = asyncio.run(_live(questions, url, key_in(key_env), models.split(","), (limit, max_tokens), parts))
+        answers = asyncio.run(
+            _live(questions, url, key_in(key_env), [name.strip() for name in models.split(",")], (limit, max_tokens), parts)
+        )
         rows = _rows(questions.name, [one.group for one in read_questions(questions)][:limit], answers, (seed, draws), digests["data"])
     else:
         digests = {"data": data_digest(data)}
@@ -141,7 +143,9 @@ def _chosen(pairs: Sequence[PairSet], named: str | None) -> PairSet:
 
 async def _live(file: Path, url: str, key: str, models: Sequence[str], bounds: tuple[int, int], parts: Parts) -> Answers:
     asked, answers = read_questions(file)[: bounds[0]], dict[str, list[Answered]]()
-    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=proxy_at(url), headers={"Authorization": f"Bearer {key}"}, timeout=120, trust_env=False
+    ) as client:
         with steps(len(models) * len(asked)) as progress:
             for model in models:
                 advance = partial(tell, progress, model, advance=1)
