@@ -196,6 +196,14 @@ async def test_whatever_goes_wrong_is_answered_here_and_named(serve, remote_to, 
     assert (believed.task, believed.classifier, believed.degraded) == ("Rewrite", "fake", (word,))
 
 
+async def test_a_prompt_goes_nowhere_but_where_it_was_sent(serve, remote_to):
+    elsewhere = serve()
+    target = f"{elsewhere.server.url}/v2/models/m/infer"
+    service = serve(answer=lambda: Response(status_code=307, headers={"Location": target}))
+    believed = await remote_to(service.server.url, token="secret").classify(request_of("hello"))
+    assert (believed.degraded, elsewhere.asked) == (("remote_failed",), [])
+
+
 async def test_neither_an_answer_nor_its_absence_blocks_the_event_loop(serve, remote_to):
     service = serve()
     remote = remote_to(service.server.url)
@@ -362,6 +370,10 @@ async def test_a_service_that_takes_the_connection_and_says_nothing_does_not_eit
     [
         (JSONResponse({"error": "x"}, 404), "it has no such model; name one that it serves under options.model"),
         (JSONResponse({"error": "x"}, 403), "it answered 403; give a token it accepts"),
+        (
+            Response(status_code=302, headers={"Location": "http://127.0.0.1:9/"}),
+            "it answered 302, which points elsewhere",
+        ),
         (JSONResponse([]), "its metadata is no JSON object"),
         (Response("<html>"), "its metadata is no JSON;"),
         (Response("[" * 200_000), "its metadata is no JSON;"),
@@ -378,6 +390,7 @@ async def test_a_service_that_takes_the_connection_and_says_nothing_does_not_eit
     ids=[
         "404",
         "403",
+        "302",
         "list",
         "html",
         "deep",

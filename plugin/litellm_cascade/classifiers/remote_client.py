@@ -93,7 +93,7 @@ class RemoteClient:
         return await asyncio.to_thread(self._encode, text)
 
     async def _described_over(self, session: aiohttp.ClientSession) -> Model:
-        async with self._reached(session.get(self._url)) as answer:
+        async with self._reached(session.get(self._url, allow_redirects=False)) as answer:
             body = await answer.read()
         try:
             model = read_model(json.loads(body), self.where)
@@ -113,7 +113,9 @@ class RemoteClient:
 
     async def _posted_once(self, session: aiohttp.ClientSession, body: bytes, *, last: bool = False) -> bytes:
         passing = () if last else _CLOSED
-        async with self._reached(session.post(f"{self._url}/infer", data=body, headers=_JSON), passing=passing) as answer:
+        async with self._reached(
+            session.post(f"{self._url}/infer", data=body, headers=_JSON, allow_redirects=False), passing=passing
+        ) as answer:
             return await answer.read()
 
     @asynccontextmanager
@@ -137,6 +139,8 @@ class RemoteClient:
             return ClassifierError(f"{self.where}: it has no such model; name one that it serves under options.model")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UnreachableError(f"{self.where}: it answered {status}")
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:  # prompts and the token go nowhere but where they were sent
+            return ClassifierError(f"{self.where}: it answered {status}, which points elsewhere; give the url of the service itself")
         return ClassifierError(f"{self.where}: it answered {status} to a question as the Open Inference Protocol has it")
 
     async def _here(self) -> aiohttp.ClientSession:
