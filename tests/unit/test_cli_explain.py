@@ -81,7 +81,8 @@ def test_it_says_what_would_happen_next(desk):
         "  Of a stream the first 24 tokens are held back and judged, or as many as have arrived 400 ms after the first.\n"
         "  A rung without a whole answer after 120 s, or without the first chunk of a stream after 30 s, is given up and the next one "
         "asked.\n"
-        "  If no answer passes, large is asked, and its answer is served whatever it is; should large fail, the best earlier answer.\n"
+        "  If no answer passes, large is asked, and its answer is served whatever it is; should it fail or say nothing, the best earlier "
+        "answer is served.\n"
     )
 
 

@@ -95,9 +95,8 @@ def next_sentences(decision: Decision) -> tuple[str, ...]:
 
 
 def _last_sentence(last: str, gate: Gate | None) -> str:
-    if gate is not None and gate.abstain is not None:
-        return f"If no answer passes, {last} is asked, and its answer is judged too; should {last} fail, the best earlier answer stands."
-    return f"If no answer passes, {last} is asked, and its answer is served whatever it is; should {last} fail, the best earlier answer."
+    then = "is judged too" if gate is not None and gate.abstain is not None else "is served whatever it is"
+    return f"If no answer passes, {last} is asked, and its answer {then}; should it fail or say nothing, the best earlier answer is served."
 
 
 def ladder_sentence(route: Ladder) -> str:
