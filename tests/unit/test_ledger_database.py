@@ -300,7 +300,7 @@ def test_workers_that_write_at_once_have_a_chain_each_in_tables_that_were_made_o
     assert [process.wait(WITHIN_S) for process in workers] == [0, 0, 0]
     for process in workers:
         process.stdout.close()
-    assert verified(url) == (0, ["3 chains, 3 files, 1500 requests: no findings"])
+    assert verified(url) == (0, ["3 chains, 3 files, 1,500 requests: no findings"])
 
 
 def test_a_killed_worker_loses_at_most_what_was_not_committed(url):
