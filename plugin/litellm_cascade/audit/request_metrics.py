@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
-from litellm_cascade.vocabulary import AuditRecord, Classification, Costs, Outcome, Reason
+from litellm_cascade.vocabulary import AuditRecord, Classification, Costs, Outcome
 
 NOBODY = "none"
 """The alias of a request that got no answer."""
@@ -43,7 +43,7 @@ def classified(classification: Classification, took_s: float) -> None:
 def request_ended(record: AuditRecord) -> None:
     """A request is over."""
     decision, outcome = record.plan.decision, record.outcome
-    REQUESTS.labels(decision.policy, decision.band.value, answered_by(outcome)).inc()
+    REQUESTS.labels(decision.policy, decision.band.value, outcome.answered_by(cache=CACHE, nobody=NOBODY)).inc()
     if outcome.escalated:
         ESCALATIONS.labels(decision.policy, _first_reason(outcome)).inc()
     for attempt in outcome.attempts:
@@ -53,11 +53,6 @@ def request_ended(record: AuditRecord) -> None:
     for entry in outcome.degraded:
         DEGRADED.labels(entry.partition(":")[0]).inc()
     _count_costs(record.costs)
-
-
-def answered_by(outcome: Outcome) -> str:
-    """An alias, or who stands for one."""
-    return outcome.alias or (CACHE if outcome.reason is Reason.CACHED else NOBODY)
 
 
 def _first_reason(outcome: Outcome) -> str:

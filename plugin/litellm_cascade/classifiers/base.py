@@ -122,6 +122,11 @@ def prompt_of(request: Request) -> str:
     return asked[-1] if asked else "\n".join(turn.text for turn in request.turns)
 
 
+def well_formed(text: str) -> str:
+    """The text with ``?`` for each half of a surrogate pair, which is no text that a tokeniser takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def ends(text: str, *, head: int, tail: int) -> tuple[str, bool]:
     """The first ``head`` and last ``tail`` characters, and whether anything was left out. Instructions stand at one end or the other."""
     if len(text) <= head + tail:

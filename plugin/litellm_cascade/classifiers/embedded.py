@@ -14,7 +14,7 @@ from pydantic import Field
 
 from litellm_cascade.classifiers import eight_heads
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.base import Surroundings, ends
+from litellm_cascade.classifiers.base import Surroundings, ends, well_formed
 from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.servable import Encoded, Servable
 from litellm_cascade.classifiers.threads import Threads
@@ -178,7 +178,7 @@ def load_tokenizer(content: bytes, where: Path) -> Any:
 def token_ids(tokenizer: Any, text: str) -> tuple[list[int], bool]:
     """What the network sees of a text, markers at both ends included, and whether anything was left out."""
     near, cut = ends(text, head=_HEAD_CHARACTERS, tail=_TAIL_CHARACTERS)
-    ids = list(tokenizer.encode(near.encode("utf-8", "replace").decode()).ids)  # half a surrogate pair is no text
+    ids = list(tokenizer.encode(well_formed(near)).ids)
     if len(ids) <= HEAD_TOKENS + TAIL_TOKENS:
         return ids, cut
     return ids[:HEAD_TOKENS] + ids[-TAIL_TOKENS:], True

@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
 from litellm_cascade.classifiers import build
-from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, nothing_to_read, prompt_of, shown_by
+from litellm_cascade.classifiers.base import Classifier, Surroundings, WarmsUp, ends, nothing_to_read, prompt_of, shown_by, well_formed
 from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.eight_heads import LOGITS, HeadMap, read, read_heads, shown
 from litellm_cascade.classifiers.open_inference import Model, heads_of
@@ -296,7 +296,7 @@ def _encoder(path: Path, options: Options) -> Callable[[str], Ids]:
 
     def encode(text: str) -> Ids:
         near, _ = ends(text, head=(most - tail) * CHARACTERS_PER_TOKEN, tail=tail * CHARACTERS_PER_TOKEN)
-        ids: list[int] = tokenizer.encode(near.encode("utf-8", "replace").decode()).ids  # half a surrogate pair is no text
+        ids: list[int] = tokenizer.encode(well_formed(near)).ids
         return ids if len(ids) <= most else ids[: most - tail] + ids[-tail:]
 
     return encode

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from litellm_cascade.classifiers.base import well_formed
 from litellm_cascade.classifiers.devices import device_of
 from litellm_cascade.errors import ClassifierError
 
@@ -73,7 +74,7 @@ def logits_of(checkpoint: Checkpoint, text: str) -> tuple[list[float], int, bool
     """One logit per label, how many tokens were read, and whether more were left unread. Raises ``ClassifierError`` for no numbers."""
     import torch  # noqa: PLC0415
 
-    encoded = checkpoint.tokenizer.encode(text.encode("utf-8", "replace").decode())  # half a surrogate pair is no text
+    encoded = checkpoint.tokenizer.encode(well_formed(text))
     ids = torch.tensor([encoded.ids], device=checkpoint.device)
     with torch.inference_mode():
         logits = checkpoint.network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits

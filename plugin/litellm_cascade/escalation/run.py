@@ -210,7 +210,7 @@ class CascadeRun(Run):
     def _go_back(self, error: Exception, reason: Reason) -> Step:
         """From a last rung that is of no use to the best earlier answer; where that is in doubt, or there is none, to the largest alias."""
         kept = self.fallback
-        if kept is None or self._is_doubtful(kept):
+        if kept is None or self._doubt(kept) is not None:
             larger = self._ask_largest()
             if larger is not None:
                 return larger
@@ -224,18 +224,18 @@ class CascadeRun(Run):
         self._ladder, self._abstention = (*self._ladder, large), None
         return self._ask_next(draft)
 
-    def _is_doubtful(self, rung: int) -> bool:
-        """Whether an earlier answer, which did not pass its gate, is one of those that the gate abstains from."""
-        judgement, abstention = self._attempts[rung].judgement, self.gate.abstain if self.gate is not None else None
-        return abstention is not None and judgement is not None and is_doubtful(abstention, judgement)
+    def _doubt(self, rung: int) -> Reason | None:
+        """Why the gate abstains from an earlier answer, which did not pass it; None where it does not."""
+        judgement, line = self._attempts[rung].judgement, self.gate.abstain if self.gate is not None else None
+        if judgement is None or line is None or not is_doubtful(line, judgement):
+            return None
+        return judgement.reason
 
     def _keep(self, rung: int, error: Exception, reason: Reason) -> Step:
         """Serve an earlier answer that did not pass its gate, unless it is one of those that are not to be served."""
-        judgement, abstention = self._attempts[rung].judgement, self.gate.abstain if self.gate is not None else None
-        if judgement is not None and abstention is not None and self._is_doubtful(rung):
-            self._abstained = judgement.reason
-            if abstention.then == "error":
-                return self._fail(error, reason)
+        self._abstained = self._doubt(rung)
+        if self._abstained is not None and self._abstention is not None and self._abstention.then == "error":
+            return self._fail(error, reason)
         return self._serve(rung, Reason.KEPT_EARLIER)
 
     def _serve(self, rung: int, reason: Reason) -> Serve:

@@ -134,7 +134,12 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError([f"{path}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> ConfigurationError:
+    """In one sentence."""
+    return ConfigurationError([f"{path}: cannot be written ({(error.strerror or type(error).__name__).lower()})"])
 
 
 def _markdown(block: Block) -> str:

@@ -21,6 +21,9 @@ HELP = "Read it from PostgreSQL: the environment variable that holds the URL, su
 Paths = Annotated[
     list[Path] | None, typer.Argument(metavar="[PATH]...", exists=True, help="Folders of a record, or files of it.", show_default=False)
 ]
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+"""How a time is written on the command line, in UTC."""
+
 DatabaseEnv = Annotated[str | None, typer.Option(OPTION, metavar="NAME", help=HELP)]
 
 

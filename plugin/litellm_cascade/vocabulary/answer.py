@@ -190,6 +190,10 @@ class Outcome:
         """True when more than one rung was asked, one for want of a better answer from the other."""
         return sum(not attempt.spare for attempt in self.attempts) > 1
 
+    def answered_by(self, *, cache: str, nobody: str) -> str:
+        """The alias; without one the word for LiteLLM's response cache, which does not say who had given the answer, or for nobody."""
+        return self.alias or (cache if self.reason is Reason.CACHED else nobody)
+
     @property
     def wasted(self) -> tuple[Attempt, ...]:
         """The attempts whose answers nobody saw."""

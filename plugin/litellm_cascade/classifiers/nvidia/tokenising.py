@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from litellm_cascade.classifiers.base import well_formed
 from litellm_cascade.classifiers.batching import Ids
 from litellm_cascade.classifiers.nvidia.files import PUBLISHED
 from litellm_cascade.errors import ClassifierError
@@ -53,8 +54,7 @@ class Tokeniser:
         return Tokenised(tuple(_framed(window) for window in windows), truncated=not whole or len(head) > 2 * room)
 
     def _ids(self, text: str) -> list[int]:
-        whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
-        ids: list[int] = self._tokenizer.encode(whole, add_special_tokens=False).ids
+        ids: list[int] = self._tokenizer.encode(well_formed(text), add_special_tokens=False).ids
         if ids and max(ids) >= self.vocabulary:  # on a GPU this would be an assertion of the device, and the end of the process
             raise ClassifierError(f"classifier 'nvidia': the tokenizer gave the token {max(ids)}, and there are {self.vocabulary} rows")
         return ids

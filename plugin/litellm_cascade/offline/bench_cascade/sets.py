@@ -19,8 +19,7 @@ from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import features
 from litellm_cascade.offline.bench_cascade.llama_tokens import texts_of
 from litellm_cascade.offline.bench_common.reading import digest_of, find_file, read_table
-from litellm_cascade.offline.calibrating.records import FEWEST_GROUPS, Numbers, Records
-from litellm_cascade.offline.counting import counted
+from litellm_cascade.offline.calibrating.records import FEWEST_GROUPS, Numbers, Records, too_few_groups
 from litellm_cascade.vocabulary import TokenLogprob
 
 FLOOR: Final = -100.0
@@ -196,8 +195,9 @@ def _check(name: str, records: Records) -> None:
     costs = [values for values in (records.cost_small, records.cost_large) if values is not None]
     if any((values < 0).any() for values in costs) or (costs and not costs[-1].any()):
         raise ConfigurationError([f"{name!r}: some costs are below 0, or all of the larger model's are 0; write dollars"])
-    if (groups := len(np.unique(records.groups))) < min(FEWEST_GROUPS, len(records)):
-        raise ConfigurationError([f"{name!r}: the answers are of {counted(groups, 'group')}, held out in turn; it takes {FEWEST_GROUPS}"])
+    problem = too_few_groups("the answers", records.groups, min(FEWEST_GROUPS, len(records)))
+    if problem:
+        raise ConfigurationError([f"{name!r}: {problem}"])
 
 
 def _own(folder: Path) -> Iterator[BenchSet]:

@@ -18,6 +18,7 @@ from litellm_cascade.offline.asking import HEADER, Asker, Asking
 from litellm_cascade.offline.bench_common.reading import no_gaps, read_table
 from litellm_cascade.offline.bench_common.resuming import Parts
 from litellm_cascade.offline.bench_questions.rows import Answered
+from litellm_cascade.offline.calibrating.records import named
 
 CONCURRENCY: Final = 4
 SPENT: Final = "x-litellm-response-cost"
@@ -43,11 +44,7 @@ def read_questions(path: Path) -> list[Question]:
     if empty:
         raise ConfigurationError([f"{path}: question {empty[0]} has an empty `prompt` or `answer`; leave it out"])
     return [
-        Question(
-            text=str(row["prompt"]),
-            answer=str(row["answer"]),
-            group=f"question {number}" if row.get("group") in (None, "") else str(row["group"]),
-        )
+        Question(text=str(row["prompt"]), answer=str(row["answer"]), group=named(row, "group", f"question {number}"))
         for number, row in enumerate(rows)
     ]
 

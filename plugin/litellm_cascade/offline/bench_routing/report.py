@@ -21,8 +21,7 @@ from litellm_cascade.offline.bench_routing.pairs import PairSet
 from litellm_cascade.offline.bench_routing.published import PUBLISHED, SOURCE
 from litellm_cascade.offline.bench_routing.rows import Row, row_of
 from litellm_cascade.offline.calibrating import figures
-from litellm_cascade.offline.calibrating.records import FEWEST_GROUPS
-from litellm_cascade.offline.counting import counted
+from litellm_cascade.offline.calibrating.records import too_few_groups
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 
 CURVE_POINTS = 100
@@ -73,8 +72,9 @@ def _parts(one: PairSet, elsewhere: PairSet | None, *, is_fitted_elsewhere: bool
         raise ConfigurationError([f"all prompts of {one.name!r} are marked test, and nothing is fitted on those; name others with --fit"])
     if test.any():
         return one.at(test), one.at(~test)
-    if (groups := len(np.unique(one.groups))) < FEWEST_GROUPS:
-        raise ConfigurationError([f"prompts of {one.name!r} are of {counted(groups, 'group')}, held out in turn; it takes {FEWEST_GROUPS}"])
+    problem = too_few_groups(f"prompts of {one.name!r}", one.groups)
+    if problem:
+        raise ConfigurationError([problem])
     return one, None
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
-from math import isfinite
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.escalation import features
 from litellm_cascade.offline.counting import counted
+from litellm_cascade.offline.traffic import spoken
 from litellm_cascade.policy.problems import did_you_mean
 from litellm_cascade.vocabulary import TokenLogprob
 
@@ -85,11 +84,16 @@ def read_records(path: Path, alias: str, *, of: str, prefix_tokens: int | None =
         raise _unusable(path, f"all {len(records)} answers of {alias!r} are {'right' if right else 'wrong'}; it takes right and wrong ones")
     if len(records) < FEWEST:
         raise _unusable(path, f"has {len(records)} records of {alias!r} with scores, and it takes at least {FEWEST}")
-    if (groups := len(set(records.groups.tolist()))) < FEWEST_GROUPS:
-        raise _unusable(
-            path, f"the records of {alias!r} are of {counted(groups, 'group')}, which are held out in turn; it takes {FEWEST_GROUPS}"
-        )
+    problem = too_few_groups(f"the records of {alias!r}", records.groups)
+    if problem:
+        raise _unusable(path, problem)
     return records
+
+
+def too_few_groups(whose: str, groups: NDArray[np.str_], fewest: int = FEWEST_GROUPS) -> str | None:
+    """What is wrong where fewer groups than ``fewest`` would be held out in turn."""
+    found = len(np.unique(groups))
+    return f"{whose} are of {counted(found, 'group')}, held out in turn; it takes {FEWEST_GROUPS}" if found < fewest else None
 
 
 def digest_of(path: Path) -> str:
@@ -162,9 +166,7 @@ def _is_a_truth(value: Any) -> bool:
 
 
 def _is_a_number(value: Any) -> bool:
-    with suppress(OverflowError):  # JSON has whole numbers that are larger than any float
-        return isinstance(value, (bool, int, float)) and isfinite(value)
-    return False
+    return isinstance(value, bool) or spoken.number(value) is not None
 
 
 def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefix_tokens: int | None) -> Records:
@@ -181,13 +183,13 @@ def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefi
         scores=_columns(known),
         prefix_scores=_columns(prefix) if prefix is not None else None,
         correct=np.array([float(row["correct"]) for _, row in rows]),
-        tasks=np.array([_named(row, "task", NO_TASK) for _, row in rows]),
-        groups=np.array([_named(row, "group", f"record {number}") for number, (_, row) in enumerate(rows)]),
+        tasks=np.array([named(row, "task", NO_TASK) for _, row in rows]),
+        groups=np.array([named(row, "group", f"record {number}") for number, (_, row) in enumerate(rows)]),
         **optional,
     )
 
 
-def _named(row: Mapping[str, Any], column: str, otherwise: str) -> str:
+def named(row: Mapping[str, Any], column: str, otherwise: str) -> str:
     """What is null or empty names nothing: two rows without a group are not of one."""
     return otherwise if row.get(column) in (None, "") else str(row[column])
 

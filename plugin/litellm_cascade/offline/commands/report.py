@@ -14,6 +14,7 @@ from litellm_cascade.audit.ledger.reading import lines_of
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline import pages
 from litellm_cascade.offline.called import command_of
+from litellm_cascade.offline.record_places import MOMENTS
 from litellm_cascade.offline.records import at
 from litellm_cascade.offline.reporting.changes import kept_of, read_kept, state_beside, text_of
 from litellm_cascade.offline.reporting.figures import Gathered
@@ -24,8 +25,6 @@ from litellm_cascade.offline.traffic.perceiving import perceiving
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.rows import Rows, files_in
 
-MOMENTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
-
 
 def report(
     context: typer.Context,
@@ -34,9 +33,9 @@ def report(
     ],
     since: Annotated[
         datetime | None,
-        typer.Option(formats=[*MOMENTS], metavar="TIME", help="Only later requests: 2026-01-31, or with T12:00:00, in UTC."),
+        typer.Option(formats=MOMENTS, metavar="TIME", help="Only later requests: 2026-01-31, or with T12:00:00, in UTC."),
     ] = None,
-    until: Annotated[datetime | None, typer.Option(formats=[*MOMENTS], metavar="TIME", help="Only earlier requests, likewise.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=MOMENTS, metavar="TIME", help="Only earlier requests, likewise.")] = None,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write it here as Markdown. [default: on standard output]")] = None,
     html: Html = None,
     title: Annotated[str, typer.Option(help="What stands above it.")] = "What the cascade did",

@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.pages import write_text
+from litellm_cascade.offline.pages import unwritable, write_text
 from litellm_cascade.offline.traffic.rows import Row, Rows
 
 
@@ -60,7 +61,7 @@ class Labels:
             with self.file.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**prompt.row, **found, "labelled": how}, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise ConfigurationError([f"{self.file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+            raise unwritable(self.file, error) from None
         self.done.add(prompt.id)
 
     def keep_lost(self, usd: float) -> None:
@@ -110,10 +111,10 @@ def labels_in(file: Path, terms: Terms) -> Labels:
 def _need_place(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as error:
-        raise ConfigurationError([f"{file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise ConfigurationError([f"{file}: cannot be written (permission denied)"])
+        raise unwritable(file, error) from None
 
 
 def _beside(file: Path) -> Path:

@@ -23,7 +23,7 @@ from litellm_cascade.offline.traffic.items import Item
 from litellm_cascade.offline.traffic.profile import Profile
 from litellm_cascade.offline.traffic.resampling import Resampled
 from litellm_cascade.offline.wilson import widened
-from litellm_cascade.vocabulary import AliasFacts, AuditRecord, Band, Outcome, Reason
+from litellm_cascade.vocabulary import AliasFacts, AuditRecord, Band, Outcome
 
 ALL = "all"
 NOBODY = "nobody"
@@ -93,7 +93,7 @@ class Gathered:
         branch, outcome = branch_of(record), record.outcome
         self.n += 1
         self.first, self.last = min(self.first or at, at), max(self.last, at)
-        self.served[_answered_by(outcome)] += 1
+        self.served[outcome.answered_by(cache=CACHE, nobody=NOBODY)] += 1
         self.policies[f"{record.plan.decision.policy} {record.plan.decision.digest[:19]}"] += 1
         self.degraded.update(entry.partition(":")[0] for entry in {*record.plan.decision.degraded, *outcome.degraded})
         self.profile.add(item)
@@ -192,16 +192,12 @@ def quantiles(values: array[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _answered_by(outcome: Outcome) -> str:
-    return outcome.alias or (CACHE if outcome.reason is Reason.CACHED else NOBODY)
-
-
 def _spent(record: AuditRecord) -> Iterator[tuple[str, float]]:
     """Which alias cost what. Where that is not known of every one that was asked, all of it is the serving alias's."""
     actual, costs = record.costs.actual_usd or 0.0, [attempt.cost_usd for attempt in record.outcome.attempts]
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs):
-        yield _answered_by(record.outcome), actual
+        yield record.outcome.answered_by(cache=CACHE, nobody=NOBODY), actual
         return
     yield from zip((attempt.alias for attempt in record.outcome.attempts), known, strict=True)
     if record.costs.classifier_usd:

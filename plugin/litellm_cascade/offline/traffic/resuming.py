@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.pages import unwritable
 from litellm_cascade.offline.traffic.reading import Reading
 from litellm_cascade.offline.traffic.replaying import Replay
 
@@ -59,5 +60,5 @@ class Progress:
             beside.write_text(json.dumps(content), encoding="utf-8")
             beside.replace(file)
         except OSError as error:
-            raise ConfigurationError([f"{file}: cannot be written ({(error.strerror or type(error).__name__).lower()})"]) from None
+            raise unwritable(file, error) from None
         self._noted = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_cascade.classifiers.base import prompt_of
+from litellm_cascade.classifiers.base import prompt_of, well_formed
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.traffic.rows import Row, Rows
 from litellm_cascade.offline.traffic.spoken import request_of
@@ -76,7 +76,7 @@ def _text(row: Row, column: str | None) -> str:
         said = content.get(column or "prompt")
     if not isinstance(said, str) or not said.strip():
         raise row.problem(f"has no text in {column or 'prompt'!r}; name the column with --text")
-    return said.encode("utf-8", "replace").decode()  # half a surrogate pair is no text that a tokenizer takes
+    return well_formed(said)
 
 
 def _label(row: Row, column: str) -> str | None:

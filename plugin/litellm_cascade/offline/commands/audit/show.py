@@ -14,7 +14,7 @@ from rich.table import Table
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.offline.rated import Rated, feedback_of, newest_feedback
-from litellm_cascade.offline.record_places import DatabaseEnv, Paths, places
+from litellm_cascade.offline.record_places import MOMENTS, DatabaseEnv, Paths, places
 from litellm_cascade.offline.records import Wanted, summary
 
 UNBROKEN = 1000
@@ -28,9 +28,7 @@ def show(
     escalated: Annotated[bool, typer.Option("--escalated", help="Only requests for which more than one rung was asked.")] = False,
     since: Annotated[
         datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], metavar="TIME", help="Only later requests: 2026-01-31, or with T12:00:00. UTC."
-        ),
+        typer.Option(formats=MOMENTS, metavar="TIME", help="Only later requests: 2026-01-31, or with T12:00:00. UTC."),
     ] = None,
     request: Annotated[str | None, typer.Option(metavar="ID", help="Only this request: its id, or the id of its trace.")] = None,
     as_json: Annotated[
