@@ -1,11 +1,13 @@
 """The overhead benchmark on its smallest scale: does it run, and does it say what it should? Its numbers mean nothing here."""
 
 import json
+from itertools import product
 
 import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.bench.audit_cost import ALL, Spent, _row, table
+from litellm_cascade.offline.bench.load import Answers
 from litellm_cascade.offline.bench.measuring import Measured, Reading, Start
 from litellm_cascade.offline.bench.report import differences, lines, tables
 from litellm_cascade.offline.bench.setups import SETUPS
@@ -25,15 +27,16 @@ def run(tmp_path_factory):
     return result.stdout, json.loads((folder / "overhead.json").read_text()), (folder / "overhead.html").read_text()
 
 
-def test_every_setup_is_read_whole_and_streamed(run):
+def test_every_setup_is_read_with_every_kind_of_answers(run):
     _, document, _ = run
-    assert {(one["setup"], one["stream"]) for one in document["readings"]} == {(name, stream) for name in NAMES for stream in (False, True)}
-    assert {(one["setup"], one["stream"]) for one in document["lines"]} == {(name, stream) for name in NAMES for stream in (False, True)}
+    assert {(one["setup"], one["answers"]) for one in document["readings"]} == set(product(NAMES, Answers))
+    assert {(one["setup"], one["answers"]) for one in document["lines"]} == set(product(NAMES, Answers))
     assert {one["setup"] for one in document["starts"]} == NAMES
 
 
 def test_every_reading_is_a_positive_number(run):
     _, document, _ = run
+    assert min(one["p99_ms"] - one["p50_ms"] for one in document["readings"]) >= 0
     assert min(one["p50_ms"] for one in document["readings"]) > 0
     assert min(one["cpu_ms"] for one in document["lines"]) > 0
     assert min(one["ratio"] for one in document["lines"]) > 0
@@ -54,7 +57,7 @@ def test_the_section_holds_the_command_the_versions_and_a_verdict_for_every_bar(
     assert section.startswith("## Overhead\n")
     assert "--rounds 1 --requests 5 --warm-up 2" in section
     assert document["about"]["litellm"] in section
-    assert section.count("at most ") == 2 * 3 + 2 + 2
+    assert section.count("at most ") == 3 * len(Answers) + 2 + 2
 
 
 def test_the_page_has_the_tables_and_no_marks_of_markdown(run):
@@ -68,11 +71,19 @@ def test_the_page_has_the_tables_and_no_marks_of_markdown(run):
 def made(**ratios):
     """Three starts of two rounds; plain LiteLLM costs 10 ms, then 20 ms, and ours as many times that as ``ratios`` says (else 1)."""
     readings = [
-        Reading(start=start, round=number, setup=setup.name, stream=stream, cpu_ms=10 * (number + 1) * ratios.get(setup.name, 1), p50_ms=9)
+        Reading(
+            start=start,
+            round=number,
+            setup=setup.name,
+            answers=answers,
+            cpu_ms=10 * (number + 1) * ratios.get(setup.name, 1),
+            p50_ms=9,
+            p99_ms=12,
+        )
         for start in range(3)
         for number in range(2)
         for setup in SETUPS
-        for stream in (False, True)
+        for answers in Answers
     ]
     starts = [
         Start(start=start, setup=name, ready_s=5 + start + extra, rss_mb=400)
@@ -83,7 +94,7 @@ def made(**ratios):
 
 
 def test_a_ratio_is_taken_within_each_round_so_that_a_slow_round_does_not_count():
-    (line,) = [one for one in lines(made(direct=1.05)) if one.setup == "direct" and not one.stream]
+    (line,) = [one for one in lines(made(direct=1.05)) if one.setup == "direct" and one.answers is Answers.WHOLE]
     assert line.ratio == pytest.approx(1.05)
     assert (line.low, line.high) == pytest.approx((1.05, 1.05))
     assert line.cpu_ms == pytest.approx(15.75)
@@ -91,9 +102,9 @@ def test_a_ratio_is_taken_within_each_round_so_that_a_slow_round_does_not_count(
 
 def test_a_bar_is_met_or_missed_by_how_much():
     text = tables(made(direct=1.10, confident=1.5, escalated=2.35))
-    assert text.count("at most 1.10: met") == 2
-    assert text.count("at most 1.50: met") == 2
-    assert text.count("at most 2.20: missed by 0.15") == 2
+    assert text.count("at most 1.10: met") == len(Answers)
+    assert text.count("at most 1.50: met") == len(Answers)
+    assert text.count("at most 2.20: missed by 0.15") == len(Answers)
     assert "at most 3.0 s: missed by 1.0 s" in text
 
 

@@ -71,7 +71,7 @@ def _interpolated(curve: Isotonic, score: float) -> float:
 
 
 def alternatives_needed(gate: Gate) -> int:
-    """How many alternatives per token a provider must be asked for, so that the gate can judge; 0 where no tokens are looked at."""
+    """How many alternatives to each token the gate must know to judge; 1: the token's own, 0: no tokens are looked at."""
     curves = (curve for one in gate.calibrations.values() for curve in _all_curves(one) if isinstance(curve, Logistic))
     return max(map(alternatives_for, (gate.score, *(name.removeprefix(LOG) for curve in curves for name in curve.weights))))
 

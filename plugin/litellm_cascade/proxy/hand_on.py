@@ -11,7 +11,7 @@ from litellm.proxy import proxy_server
 from litellm.types.utils import ModelResponse
 
 ALIAS = "small"
-LOGPROBS = {"logprobs": True, "top_logprobs": 1}
+LOGPROBS = {"logprobs": True}
 
 
 class HandOn(CustomLLM):  # type: ignore[misc] # LiteLLM is not typed

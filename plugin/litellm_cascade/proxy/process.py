@@ -25,6 +25,7 @@ from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.memory import Remembering
 from litellm_cascade.errors import ClassifierError, StartupError
 from litellm_cascade.policy import Policy
+from litellm_cascade.proxy import heap
 from litellm_cascade.proxy.admin import admin_routes
 from litellm_cascade.proxy.asking import ask
 from litellm_cascade.proxy.classifier_checks import check_classifier
@@ -116,6 +117,8 @@ def _started() -> Runtime:
     if settings.feedback.remember:
         desk = FeedbackDesk(started.answers, started.tracing, ledger.feedback if ledger is not None else None)
         proxy_server.app.include_router(feedback_routes(desk))
+    if settings.freeze_heap:
+        heap.settle()
     return started
 
 

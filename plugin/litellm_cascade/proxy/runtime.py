@@ -23,6 +23,7 @@ from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.afterwards import Afterwards
+from litellm_cascade.proxy.alternatives import Alternatives
 from litellm_cascade.proxy.asking import on_behalf_of
 from litellm_cascade.proxy.cached import keep_apart, keep_out
 from litellm_cascade.proxy.conversations import Conversations
@@ -64,6 +65,7 @@ class Runtime:
         self.shelf = shelf
         self.journeys = Journeys()
         self.in_flight = InFlight()
+        self._alternatives = Alternatives()
         self.classifier = behind_its_guard(classifier, settings.classifier)
         self.conversations = Conversations(SharedCache(Recent(most=settings.memory.most), within_ms=settings.memory.within_ms))
         self.answers = RecentAnswers(
@@ -164,6 +166,7 @@ class Runtime:
             self.in_flight,
             underway.conversation,
             keep_logprobs=underway.wants_logprobs,
+            alternatives=self._alternatives,
             breakers=self.breakers,
             slow_s=self.settings.rungs.slow_seconds,
         )

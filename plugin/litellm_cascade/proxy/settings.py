@@ -118,6 +118,8 @@ class Settings(BaseModel):
     seed: int = 0
     tokens: Literal["estimate", "tiktoken"] = "estimate"
     """How the tokens of a request are counted: by script class, or with the tokenizer that LiteLLM counts with."""
+    freeze_heap: bool = True
+    """Keep what is loaded at start-up out of the garbage collector's way, which else stops all requests for some 0.4 s now and then."""
     access: Literal["alias", "strict"] = "alias"
     """Whether a key needs access to the virtual model alone, or also to the aliases that answer for it."""
 

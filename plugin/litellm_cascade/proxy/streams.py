@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from math import fsum
 from typing import Any
@@ -15,7 +15,7 @@ from litellm._logging import verbose_proxy_logger
 from litellm_cascade.errors import BrokenAnswerError
 from litellm_cascade.escalation import Answer, Piece, Said
 from litellm_cascade.proxy.answers import dressed, to_piece, to_usage
-from litellm_cascade.vocabulary import Usage
+from litellm_cascade.vocabulary import TokenLogprob, Usage
 
 
 @dataclass(slots=True)
@@ -43,12 +43,17 @@ def total(parts: Sequence[Consumption]) -> Consumption:
 
 
 class RungStream:
-    """Iterate once. ``alternatives``: as for ``dressed``. ``abandon`` closes the provider's stream and bills what it has produced."""
+    """Iterate once. ``alternatives``: as for ``dressed``. ``came`` is told the first tokens with log-probabilities, or at the end of a text
+    that there were none. ``abandon`` closes the provider's stream and bills what it has produced.
+    """
 
-    def __init__(self, response: Any, messages: list[Any], *, alternatives: int | None) -> None:
+    def __init__(
+        self, response: Any, messages: list[Any], *, alternatives: int | None, came: Callable[[Sequence[TokenLogprob]], object]
+    ) -> None:
         self._response = response
         self._messages = messages
         self._alternatives = alternatives
+        self._came = came
         self.consumption = Consumption()
         self._counted: Any = None  # LiteLLM's own usage object
         self._billed = False
@@ -56,8 +61,12 @@ class RungStream:
     async def __aiter__(self) -> AsyncIterator[Piece]:
         # LiteLLM's outer wrapper ends with the finish chunk and would never see a usage chunk behind it, so the two change places.
         finish: Piece | None = None
+        scored = spoken = False
         async for chunk in self._response:
             piece = to_piece(chunk, alternatives=self._alternatives)
+            if piece.tokens and not scored:
+                self._came(piece.tokens)
+            scored, spoken = scored or bool(piece.tokens), spoken or bool(piece.text)
             if piece.usage is not None:
                 self.consumption.usage, self._counted = piece.usage, chunk.usage
             if piece.finish_reason is not None and piece.usage is None:
@@ -65,6 +74,8 @@ class RungStream:
             else:
                 yield piece
         self._billed = True  # by LiteLLM, which has seen the end
+        if spoken and not scored:
+            self._came(())
         if finish is not None:
             yield finish
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from litellm.litellm_core_utils.internal_call_metadata import parent_session_kwargs
@@ -16,6 +17,7 @@ from opentelemetry.trace import Span
 from litellm_cascade.breaker import Breakers
 from litellm_cascade.escalation import Answer, Ask, Consult, alternatives_needed
 from litellm_cascade.journey import Journey
+from litellm_cascade.proxy.alternatives import Alternatives
 from litellm_cascade.proxy.answers import dressed, to_completion
 from litellm_cascade.proxy.cached import PAST_THE_CACHE
 from litellm_cascade.proxy.consulting import guarded, requests_for, score_of
@@ -26,7 +28,7 @@ from litellm_cascade.proxy.journeys import METADATA
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.streams import Consumption, RungStream, consumption_of, joined, total
-from litellm_cascade.vocabulary import Consultation, Turn
+from litellm_cascade.vocabulary import Consultation, TokenLogprob, Turn
 
 ORIGIN = "cascade_attempt"
 ANSWERED_HERE = frozenset({"stream", "stream_options", "logprobs", "top_logprobs", "allowed_openai_params", "max_retries"})
@@ -64,6 +66,7 @@ class RouterUpstream:
         conversation: Conversation,
         *,
         keep_logprobs: bool,
+        alternatives: Alternatives,
         breakers: Breakers,
         slow_s: float | None = None,
     ) -> None:
@@ -74,7 +77,8 @@ class RouterUpstream:
         self._conversation = conversation
         self._parameters = {key: value for key, value in call.parameters.items() if key not in ANSWERED_HERE}
         self._choices = call.parameters.get("n") or 1
-        self._shown = _alternatives(call.parameters) if keep_logprobs else None
+        self._shown = _shown(call.parameters) if keep_logprobs else None
+        self._alternatives = alternatives
         self._consumed: dict[int, Consumption] = {}
         self._consulted: defaultdict[int, list[Consumption]] = defaultdict(list)
         self._streams: dict[int, RungStream] = {}
@@ -91,13 +95,16 @@ class RouterUpstream:
         response = await self._asked(ask, stream=False)
         self._journey.trace.answered_by(ask.rung, model=response.model, provider=_provider(response))
         self._consumed[ask.rung] = consumption_of(response)
-        return Answer(dressed(response, alternatives=self._shown), to_completion(response))
+        completion = to_completion(response)
+        if completion.text:
+            self._came(ask, completion.tokens or ())
+        return Answer(dressed(response, alternatives=self._shown), completion)
 
     async def open(self, ask: Ask) -> RungStream:
         """A stream of the answer."""
         response = await self._asked(ask, stream=True)
         self._journey.trace.answered_by(ask.rung, model=None, provider=_provider(response))
-        stream = RungStream(response, self._messages(ask), alternatives=self._shown)
+        stream = RungStream(response, self._messages(ask), alternatives=self._shown, came=partial(self._came, ask))
         self._consumed[ask.rung] = stream.consumption
         self._streams[ask.rung] = stream
         return stream
@@ -136,7 +143,7 @@ class RouterUpstream:
         rung, alias = ask.rung, ask.alias
         span = self._journey.attempt_started(rung, alias)
         self._call_ended[rung] = self._in_flight.began(alias)
-        own = self._parameters | self._logprobs(rung)
+        own = self._parameters | self._alternatives.parameters(alias, self._wanted(rung))
         parameters = {key: value for key, value in own.items() if not ask.judges or key in JUDGES_NEED}
         self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, parameters)
         dropping = {"drop_params": True} if self._dropped[rung] else {}
@@ -178,12 +185,15 @@ class RouterUpstream:
             return self._call.messages
         return own_turns(self._call.messages, self._conversation.is_own(alias, unknown=False))
 
-    def _logprobs(self, rung: int) -> dict[str, Any]:
-        """What the gate needs, and the client wants to see, of log-probabilities."""
+    def _wanted(self, rung: int) -> int:
+        """What the gate needs, and the client wants to see, of log-probabilities, as ``Alternatives`` counts it."""
         run = self._journey.run
         judged = alternatives_needed(run.gate) if run is not None and run.gate is not None and run.judges(rung) else 0
-        alternatives = max(judged, 0 if self._shown is None else max(1, self._shown))
-        return {"logprobs": True, "top_logprobs": alternatives} if alternatives else {}
+        return max(judged, 0 if self._shown is None else max(1, self._shown))
+
+    def _came(self, ask: Ask, tokens: Sequence[TokenLogprob]) -> None:
+        if self._wanted(ask.rung) == 1:
+            self._alternatives.came(ask.alias, tokens)
 
 
 def _provider(response: Any) -> str | None:
@@ -196,7 +206,7 @@ def _streaming(*, stream: bool) -> dict[str, Any]:
     return {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
 
 
-def _alternatives(parameters: Mapping[str, Any]) -> int:
+def _shown(parameters: Mapping[str, Any]) -> int:
     """How many alternatives per token the client wants: ``top_logprobs``, or the number that /v1/completions gives as ``logprobs``."""
     asked = parameters.get("top_logprobs")
     if asked is None and not isinstance(parameters.get("logprobs"), bool):

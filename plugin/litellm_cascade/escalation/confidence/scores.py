@@ -84,9 +84,9 @@ def features(tokens: Sequence[TokenLogprob] | None, of: str = "all", *, window: 
 
 
 def alternatives_for(score: str) -> int:
-    """How many alternatives per token a provider must be asked for; 0 for a score or feature that is not read off tokens.
+    """How many of the likeliest alternatives to each token must be known; 1 where the token's own log-probability is enough.
 
-    One where none is needed: llama.cpp sends no log-probabilities for 0, and twenty alternatives when the number is left out.
+    0 for a score or feature that is not read off tokens.
     """
     return {"margin": 2, "entropy": ALTERNATIVES}.get(score, 1) if score in SCORES or score in FEATURES else 0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import count
 from random import Random
-from statistics import median
+from statistics import median, quantiles
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
@@ -28,12 +30,25 @@ PROMPTS = (
 )
 
 
+class Answers(StrEnum):
+    """What is asked for, in the words of the table."""
+
+    WHOLE = "whole"
+    STREAMED = "streamed"
+    LONG = "whole, 500 tokens"
+
+
+MAX_TOKENS: Mapping[Answers, int] = {Answers.LONG: 500}
+"""Where it is not the model server's own number."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a batch of requests cost: processor milliseconds per request, and the median milliseconds a client waited for an answer."""
+    """What a batch of requests cost: processor milliseconds per request, and the milliseconds that clients waited for an answer."""
 
     cpu_ms: float
     p50_ms: float
+    p99_ms: float
 
 
 class Client:
@@ -46,19 +61,22 @@ class Client:
         self._headers = {"Authorization": f"Bearer {proxy.key}", "Content-Type": "application/json"}
         self._prompts = _prompts(random)
 
-    def batch(self, requests: int, *, stream: bool) -> Cost:
+    def batch(self, requests: int, answers: Answers) -> Cost:
         """Ask that often; wait until the proxy has done what it does after answering."""
         self._connection.close()  # the proxy has closed its end of one that was idle; asking opens it again
         before = cpu_seconds(self.proxy.pid)
-        waited = [self.ask(stream=stream) for _ in range(requests)]
+        waited = [self.ask(answers) for _ in range(requests)]
         time.sleep(SETTLE_S)
         spent = cpu_seconds(self.proxy.pid) - before
-        return Cost(cpu_ms=spent / requests * 1e3, p50_ms=median(waited) * 1e3)
+        p99 = quantiles(waited, n=100, method="inclusive")[-1]
+        return Cost(cpu_ms=spent / requests * 1e3, p50_ms=median(waited) * 1e3, p99_ms=p99 * 1e3)
 
-    def ask(self, *, stream: bool) -> float:
+    def ask(self, answers: Answers) -> float:
         """Seconds until the last byte. Raises ``AssertionError`` when another model than expected has answered, or none."""
-        asked = {"model": self.setup.model, "messages": [{"role": "user", "content": next(self._prompts)}], "stream": stream}
-        body = json.dumps(asked)
+        asked: dict[str, Any] = {"model": self.setup.model, "messages": [{"role": "user", "content": next(self._prompts)}]}
+        if answers in MAX_TOKENS:
+            asked["max_tokens"] = MAX_TOKENS[answers]
+        body = json.dumps({**asked, "stream": answers is Answers.STREAMED})
         started = time.perf_counter()
         self._connection.request("POST", "/v1/chat/completions", body, self._headers)
         answer = self._connection.getresponse().read()

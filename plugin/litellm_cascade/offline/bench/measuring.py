@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from random import Random
 from typing import TypeVar
 
-from litellm_cascade.offline.bench.load import SETTLE_S, Client, resident_mb
+from litellm_cascade.offline.bench.load import SETTLE_S, Answers, Client, resident_mb
 from litellm_cascade.offline.bench.model_server import ModelServer
 from litellm_cascade.offline.bench.setups import SETUPS, Setup
 
@@ -42,14 +42,15 @@ class Extent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One batch: processor milliseconds per request, and the median milliseconds until an answer's last byte."""
+    """One batch: processor milliseconds per request, and the milliseconds until an answer's last byte."""
 
     start: int
     round: int
     setup: str
-    stream: bool
+    answers: Answers
     cpu_ms: float
     p50_ms: float
+    p99_ms: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +97,13 @@ class Bench:
         for client, _ in started:
             self._warm_up(client)
         time.sleep(SETTLE_S)
-        batches = list(product([client for client, _ in started], (False, True)))
+        batches = list(product([client for client, _ in started], Answers))
         self._random.shuffle(batches)
         for number in range(self._extent.rounds):
             self._tell(f"  round {number + 1} of {self._extent.rounds}")
-            for client, stream in _rotated(batches, number * len(batches) // self._extent.rounds):
-                cost = client.batch(_requests(self._extent.requests, stream=stream), stream=stream)
-                reading = Reading(start=start, round=number, setup=client.setup.name, stream=stream, cpu_ms=cost.cpu_ms, p50_ms=cost.p50_ms)
+            for client, answers in _rotated(batches, number * len(batches) // self._extent.rounds):
+                cost = client.batch(_requests(self._extent.requests, answers), answers)
+                reading = Reading(start=start, round=number, setup=client.setup.name, answers=answers, **asdict(cost))
                 self._measured.readings.append(reading)
         for client, ready_s in started:
             memory = resident_mb(client.proxy.pid)
@@ -117,13 +118,13 @@ class Bench:
         return Client(setup, proxy, self._random), time.monotonic() - began
 
     def _warm_up(self, client: Client) -> None:
-        for stream in (False, True):
-            for _ in range(_requests(self._extent.warm_up, stream=stream)):
-                client.ask(stream=stream)
+        for answers in Answers:
+            for _ in range(_requests(self._extent.warm_up, answers)):
+                client.ask(answers)
 
 
-def _requests(answers: int, *, stream: bool) -> int:
-    return max(FEWEST_STREAMS, answers // ANSWERS_PER_STREAM) if stream else answers
+def _requests(number: int, answers: Answers) -> int:
+    return max(FEWEST_STREAMS, number // ANSWERS_PER_STREAM) if answers is Answers.STREAMED else number
 
 
 def _rotated(items: Sequence[Item], by: int) -> list[Item]:

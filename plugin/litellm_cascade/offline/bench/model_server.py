@@ -1,7 +1,8 @@
 """A model server that costs next to nothing, in a process of its own: answers are written once and kept, connections are kept alive.
 
 ``python -m litellm_cascade.offline.bench.model_server`` prints its port and runs until its standard input ends. It answers
-/v1/chat/completions, whole and streamed, with log-probabilities where they are asked for, and takes in OpenTelemetry's exports as well.
+/v1/chat/completions, whole and streamed, with as many tokens as ``max_tokens`` allows and log-probabilities where they are asked for, and
+takes in OpenTelemetry's exports as well.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from litellm_cascade.testing.replies import Reply
 SMALL_SURE, SMALL_UNSURE, LARGE = "small-sure", "small-unsure", "large"
 LOGPROBS: Mapping[str, float] = {SMALL_SURE: -0.05, SMALL_UNSURE: -2.5, LARGE: -0.05}
 TOKENS = 20
+"""Of an answer, where the request does not say."""
 TOKEN_EVERY_S = 0.002
 """Streams come token by token, as from a real server; at once, they would reach the proxy in one piece."""
 MODULE = "litellm_cascade.offline.bench.model_server"
@@ -92,21 +94,21 @@ def _content_length(head: bytes) -> int:
     return int(next(lengths, b"0"))
 
 
-Asked = tuple[str, bool, int, bool]
+Asked = tuple[str, bool, int, bool, int]
 
 
 def _asked(body: Mapping[str, Any]) -> Asked:
-    """The little that answers depend on: model, streamed, alternatives to each token (-1: no log-probabilities), usage in the stream."""
+    """The little that answers depend on: model, streamed, alternatives to each token (-1: no log-probabilities), usage, tokens."""
     alternatives = int(body.get("top_logprobs") or 0) if body.get("logprobs") else -1
-    return body["model"], bool(body.get("stream")), alternatives, chat.wants_usage(body)
+    return body["model"], bool(body.get("stream")), alternatives, chat.wants_usage(body), body.get("max_tokens") or TOKENS
 
 
 @lru_cache
-def _pieces(model: str, stream: bool, alternatives: int, usage: bool) -> tuple[bytes, ...]:
+def _pieces(model: str, stream: bool, alternatives: int, usage: bool, tokens: int) -> tuple[bytes, ...]:
     body: dict[str, Any] = {"model": model, "stream_options": {"include_usage": usage}}
     if alternatives >= 0:
         body |= {"logprobs": True, "top_logprobs": alternatives}
-    words = [marker(model), *(f" word{number}" for number in range(1, TOKENS))]
+    words = [marker(model), *(f" word{number}" for number in range(1, tokens))]
     reply = Reply(tokens=[(word, LOGPROBS[model]) for word in words])
     if not stream:
         return (_whole(json.dumps(chat.whole(reply, body)).encode(), b"application/json"),)

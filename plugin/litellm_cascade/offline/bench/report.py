@@ -11,12 +11,13 @@ from importlib.metadata import version
 from statistics import median
 
 from litellm_cascade.offline.bench.audit_cost import PAUSE_S, Row, table
+from litellm_cascade.offline.bench.load import Answers
 from litellm_cascade.offline.bench.measuring import Measured, Reading
 from litellm_cascade.offline.bench.setups import COMPARED_WITH, CONFIDENT, PLAIN, SETUPS, Setup
 from litellm_cascade.offline.bench_common.resampling import bounds, picked
 
 BARS: Mapping[str, float] = {"direct": 1.10, "confident": 1.5, "escalated": 2.2}
-"""The most a setup may cost, as a multiple of plain LiteLLM, whole and streamed."""
+"""The most a setup may cost, as a multiple of plain LiteLLM, for answers of either kind and length."""
 READY_BAR_S = 3.0
 MEMORY_BAR_MB = 80.0
 RESAMPLES = 2_000
@@ -25,12 +26,13 @@ When = tuple[int, int]  # the start and the round
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One setup, whole or streamed: medians over the rounds. ``ratio`` is taken within rounds; ``low`` and ``high`` bound its median."""
+    """One setup and kind of answers: medians over the rounds. ``ratio`` is taken within rounds; ``low`` and ``high`` bound its median."""
 
     setup: str
-    stream: bool
+    answers: Answers
     cpu_ms: float
     p50_ms: float
+    p99_ms: float
     ratio: float
     low: float
     high: float
@@ -52,8 +54,8 @@ class Difference:
 
 
 def lines(measured: Measured, seed: int = 0) -> list[Line]:
-    """Every setup, whole and streamed, in the order of the table."""
-    return [_line(measured.readings, setup, stream, seed) for stream in (False, True) for setup in SETUPS]
+    """Every setup with every kind of answers, in the order of the table."""
+    return [_line(measured.readings, setup, answers, seed) for answers in Answers for setup in SETUPS]
 
 
 def differences(measured: Measured) -> list[Difference]:
@@ -78,8 +80,8 @@ def tables(measured: Measured, seed: int = 0) -> str:
     """Both tables, in Markdown."""
     labels = {setup.name: setup.label for setup in SETUPS}
     rows = [
-        "| setup | answers | CPU ms per request | times plain LiteLLM (95 %) | bar | p50 ms |",
-        "| --- | --- | ---: | ---: | --- | ---: |",
+        "| setup | answers | CPU ms per request | times plain LiteLLM (95 %) | bar | p50 ms | p99 ms |",
+        "| --- | --- | ---: | ---: | --- | ---: | ---: |",
         *(_row(line, labels[line.setup]) for line in lines(measured, seed)),
     ]
     rows += [
@@ -104,16 +106,17 @@ def audit_section(rows: Sequence[Row], command: str, facts: Mapping[str, str]) -
     return AUDIT_SECTION.format(command=command, table=table(rows), per_second=1 / PAUSE_S, **named)
 
 
-def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) -> Line:
-    mine = _by_round(readings, setup.name, stream=stream)
-    base = _by_round(readings, COMPARED_WITH[setup.telemetry], stream=stream)
+def _line(readings: Sequence[Reading], setup: Setup, answers: Answers, seed: int) -> Line:
+    mine = _by_round(readings, setup.name, answers)
+    base = _by_round(readings, COMPARED_WITH[setup.telemetry], answers)
     ratios = {when: reading.cpu_ms / base[when].cpu_ms for when, reading in mine.items()}
     low, high = _interval_of_the_median(ratios, seed)
     return Line(
         setup=setup.name,
-        stream=stream,
+        answers=answers,
         cpu_ms=median(reading.cpu_ms for reading in mine.values()),
         p50_ms=median(reading.p50_ms for reading in mine.values()),
+        p99_ms=median(reading.p99_ms for reading in mine.values()),
         ratio=median(ratios.values()),
         low=low,
         high=high,
@@ -121,8 +124,8 @@ def _line(readings: Sequence[Reading], setup: Setup, stream: bool, seed: int) ->
     )
 
 
-def _by_round(readings: Sequence[Reading], setup: str, *, stream: bool) -> dict[When, Reading]:
-    return {(one.start, one.round): one for one in readings if one.setup == setup and one.stream is stream}
+def _by_round(readings: Sequence[Reading], setup: str, answers: Answers) -> dict[When, Reading]:
+    return {(one.start, one.round): one for one in readings if one.setup == setup and one.answers is answers}
 
 
 def _interval_of_the_median(ratios: Mapping[When, float], seed: int) -> tuple[float, float]:
@@ -145,10 +148,9 @@ def _difference(what: str, unit: str, values: Mapping[tuple[str, int], float], b
 
 
 def _row(line: Line, label: str) -> str:
-    answers = "streamed" if line.stream else "whole"
     ratio = f"{line.ratio:.2f} ({line.low:.2f} to {line.high:.2f})" if line.setup not in COMPARED_WITH.values() else "1"
     bar = _held(line.ratio, line.bar, "", 2) if line.bar is not None else ""
-    return f"| {label} | {answers} | {line.cpu_ms:.1f} | {ratio} | {bar} | {line.p50_ms:.0f} |"
+    return f"| {label} | {line.answers} | {line.cpu_ms:.1f} | {ratio} | {bar} | {line.p50_ms:.0f} | {line.p99_ms:.0f} |"
 
 
 def _difference_row(one: Difference) -> str:
@@ -192,10 +194,11 @@ the same program differ by several per cent. *Times plain LiteLLM* is taken with
 and its 95 % interval (bootstrap over starts). The setups with telemetry export spans to a collector in another process, and are compared
 with plain LiteLLM that does the same.
 
-Answers have 20 tokens and come from a model server in another process; streams bring a token every 2 ms. Cascades judge by a calibrated
-gate, a stream on its first 16 tokens, with the default classifier before the call. *Escalated* means two calls, the small model's and the
-large one's. *A call within a call* is LiteLLM alone: a custom provider that hands the request on to the router, asks for log-probabilities
-and decides nothing. Memory is that of the proxy with the confident cascade, after all its rounds.
+Answers have 20 tokens where no other number stands, and come from a model server in another process; streams bring a token every 2 ms.
+Cascades judge by a calibrated gate, a stream on its first 16 tokens, with the default classifier before the call. *Escalated* means two
+calls, the small model's and the large one's. *A call within a call* is LiteLLM alone: a custom provider that hands the request on to the
+router, asks for log-probabilities and decides nothing. The milliseconds are what clients waited, as the median over rounds of each batch's
+median and 99th percentile. Memory is that of the proxy with the confident cascade, after all its rounds.
 
 Measured on {date}: {machine}, Python {python}, LiteLLM {litellm}, litellm-cascade {litellm_cascade}.
 
