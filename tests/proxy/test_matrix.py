@@ -65,6 +65,12 @@ def small_is_unsure(upstream):
     upstream.script("large", Reply(LARGE_SAYS, logprob=SURE))
 
 
+def told_cost(heard):
+    """Dollars, by the header; of a stream nobody knows them when headers are sent."""
+    told = heard.cascade("cost-usd")
+    return told if told is None else float(told)
+
+
 @every(*ALL)
 def test_a_confident_answer_is_released(client, upstream, spend, collector, trace, prompt, small_is_sure, dialect, stream):
     heard = dialect.ask(client, prompt, stream=stream, headers=trace.headers)
@@ -83,6 +89,7 @@ def test_a_confident_answer_is_released(client, upstream, spend, collector, trac
     assert (asked.body["logprobs"], asked.body.get("top_logprobs", 1)) == (True, 1)
     rungs, (own,) = bills(spend, heard, trace, 2)
     assert rungs["small"]["standard_logging_object"]["response_cost"] == cost("small", 10, 11)
+    assert told_cost(heard) == (None if stream else cost("small", 10, 11))
     assert own["standard_logging_object"]["model_group"] == "auto"
     assert not own["standard_logging_object"]["response_cost"]
     route, tried = attempts(collector, trace)
@@ -115,6 +122,7 @@ def test_an_unsure_answer_is_never_seen(client, upstream, spend, collector, trac
     assert small["response_cost"] == cost("small", small["prompt_tokens"], small["completion_tokens"])
     assert small["completion_tokens"] >= 4
     assert large["response_cost"] == cost("large", 10, 7)
+    assert told_cost(heard) == (None if stream else pytest.approx(small["response_cost"] + large["response_cost"]))
     assert not own["standard_logging_object"]["response_cost"]
     route, tried = attempts(collector, trace)
     assert tried["small"].attributes["cascade.decision"] == "escalate"

@@ -76,7 +76,7 @@ def test_a_hit_asks_nobody_costs_nothing_and_says_so(
     asked = len(upstream.requests)
     second = cached(lambda: speak(client, prompt, stream=stream, headers=trace.headers))
     assert (second.status, second.text, second.cascade("reason"), second.cascade("escalated")) == (200, first.text, "cached", "false")
-    assert len(upstream.requests) == asked
+    assert (len(upstream.requests), second.cascade("cost-usd")) == (asked, "0")
     spans = collector.wait_for_trace(trace.trace_id, "cascade.route")
     route = [span for span in spans if span.name == "cascade.route"][-1]
     assert (route.attributes["cascade.cached"], route.attributes["cascade.attempts"], route.status) == (True, 0, "UNSET")

@@ -151,12 +151,12 @@ def test_a_proxy_that_cannot_be_asked_is_told(folder, monkeypatch, command, url,
 def proxy(request):
     """As much of a proxy as is asked: two models, the second of which is told to have been answered by the first."""
     if request.url.path == "/v1/models":
-        return httpx.Response(200, json={"data": [{"id": "small"}, {"id": "auto"}]})
+        return httpx.Response(200, json={"data": [{"id": "small"}, {"id": "auto"}, {"id": "priced"}]})
     body = json.loads(request.content)
     if "fail" in body["messages"][0]["content"]:
         return httpx.Response(500, json={"error": {"message": "no"}})
-    headers = {"x-cascade-model": "small", "x-litellm-response-cost": "0.25"} if body["model"] == "auto" else {}
-    return httpx.Response(200, headers=headers, json={"choices": [{"message": {"content": "The answer: 4"}}]})
+    headers = {"auto": {"x-cascade-model": "small", "x-cascade-cost-usd": "0.25"}, "priced": {"x-litellm-response-cost": "0.5"}}
+    return httpx.Response(200, headers=headers.get(body["model"], {}), json={"choices": [{"message": {"content": "The answer: 4"}}]})
 
 
 def asked(model, *prompts):
@@ -172,6 +172,8 @@ def asked(model, *prompts):
 def test_a_proxy_is_asked_and_says_who_answered():
     (routed, _) = asked("auto", "2+2?", "3+1?")
     (alone,) = asked("small", "2+2?")
+    (priced,) = asked("priced", "2+2?")
+    assert priced.cost_usd == 0.5
     assert (routed.alias, routed.correct, routed.cost_usd) == ("small", 1.0, 0.25)
     assert (alone.alias, alone.cost_usd) == ("small", None)
     assert routed.latency_ms > 0

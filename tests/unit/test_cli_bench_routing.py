@@ -126,6 +126,7 @@ BAD = {
     "a larger model that is worse": ({"score_weak": pl.col("score_strong"), "score_strong": pl.lit(0)}, "'huge' gains nothing over 'tiny'"),
     "a prompt that comes again": ({"pid": pl.lit("first1-3")}, "119 of 120 rows have a 'pair' and 'pid' that came before"),
     "a price of one model": ({"cost_usd_weak": pl.lit(None, pl.Float64)}, "has prices for one model and none for 'tiny'"),
+    "a negative price": ({"cost_usd_strong": pl.lit(-0.25)}, "120 of 120 rows have a 'cost_usd_strong' below 0"),
     "an unknown prompt": ({"pid": pl.int_range(pl.len())}, "120 of 120 rows have a `pid`"),
 }
 

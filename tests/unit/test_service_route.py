@@ -148,6 +148,18 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_read_whole(engine
     assert (answer.status_code, answer.json()["error"]) == (413, "a request has at most 1000 bytes")
 
 
+async def test_the_version_may_be_named(engine):
+    body = {"inputs": [TEXT]}
+    async with asked(state_of(engine)) as client:
+        for path in ("/v2/models/m", "/v2/models/m/ready"):
+            named = path.replace("/m", "/m/versions/1")
+            assert (await client.get(named)).json() == (await client.get(path)).json()
+        answers = [(await client.post(path, json=body)).json()["outputs"] for path in (INFER, "/v2/models/m/versions/1/infer")]
+        other = await client.post("/v2/models/m/versions/2/infer", json=body)
+    assert answers[0] == answers[1]
+    assert (other.status_code, other.json()) == (404, {"error": "there is no such version; the one that is served is '1'"})
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/v2/models/x", 404), ("POST", "/v2/models/x/infer", 404), ("GET", "/x", 404), ("GET", INFER, 405)],

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
 
-from litellm_cascade.vocabulary import Asked, Attempt, Basis, Costs, Outcome, Usage
+from litellm_cascade.vocabulary import Asked, Attempt, Basis, Costs, Outcome, Usage, total_of
 
 MILLION = 1e6
-
-
-def total_of(costs: Sequence[float | None]) -> float | None:
-    """Unknown as soon as one of them is."""
-    known = [cost for cost in costs if cost is not None]
-    return fsum(known) if len(known) == len(costs) else None
 
 
 def costs_of(outcome: Outcome, basis: Basis, asked: Sequence[Asked] = ()) -> Costs:
     """USD. Alone, an alias is taken to need the tokens that the served answer needed. ``asked``: by the classifier, answered or not."""
     served = next((attempt for attempt in outcome.attempts if attempt.served), None)
-    # What failed without a bill cost nothing.
-    answering = total_of(
-        [0.0 if attempt.cost_usd is None and attempt.error is not None else attempt.cost_usd for attempt in outcome.attempts]
-    )
     classifying = total_of([one.cost_usd for one in asked])
     return Costs(
-        actual_usd=total_of([classifying, answering]),
+        actual_usd=total_of([classifying, outcome.cost_usd]),
         classifier_usd=classifying,
         all_small_usd=_alone(served, basis, basis.smallest),
         all_large_usd=_alone(served, basis, basis.largest),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from litellm_cascade.audit import attributes as name
-from litellm_cascade.audit.costs import total_of
 from litellm_cascade.vocabulary import (
     Asked,
     Attempt,
@@ -21,6 +20,7 @@ from litellm_cascade.vocabulary import (
     Receipt,
     Session,
     Usage,
+    total_of,
 )
 
 Value = str | bool | int | float | tuple[str, ...] | None

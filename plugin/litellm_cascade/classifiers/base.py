@@ -90,6 +90,19 @@ class AsksAliases(Protocol):
 
 
 @runtime_checkable
+class FallsBack(Protocol):
+    """A classifier with another one behind it. Start-up checks that there is time for both."""
+
+    @property
+    def patience_ms(self) -> float:
+        """How long it waits before the other one answers."""
+
+    @property
+    def fallback(self) -> str:
+        """The other one's name."""
+
+
+@runtime_checkable
 class ShowsItsWork(Protocol):
     """A classifier that can show what its model said before that was read as a Classification: for people who look into it."""
 

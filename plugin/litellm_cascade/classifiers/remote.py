@@ -154,6 +154,16 @@ class Remote:
         described = self._client.described
         return described.digest if described is not None else ""
 
+    @property
+    def patience_ms(self) -> float:
+        """How long the service is waited for."""
+        return self._timeout_s * 1000
+
+    @property
+    def fallback(self) -> str:
+        """Who answers after that."""
+        return self._fallback.name
+
     async def warm_up(self) -> None:
         """Load the fallback, and ask what the service takes. A service that is not there yet is no reason not to start."""
         if isinstance(self._fallback, WarmsUp):

@@ -1,4 +1,4 @@
-"""What there is to say at start-up about a classifier that asks LiteLLM's own deployments."""
+"""What there is to say at start-up about a classifier that waits for others: LiteLLM's own deployments, or a service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from litellm._logging import verbose_proxy_logger
 
-from litellm_cascade.classifiers.base import AsksAliases, Classifier
+from litellm_cascade.classifiers.base import AsksAliases, Classifier, FallsBack
 from litellm_cascade.errors import StartupError
 from litellm_cascade.proxy.models import policy_of
 
@@ -17,6 +17,8 @@ WITHIN = "callback_settings.cascade.classifier.within_ms"
 
 def check_classifier(classifier: Classifier, within_ms: float, models: Sequence[Mapping[str, Any]]) -> None:
     """Log what is unwise; raise StartupError with every alias that cannot be asked."""
+    if isinstance(classifier, FallsBack) and within_ms <= classifier.patience_ms:
+        verbose_proxy_logger.warning("cascade: %s", _no_time_to_fall_back(classifier, within_ms))
     if not isinstance(classifier, AsksAliases):
         return
     problems = [sentence for alias in classifier.aliases for sentence in _unfit(classifier.name, alias, models)]
@@ -47,4 +49,11 @@ def _too_soon(classifier: AsksAliases, within_ms: float) -> str:
     return (
         f"a request waits {within_ms:g} ms for its classification, but {asked} may take {classifier.patience_ms:g} ms to answer, so most "
         f"answers would come too late and be paid for in vain; set {WITHIN} to {classifier.patience_ms:g} or more"
+    )
+
+
+def _no_time_to_fall_back(classifier: FallsBack, within_ms: float) -> str:
+    return (
+        f"a request waits {within_ms:g} ms for its classification, but the service alone may take {classifier.patience_ms:g}, which leaves "
+        f"{classifier.fallback!r} no time when the service is late; set {WITHIN} higher, or classifier.options.timeout_ms lower"
     )

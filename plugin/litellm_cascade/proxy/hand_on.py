@@ -17,9 +17,11 @@ LOGPROBS = {"logprobs": True}
 class HandOn(CustomLLM):  # type: ignore[misc] # LiteLLM is not typed
     """The inner call is billed once, and asked for what a judge would need; beyond that there is nothing to leave out."""
 
-    async def acompletion(self, *, messages: list[Any], litellm_params: Mapping[str, Any], **_: Any) -> ModelResponse:
+    async def acompletion(
+        self, *, messages: list[Any], litellm_params: Mapping[str, Any], optional_params: Mapping[str, Any], **_: Any
+    ) -> ModelResponse:
         """The whole answer, in a response of its own, without the log-probabilities."""
-        inner = await _asked(messages, litellm_params)
+        inner = await _asked(messages, litellm_params, **_length(optional_params))
         for choice in inner.choices:
             choice.logprobs = None
         response = ModelResponse(id=inner.id, created=inner.created, model=inner.model, choices=inner.choices)
@@ -35,6 +37,10 @@ async def _streamed(messages: list[Any], litellm_params: Mapping[str, Any]) -> A
     async for chunk in await _asked(messages, litellm_params, stream=True, stream_options={"include_usage": True}):
         copied = chunk.model_copy(update={"choices": [choice.model_copy(update={"logprobs": None}) for choice in chunk.choices]})
         yield copied
+
+
+def _length(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {"max_tokens": parameters["max_tokens"]} if "max_tokens" in parameters else {}
 
 
 async def _asked(messages: list[Any], litellm_params: Mapping[str, Any], **more: Any) -> Any:

@@ -11,6 +11,7 @@ PREFIX = "x-cascade-"
 def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
     """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated``, ``-reason``, and ``-abstained`` where the answer is doubtful.
 
+    ``-cost-usd`` where all is over by now, and its cost known: of a stream it is not yet, of an answer that no cascade gave LiteLLM tells it.
     With ``everything`` also how it came about.
     """
     decision, outcome = journey.decided_plan.decision, journey.outcome()
@@ -21,6 +22,7 @@ def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
         "escalated": "true" if outcome.escalated else "false",
         "reason": outcome.reason.value,
         "abstained": outcome.abstained.value if outcome.abstained is not None else "",
+        "cost-usd": _number(outcome.cost_usd) if journey.is_over else "",
     }
     if outcome.reason is Reason.CACHED:
         told["cached"] = "true"

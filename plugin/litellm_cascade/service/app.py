@@ -25,7 +25,7 @@ from litellm_cascade.classifiers.servable import Servable
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.service.metrics import Metrics
-from litellm_cascade.service.protocol import SERVER, Question, RefusedError, answer, metadata, read_question
+from litellm_cascade.service.protocol import SERVER, VERSION, Question, RefusedError, answer, metadata, read_question
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +39,7 @@ RETRY_AFTER_S: Final = "1"
 """Whole seconds is all that HTTP has. A client with a deadline does not wait for it."""
 WATCH_AFTER_S: Final = 0.02
 """Most answers are there before, and watching whether the client is still there costs a task."""
+MODEL_PATHS: Final = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
 HUNG_UP: Final = 499
 """The status of a request whose client did not wait for the answer, as others call it as well."""
 LONG_TEXT: Final = 2_000
@@ -91,12 +92,18 @@ def application(state: State, **options: Any) -> Starlette:
         Route("/v2", route.server),
         Route("/v2/health/live", route.live),
         Route("/v2/health/ready", route.ready),
-        Route("/v2/models/{model}", route.described),
-        Route("/v2/models/{model}/ready", route.model_ready),
-        Route("/v2/models/{model}/infer", route.infer, methods=["POST"]),
+        *(of_model for path in MODEL_PATHS for of_model in _of_model(path, route)),
         Route("/metrics", route.metrics),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _told}, **options)
+
+
+def _of_model(path: str, route: _Route) -> tuple[Route, ...]:
+    return (
+        Route(path, route.described),
+        Route(f"{path}/ready", route.model_ready),
+        Route(f"{path}/infer", route.infer, methods=["POST"]),
+    )
 
 
 class _Route:
@@ -155,9 +162,11 @@ class _Route:
         return Response(json.dumps(answer(self._state.model, logits, question.request_id)), media_type="application/json")
 
     def _unknown(self, request: Request) -> Response | None:
-        if request.path_params["model"] == self._state.model:
-            return None
-        return _error(HTTPStatus.NOT_FOUND, f"there is no such model; the one that is served is {self._state.model!r}")
+        if request.path_params["model"] != self._state.model:
+            return _error(HTTPStatus.NOT_FOUND, f"there is no such model; the one that is served is {self._state.model!r}")
+        if request.path_params.get("version", VERSION) != VERSION:
+            return _error(HTTPStatus.NOT_FOUND, f"there is no such version; the one that is served is {VERSION!r}")
+        return None
 
 
 async def _body(request: Request, most_bytes: int) -> bytes:

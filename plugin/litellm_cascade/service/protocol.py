@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TEXT: Final = "text"
 _INPUTS: Final = f"the inputs must be {TEXT!r}, or {IDS!r} and {MASK!r}"
+VERSION: Final = "1"
+"""Of the model. There is one, whose weights the metadata name; paths may name it or leave it out."""
 PLATFORM: Final = "litellm-cascade"
 SERVER: Final = {"name": PLATFORM, "version": version("litellm-cascade"), "extensions": []}
 """What ``GET /v2`` answers."""
@@ -55,7 +57,7 @@ def metadata(served: Servable, model: str) -> dict[str, Any]:
     """What ``GET /v2/models/{model}`` answers. ``parameters`` is ours: whose weights these are, and how their logits are read."""
     return {
         "name": model,
-        "versions": ["1"],
+        "versions": [VERSION],
         "platform": PLATFORM,
         "inputs": [
             {"name": TEXT, "datatype": "BYTES", "shape": [-1]},

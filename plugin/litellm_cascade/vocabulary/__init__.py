@@ -19,6 +19,7 @@ from litellm_cascade.vocabulary.answer import (
     ToolCall,
     Usage,
     Verdict,
+    total_of,
 )
 from litellm_cascade.vocabulary.decision import (
     Decision,
@@ -141,4 +142,5 @@ __all__ = [
     "Turn",
     "Usage",
     "Verdict",
+    "total_of",
 ]

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import fsum
+
+
+def total_of(costs: Sequence[float | None]) -> float | None:
+    """A sum that is unknown as soon as one of its parts is."""
+    known = [cost for cost in costs if cost is not None]
+    return fsum(known) if len(known) == len(costs) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,11 @@ class Outcome:
     def wasted(self) -> tuple[Attempt, ...]:
         """The attempts whose answers nobody saw."""
         return tuple(attempt for attempt in self.attempts if not attempt.served)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the attempts cost together; None where that is not known of one. What failed without a bill cost nothing."""
+        return total_of([0.0 if attempt.cost_usd is None and attempt.error is not None else attempt.cost_usd for attempt in self.attempts])
 
     @property
     def verdict(self) -> Verdict | None:

@@ -41,6 +41,15 @@ def test_too_little_time_is_a_warning(caplog, within_ms, said):
     assert (f"a request waits {within_ms} ms for its classification, but 'judge' may take 800 ms" in caplog.text) is said
 
 
+@pytest.mark.parametrize(("within_ms", "said"), [(25, True), (30, True), (31, False)])
+def test_a_service_that_may_take_all_the_time_leaves_none_to_fall_back(caplog, within_ms, said):
+    remote = build("remote", {"url": "http://127.0.0.1:1", "fallback": "linear", "timeout_ms": 30})
+    with caplog.at_level(logging.WARNING):
+        check_classifier(remote, within_ms, MODELS)
+    told = f"waits {within_ms} ms for its classification, but the service alone may take 30, which leaves 'linear' no time"
+    assert (told in caplog.text) is said
+
+
 @pytest.mark.parametrize("name", ["linear", "none"])
 def test_a_classifier_that_asks_nobody_is_let_be(caplog, name):
     check_classifier(build(name), 1, [])

@@ -67,6 +67,16 @@ def no_gaps(path: Path, table: Any, columns: Iterable[str]) -> None:
             raise ConfigurationError([f"{path}: {lacking} of {len(table)} rows have no finite {name!r}; leave such rows out"])
 
 
+def none_negative(path: Path, table: Any, columns: Iterable[str]) -> None:
+    """Raises ConfigurationError at the first of these columns, of those that are there, with a number below 0."""
+    for name in table.columns:
+        below = int((table[name] < 0).sum()) if name in columns and table[name].dtype.is_numeric() else 0
+        if below:
+            raise ConfigurationError(
+                [f"{path}: {below} of {len(table)} rows have a {name!r} below 0; write what was paid, or leave it empty"]
+            )
+
+
 def digest_of(paths: Sequence[Path]) -> str:
     """The start of the SHA-256 over the bytes of files."""
     digest = sha256()

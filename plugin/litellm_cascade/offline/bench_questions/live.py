@@ -22,6 +22,7 @@ from litellm_cascade.offline.calibrating.records import named
 
 CONCURRENCY: Final = 4
 SPENT: Final = "x-litellm-response-cost"
+"""Of an answer that no cascade gave."""
 _LETTER: Final = re.compile(r"\b([A-J])\b")
 _NUMBER: Final = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
@@ -129,7 +130,7 @@ async def _asked(client: httpx.AsyncClient, model: str, question: Question, max_
     return Answered(
         alias=response.headers.get(f"{HEADER}model") or model,
         correct=float(is_right(said, question.answer)),
-        cost_usd=_dollars(response.headers.get(SPENT)),
+        cost_usd=_dollars(response.headers.get(f"{HEADER}cost-usd") or response.headers.get(SPENT)),
         latency_ms=1000 * (time.perf_counter() - began),
     )
 

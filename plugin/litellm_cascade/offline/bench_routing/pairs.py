@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
-from litellm_cascade.offline.bench_common.reading import FOLDERS, digest_of, need_file, no_gaps, read_table
+from litellm_cascade.offline.bench_common.reading import FOLDERS, digest_of, need_file, no_gaps, none_negative, read_table
 from litellm_cascade.offline.bench_common.resampling import Numbers
 
 PAIRS: Final = "routing_pairs.parquet"
@@ -113,6 +113,7 @@ def read_pairs(folder: Path, inside: tuple[str, ...] = FOLDERS) -> list[PairSet]
         for file, columns in ((pairs_file, _PAIR_COLUMNS), (prompts_file, _PROMPT_COLUMNS))
     )
     no_gaps(pairs_file, pairs, ("score_weak", "score_strong"))
+    none_negative(pairs_file, pairs, ("cost_usd_weak", "cost_usd_strong"))
     _each_once(pairs_file, pairs, "pair", "pid")
     _each_once(prompts_file, prompts, "pid")
     prompts = prompts.with_columns(
