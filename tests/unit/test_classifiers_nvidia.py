@@ -108,6 +108,16 @@ def test_distances_fall_into_the_buckets_of_transformers():
         assert bucket_rows(dimensions).tolist() == reference.clamp(0, 2 * dimensions.buckets - 1).tolist()
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_the_digest_is_of_all_that_decides(tmp_path, name):
+    one, other = (write_checkpoint(tmp_path / which) for which in ("one", "other"))
+    (one / "README.md").write_text("says nothing of what is computed")
+    assert read_checkpoint(one).digest == read_checkpoint(other).digest
+    file = other / name
+    file.write_bytes(file.read_bytes() + b" " if file.suffix == ".json" else file.read_bytes()[:-1] + b"\x00")
+    assert read_checkpoint(one).digest != read_checkpoint(other).digest
+
+
 def classifier(folder, **options):
     return build("nvidia", {"checkpoint": folder.name, "device": "cpu", "dtype": "fp32", **options}, Surroundings(folder=folder.parent))
 

@@ -151,9 +151,8 @@ async def test_a_body_that_is_too_long_is_refused_before_it_is_read_whole(engine
 async def test_the_version_may_be_named(engine):
     body = {"inputs": [TEXT]}
     async with asked(state_of(engine)) as client:
-        for path in ("/v2/models/m", "/v2/models/m/ready"):
-            named = path.replace("/m", "/m/versions/1")
-            assert (await client.get(named)).json() == (await client.get(path)).json()
+        for what in ("", "/ready"):
+            assert (await client.get(f"/v2/models/m/versions/1{what}")).json() == (await client.get(f"/v2/models/m{what}")).json()
         answers = [(await client.post(path, json=body)).json()["outputs"] for path in (INFER, "/v2/models/m/versions/1/infer")]
         other = await client.post("/v2/models/m/versions/2/infer", json=body)
     assert answers[0] == answers[1]

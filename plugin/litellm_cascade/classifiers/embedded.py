@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, replace
 from math import exp
@@ -15,6 +14,7 @@ from pydantic import Field
 from litellm_cascade.classifiers import eight_heads
 from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.base import Surroundings, ends, well_formed
+from litellm_cascade.classifiers.digests import digest_of
 from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.servable import Encoded, Servable
 from litellm_cascade.classifiers.threads import Threads
@@ -39,7 +39,6 @@ HEAD_TOKENS: Final = 96
 TAIL_TOKENS: Final = 32
 _HEAD_CHARACTERS: Final = 2_000  # more than 96 tokens of any language, and tokenising costs time
 _TAIL_CHARACTERS: Final = 600
-_PIECE: Final = 1 << 20  # bytes; the whole would stay in memory
 _OUTSTANDING: Final = 64  # as many as the guard lets in
 _MEND: Final = "reinstall litellm-cascade, or train one: cascade train embedded --data DIR --out DIR"
 
@@ -216,15 +215,10 @@ def _tried(network: Network, where: Path) -> NDArray[np.float32]:
 
 
 def _digest(*paths: Path) -> str:
-    found = hashlib.sha256()
-    for path in paths:
-        try:
-            with path.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    found.update(piece)
-        except OSError as error:
-            raise ClassifierError(f"classifier 'embedded': cannot read {path} ({error.strerror}): {_MEND}") from error
-    return found.hexdigest()[:16]
+    try:
+        return digest_of(*paths)
+    except OSError as error:
+        raise ClassifierError(f"classifier 'embedded': cannot read {error.filename} ({error.strerror}): {_MEND}") from error
 
 
 def _sigmoid(logit: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litellm_cascade.classifiers.base import well_formed
 from litellm_cascade.classifiers.devices import device_of
+from litellm_cascade.classifiers.digests import digest_of
 from litellm_cascade.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ PICKLES: Final = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 """Weights that are programs: reading one runs whatever it holds."""
 NO_LIMIT: Final = 10**6
 """Tokenizers without a limit write one of 10^30."""
-HASHED_AT_ONCE: Final = 1 << 20  # bytes
 _OF_A_LAYER: Final = re.compile(r"\.\d+\.")
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -64,7 +63,7 @@ def load(model: str, revision: str | None, beside: Path, *, device: str, most_to
         independent=network.config.problem_type == "multi_label_classification",
         most_tokens=limit,
         device=device,
-        digest=_digest(folder),
+        digest=digest_of(folder / CONFIG, folder / TOKENIZER, *sorted(folder.glob("*.safetensors"))),
     )
     _try_out(folder, made)
     return made
@@ -233,16 +232,6 @@ def _try_out(folder: Path, checkpoint: Checkpoint) -> None:
         ) from None
     except ClassifierError:
         raise _error(folder, "its logits are no numbers; copy the checkpoint again") from None
-
-
-def _digest(folder: Path) -> str:
-    """First 16 hex digits of the SHA-256 of all that decides: configuration, tokenizer, weights."""
-    hashed = hashlib.sha256()
-    for file in (folder / CONFIG, folder / TOKENIZER, *sorted(folder.glob("*.safetensors"))):
-        with file.open("rb") as content:
-            while block := content.read(HASHED_AT_ONCE):
-                hashed.update(block)
-    return hashed.hexdigest()[:16]
 
 
 def _error(folder: Path, what: str) -> ClassifierError:

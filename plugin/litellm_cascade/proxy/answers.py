@@ -137,8 +137,9 @@ def _tokens(logprobs: Any) -> Iterator[TokenLogprob]:
     for entry in _field(logprobs, "content") or ():
         logprob = _field(entry, "logprob")
         if isinstance(logprob, (int, float)):
-            top = sorted((float(_field(other, "logprob")) for other in _field(entry, "top_logprobs") or ()), reverse=True)
-            yield TokenLogprob(_field(entry, "token") or "", float(logprob), tuple(top))
+            others = _field(entry, "top_logprobs")  # most often none
+            top = tuple(sorted((float(_field(other, "logprob")) for other in others), reverse=True)) if others else ()
+            yield TokenLogprob(_field(entry, "token") or "", float(logprob), top)
 
 
 def _field(value: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ PREFIX = "x-cascade-"
 def headers_of(journey: Journey, *, everything: bool) -> dict[str, str]:
     """``x-cascade-policy``, ``-band``, ``-model``, ``-escalated``, ``-reason``, and ``-abstained`` where the answer is doubtful.
 
-    ``-cost-usd`` where all is over by now, and its cost known: of a stream it is not yet, of an answer that no cascade gave LiteLLM tells it.
+    ``-cost-usd`` where all is over and its cost known: that of a stream is not yet, and of an answer that no cascade gave LiteLLM tells it.
     With ``everything`` also how it came about.
     """
     decision, outcome = journey.decided_plan.decision, journey.outcome()

@@ -5,7 +5,6 @@ The layout is that of nvidia/prompt-task-and-complexity-classifier: a DeBERTa-v3
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from litellm_cascade.classifiers.digests import digest_of
 from litellm_cascade.classifiers.eight_heads import SIZES, HeadMap, read_heads
-from litellm_cascade.classifiers.nvidia.files import CONFIG, PUBLISHED, WEIGHTS, missing_torch
+from litellm_cascade.classifiers.nvidia.files import CONFIG, FILES, PUBLISHED, WEIGHTS, missing_torch
 from litellm_cascade.errors import ClassifierError
 
 ENCODER: Final = "backbone.encoder"
@@ -64,7 +64,7 @@ class Checkpoint:
     dimensions: Dimensions
     head_map: HeadMap
     names: Mapping[str, str]  # as published -> as this file has it
-    digest: str  # first 16 hex digits of the SHA-256 of the weights
+    digest: str  # of all three files
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -77,7 +77,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     dimensions = _dimensions(shapes, config.get("backbone_config") or {}, folder)
     _compare(shapes, expected(dimensions), weights)
     head_map = read_heads(config, f"classifier 'nvidia': {folder / CONFIG}")
-    return Checkpoint(path=weights, dimensions=dimensions, head_map=head_map, names=names, digest=_digest(weights))
+    return Checkpoint(
+        path=weights, dimensions=dimensions, head_map=head_map, names=names, digest=digest_of(*(folder / name for name in FILES))
+    )
 
 
 def _published(name: str, found: Mapping[str, Shape]) -> str:
@@ -241,8 +243,3 @@ def _differences(found: Mapping[str, Shape], wanted: Mapping[str, Shape]) -> Ite
     for name in sorted(wanted.keys() & found.keys()):
         if found[name] != wanted[name]:
             yield f"the tensor {name} has the shape {list(found[name])} instead of {list(wanted[name])}"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
