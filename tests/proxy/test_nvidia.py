@@ -8,6 +8,7 @@ from harness.dialects import DIALECTS
 from prometheus_client.parser import text_string_to_metric_families
 
 from litellm_cascade.classifiers.eight_heads import NVIDIA
+from litellm_cascade.classifiers.nvidia.files import FILES
 from litellm_cascade.testing.checkpoints import write_checkpoint
 from litellm_cascade.testing.upstream import Reply
 
@@ -50,7 +51,10 @@ def test_a_request_is_classified_by_weights_beside_the_configuration(nvidia_prox
     classify = next(span for span in spans if span.name == "cascade.classify")
     attributes = classify.attributes
     assert attributes["cascade.classifier"] == "nvidia"
-    assert attributes["cascade.classifier.digest"] == hashlib.sha256((checkpoint / "model.safetensors").read_bytes()).hexdigest()[:16]
+    assert (
+        attributes["cascade.classifier.digest"]
+        == hashlib.sha256(b"".join((checkpoint / name).read_bytes() for name in FILES)).hexdigest()[:16]
+    )
     assert attributes["cascade.classifier.device"] == "cpu"
     assert attributes["cascade.classifier.truncated"] is False
     assert 0 <= attributes["cascade.complexity"] <= 1

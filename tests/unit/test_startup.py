@@ -201,8 +201,8 @@ def test_an_unknown_setting():
     assert caught.value.problems == (
         "callback_settings.cascade.classifier.within_ms: input should be greater than 0; it is 0 now",
         "callback_settings.cascade.polices: there is no such setting; the settings are "
-        "access, budget_sync_seconds, classifier, debug_headers, feedback, memory, metrics_port, policies, record, reload_seconds, rungs, "
-        "seed, tiers, tokens",
+        "access, budget_sync_seconds, classifier, debug_headers, feedback, freeze_heap, memory, metrics_port, policies, record, "
+        "reload_seconds, rungs, seed, tiers, tokens",
     )
 
 

@@ -192,7 +192,7 @@ class RouterUpstream:
         return max(judged, 0 if self._shown is None else max(1, self._shown))
 
     def _came(self, ask: Ask, tokens: Sequence[TokenLogprob]) -> None:
-        if self._wanted(ask.rung) == 1:
+        if self._wanted(ask.rung) == 1 and "logprobs" not in self._dropped[ask.rung]:
             self._alternatives.came(ask.alias, tokens)
 
 
