@@ -305,6 +305,30 @@ def test_a_pipe_that_cannot_be_read_twice_is_refused(folder):
     assert not (folder / "out.jsonl").exists()
 
 
+def test_a_file_does_not_take_the_place_of_a_pipe_or_a_device(folder):
+    """As root it would be the end of /dev/null."""
+    write(folder / "in.jsonl", [{"prompt": "a"}])
+    os.mkfifo(folder / "pipe")
+    result = run("--input", "in.jsonl", "--output", "pipe", "--classifier", "linear")
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        "--output pipe is no file but a pipe or a device, and a file would take its place; name a file",
+    )
+    assert (folder / "pipe").is_fifo()
+    assert sorted(path.name for path in folder.iterdir()) == ["in.jsonl", "pipe"]
+
+
+def test_a_link_goes_on_leading_to_the_output(folder):
+    write(folder / "in.jsonl", [{"prompt": "a"}])
+    (folder / "elsewhere").mkdir()
+    (folder / "link").symlink_to("elsewhere/out.jsonl")
+    for _ in range(2):
+        assert run("--input", "in.jsonl", "--output", "link", "--classifier", "linear").exit_code == 0
+    assert (folder / "link").is_symlink()
+    assert len(read(folder / "elsewhere/out.jsonl")) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["elsewhere", "in.jsonl", "link"]
+
+
 def test_a_classifier_that_cannot_be_loaded_leaves_no_files(folder):
     write(folder / "in.jsonl", [{"prompt": "a"}])
     assert run("--input", "in.jsonl", "--output", "out.jsonl", "--classifier", "linear", "--option", "weights=x").exit_code == 1

@@ -47,10 +47,13 @@ class Job:
 
 def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
     """Find out what there is to do; ``asked`` is what else the answers depend on. Raises ``ConfigurationError``."""
+    target = target.resolve() if target.is_symlink() else target  # the file takes the place of a file, not of the link to it
     if target.exists() and target.samefile(source):
         raise ConfigurationError([f"--output {target} is the input itself; name another file"])
     if not target.parent.is_dir():
         raise ConfigurationError([f"--output {target}: there is no folder {target.parent}; make it first"])
+    if target.exists() and not target.is_file():
+        raise ConfigurationError([f"--output {target} is no file but a pipe or a device, and a file would take its place; name a file"])
     if not source.is_file():
         raise ConfigurationError([f"--input {source} is a pipe, which cannot be read twice; write it to a file first"])
     job = Job(source=source, target=target, lines=0, done=0)
