@@ -411,10 +411,25 @@ def test_the_command_says_where_it_goes_on(folder):
     asyncio.run(reader.warm_up())
     asked = {"classifier": "linear", "options": {}, "debug": False, "digest": reader.classifier.digest}
     job = classify_files.prepare(source, folder / "out.jsonl", asked)
-    job.part.write_bytes(b"".join(whole[:3]))
+    with job.writing:
+        job.writing.writelines(whole[:3])
     result = run("--input", source, "--output", "out.jsonl", "--classifier", "linear")
     assert result.stderr == "going on after line 3, where an earlier run of this stopped\n"
     assert without_times(read(folder / "out.jsonl")) == without_times(read(folder / "whole.jsonl"))
+
+
+def test_two_runs_do_not_write_into_one_file(folder):
+    """A job that is started while the one before it is still at work."""
+    source = write(folder / "in.jsonl", [{"prompt": "a"}])
+    first = classify_files.prepare(source, folder / "out.jsonl", {"classifier": "x"})
+    second = run("--input", source, "--output", "out.jsonl", "--classifier", "linear")
+    assert (second.exit_code, second.stderr.strip()) == (
+        1,
+        "out.jsonl.part is being written by another run; wait until it has ended, or name another --output",
+    )
+    classify_files.run(first, Counting(), at_once=1, complain=lambda _: None, advance=lambda _: None)
+    assert [row["task_type"] for row in read(folder / "out.jsonl")] == ["A"]
+    assert run("--input", source, "--output", "out.jsonl", "--classifier", "linear").exit_code == 0
 
 
 # --- the reader --------------------------------------------------------------------------------------------------------------------
