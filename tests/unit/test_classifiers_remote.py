@@ -5,9 +5,17 @@ import gc
 import json
 import logging
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 from blockbuster import blockbuster_ctx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -304,7 +312,7 @@ async def test_a_very_long_prompt_is_cut_before_it_is_sent(serve, remote_to):
 
 async def test_a_token_is_sent_and_told_to_nobody_else(serve, monkeypatch, caplog):
     service = serve(answer=lambda: JSONResponse({}, 401))
-    monkeypatch.setenv("SERVICE_TOKEN", "s3cret")
+    monkeypatch.setenv("SERVICE_TOKEN", "s3cret\n")  # as files end that secrets are kept in
     caplog.set_level(logging.DEBUG)
     remote = build(
         "remote",
@@ -365,6 +373,42 @@ async def test_a_service_that_takes_the_connection_and_says_nothing_does_not_eit
     assert "it does not answer within 0.05 s; is the service running?; until it answers, classifier 'fake' does" in caplog.text
 
 
+@pytest.fixture
+def certificate(tmp_path):
+    """Of 127.0.0.1, signed by itself: a file with certificate and key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "service")])
+    today = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, today - timedelta(days=1), today + timedelta(days=1))
+    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = made.add_extension(host, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path / "service.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(signed.public_bytes(Encoding.PEM) + secret)
+    return file
+
+
+async def test_a_certificate_that_nobody_trusts_is_called_so(certificate, remote_to, caplog):
+    """Not "is the service running?", which it is."""
+    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ours.load_cert_chain(certificate)
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=ours) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await remote_to(url).warm_up()
+        assert (
+            "its certificate is not trusted, or is another host's; name a file with the certificates to trust under options.ca"
+            in caplog.text
+        )
+        caplog.clear()
+        await remote_to(url, trust=ssl.create_default_context(cafile=certificate)).warm_up()
+        assert "it does not answer (ServerDisconnectedError)" in caplog.text
+
+
+async def test_a_service_without_https_is_called_so(serve, remote_to, caplog):
+    await remote_to(serve().server.url.replace("http:", "https:")).warm_up()
+    assert "it does not answer as https; is it a service that speaks http?" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("metadata", "sentence"),
     [
@@ -415,6 +459,12 @@ async def test_a_service_that_does_not_fit_is_told_at_start_up(serve, remote_to,
     [
         ({}, "options.url: field required"),
         ({"url": "localhost:8600"}, "options.url: value error, write http://HOST:PORT"),
+        ({"url": "http://"}, "options.url: value error, write http://HOST:PORT"),
+        ({"url": "http://::1:8600"}, r"options.url: value error, write .*http://\[::1\]:8600"),
+        ({"url": "http://x:99999"}, "options.url: value error, write http://HOST:PORT"),
+        ({"url": "http://a b"}, "options.url: value error, write http://HOST:PORT"),
+        ({"url": "http://x", "token": "a\nX-Other: b"}, "options.token: has characters that a header cannot hold"),
+        ({"url": "http://x", "token": "gehe\u00efm"}, "options.token: has characters that a header cannot hold"),
         ({"url": "http://x", "model": "a/b"}, "options.model: string should match"),
         ({"url": "http://x", "token": "os.environ/NOT_SET_ANYWHERE"}, "the environment variable NOT_SET_ANYWHERE is not set"),
         ({"url": "http://x", "ca": "missing.pem"}, "options.ca: cannot read certificates from .*missing.pem"),

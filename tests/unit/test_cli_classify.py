@@ -305,6 +305,30 @@ def test_a_pipe_that_cannot_be_read_twice_is_refused(folder):
     assert not (folder / "out.jsonl").exists()
 
 
+def test_a_file_does_not_take_the_place_of_a_pipe_or_a_device(folder):
+    """As root it would be the end of /dev/null."""
+    write(folder / "in.jsonl", [{"prompt": "a"}])
+    os.mkfifo(folder / "pipe")
+    result = run("--input", "in.jsonl", "--output", "pipe", "--classifier", "linear")
+    assert (result.exit_code, result.stderr.strip()) == (
+        1,
+        "--output pipe is no file but a pipe or a device, and a file would take its place; name a file",
+    )
+    assert (folder / "pipe").is_fifo()
+    assert sorted(path.name for path in folder.iterdir()) == ["in.jsonl", "pipe"]
+
+
+def test_a_link_goes_on_leading_to_the_output(folder):
+    write(folder / "in.jsonl", [{"prompt": "a"}])
+    (folder / "elsewhere").mkdir()
+    (folder / "link").symlink_to("elsewhere/out.jsonl")
+    for _ in range(2):
+        assert run("--input", "in.jsonl", "--output", "link", "--classifier", "linear").exit_code == 0
+    assert (folder / "link").is_symlink()
+    assert len(read(folder / "elsewhere/out.jsonl")) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["elsewhere", "in.jsonl", "link"]
+
+
 def test_a_classifier_that_cannot_be_loaded_leaves_no_files(folder):
     write(folder / "in.jsonl", [{"prompt": "a"}])
     assert run("--input", "in.jsonl", "--output", "out.jsonl", "--classifier", "linear", "--option", "weights=x").exit_code == 1
@@ -387,10 +411,25 @@ def test_the_command_says_where_it_goes_on(folder):
     asyncio.run(reader.warm_up())
     asked = {"classifier": "linear", "options": {}, "debug": False, "digest": reader.classifier.digest}
     job = classify_files.prepare(source, folder / "out.jsonl", asked)
-    job.part.write_bytes(b"".join(whole[:3]))
+    with job.writing:
+        job.writing.writelines(whole[:3])
     result = run("--input", source, "--output", "out.jsonl", "--classifier", "linear")
     assert result.stderr == "going on after line 3, where an earlier run of this stopped\n"
     assert without_times(read(folder / "out.jsonl")) == without_times(read(folder / "whole.jsonl"))
+
+
+def test_two_runs_do_not_write_into_one_file(folder):
+    """A job that is started while the one before it is still at work."""
+    source = write(folder / "in.jsonl", [{"prompt": "a"}])
+    first = classify_files.prepare(source, folder / "out.jsonl", {"classifier": "x"})
+    second = run("--input", source, "--output", "out.jsonl", "--classifier", "linear")
+    assert (second.exit_code, second.stderr.strip()) == (
+        1,
+        "out.jsonl.part is being written by another run; wait until it has ended, or name another --output",
+    )
+    classify_files.run(first, Counting(), at_once=1, complain=lambda _: None, advance=lambda _: None)
+    assert [row["task_type"] for row in read(folder / "out.jsonl")] == ["A"]
+    assert run("--input", source, "--output", "out.jsonl", "--classifier", "linear").exit_code == 0
 
 
 # --- the reader --------------------------------------------------------------------------------------------------------------------

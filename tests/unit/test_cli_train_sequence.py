@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -168,6 +170,59 @@ def test_another_run_does_not_go_on_from_it(folder, checkpoint):
         train(examples, course(checkpoint, epochs=1), folder / "out", lambda _: None)
 
 
+@contextmanager
+def disk_of(size):
+    """Files of at most so many bytes, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_full_costs_the_epoch_and_is_told_in_a_sentence(folder, checkpoint):
+    with disk_of(50_000):
+        result = trained(checkpoint, "--epochs", "1")
+    assert result.exit_code == 1, result.output
+    assert result.stderr.splitlines()[-1].startswith("router/training.pt: cannot be written (")
+    assert list((folder / "router").iterdir()) == [], "what was begun is not left to fill the disk"
+    assert trained(checkpoint, "--epochs", "1").exit_code == 0
+
+
+def test_what_could_not_be_written_is_written_by_the_same_command(folder, checkpoint):
+    """The state goes last: everything but the report is there, and the training need not be done again."""
+    (folder / "router").mkdir()
+    (folder / "router/training.part").touch()  # killed before the first epoch was kept
+    assert trained(checkpoint, "--epochs", "2", out="whole").exit_code == 0
+    examples = read_examples(folder / "labelled.jsonl", None, "label", 0)
+    train(examples, course("whole", model=str(checkpoint), epochs=2, patience=2), folder / "router", lambda _: None)
+    (folder / "router/report.json").mkdir()
+    stopped = trained(checkpoint, "--epochs", "2")
+    assert (stopped.exit_code, stopped.stderr) == (1, "router/report.json: cannot be written (is a directory)\n")
+    (folder / "router/report.json").rmdir()
+    done = trained(checkpoint, "--epochs", "2")
+    assert (done.exit_code, done.stderr) == (0, ""), "no epoch once more"
+    whole = (folder / "whole/model.safetensors").read_bytes()
+    assert (folder / "router/model.safetensors").read_bytes() == whole
+    assert not (folder / "router" / STATE).exists()
+
+
+def test_weights_that_cannot_be_written_are_told_in_a_sentence(folder, checkpoint):
+    examples = read_examples(folder / "labelled.jsonl", None, "label", 0)
+    (folder / "out").mkdir()
+    run = train(examples, course(checkpoint, epochs=1), folder / "out", lambda _: None)
+    with disk_of(50_000), pytest.raises(ConfigurationError, match=r"out: cannot be written \(SafetensorError\)"):
+        run.save(folder / "out")
+    assert (folder / "out" / STATE).exists()
+
+
+def test_who_may_read_the_folder_may_read_the_weights(folder, checkpoint):
+    trained(checkpoint, "--epochs", "1")
+    modes = {file.stat().st_mode for file in (folder / "router").iterdir()}
+    assert len(modes) == 1, modes
+
+
 # --- figures and parts -------------------------------------------------------------------------------------------------------------
 
 PLACES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
@@ -269,3 +324,18 @@ def test_a_classifier_is_not_written_over(folder, checkpoint):
     Path("router/report.json").write_text("{}")
     result = trained(checkpoint)
     assert (result.exit_code, "holds a classifier already" in result.stderr) == (1, True)
+
+
+def test_neither_the_model_itself_nor_files_of_others_are_written_over(folder, checkpoint):
+    """Its folder has a README.md and a config.json, as many have."""
+    before = {file.name: file.read_bytes() for file in checkpoint.iterdir()}
+    result = trained(checkpoint, out=checkpoint)
+    assert (result.exit_code, result.stderr) == (1, f"{checkpoint}: is not empty; name another folder with --out\n")
+    assert {file.name: file.read_bytes() for file in checkpoint.iterdir()} == before
+
+
+def test_of_longer_texts_is_read_what_the_model_takes(folder, checkpoint):
+    write_lines(folder / "long.jsonl", [row | {"prompt": "some " * 500 + f"{row['id']} {row['label']}"} for row in rows(120)])
+    result = trained(checkpoint, "--epochs", "1", "--max-tokens", "1024", "--text", "prompt", data="long.jsonl")
+    assert result.exit_code == 0, result.output
+    assert json.loads((folder / "router/report.json").read_text())["course"]["max_tokens"] == 64

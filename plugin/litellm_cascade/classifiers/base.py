@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from litellm_cascade.vocabulary import UNCLASSIFIED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from litellm_cascade.vocabulary import Classification, Request, Signals
 
@@ -100,6 +100,15 @@ class FallsBack(Protocol):
     @property
     def fallback(self) -> str:
         """The other one's name."""
+
+
+@runtime_checkable
+class HasParts(Protocol):
+    """A classifier made of others."""
+
+    @property
+    def parts(self) -> Sequence[Classifier]:
+        """All that may be asked."""
 
 
 @runtime_checkable

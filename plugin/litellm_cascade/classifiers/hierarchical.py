@@ -61,34 +61,34 @@ class Hierarchical:
         self._first = first
         self._within = within
         self._otherwise = otherwise
-        self._parts = (first, *within.values(), *((otherwise,) if otherwise is not None else ()))
+        self.parts: Final[tuple[Classifier, ...]] = (first, *within.values(), *((otherwise,) if otherwise is not None else ()))
 
     @property
     def digest(self) -> str:
         """Of the parts' digests; empty until all that have one are loaded."""
-        told = [f"{part.name}:{part.digest}" for part in self._parts]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if any(part.digest for part in self._parts) else ""
+        told = [f"{part.name}:{part.digest}" for part in self.parts]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16] if any(part.digest for part in self.parts) else ""
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """Whom its parts ask."""
-        return tuple(dict.fromkeys(alias for part in self._parts if isinstance(part, AsksAliases) for alias in part.aliases))
+        return tuple(dict.fromkeys(alias for part in self.parts if isinstance(part, AsksAliases) for alias in part.aliases))
 
     @property
     def patience_ms(self) -> float:
         """How long the first and the slowest of the others wait together."""
-        first, *others = (part.patience_ms if isinstance(part, AsksAliases) else 0.0 for part in self._parts)
+        first, *others = (part.patience_ms if isinstance(part, AsksAliases) else 0.0 for part in self.parts)
         return first + max(others)
 
     async def warm_up(self) -> None:
         """Load all parts. Raises ``ClassifierError``."""
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, WarmsUp):
                 await part.warm_up()
 
     def reads(self, request: Request) -> str:
         """What any of its parts reads."""
-        return repr([all_read(part, request) for part in self._parts])
+        return repr([all_read(part, request) for part in self.parts])
 
     async def classify(self, request: Request) -> Classification:
         """Raises what the first classifier raises. What the second one raises costs its part of the answer."""

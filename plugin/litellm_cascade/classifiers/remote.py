@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import numpy as np
 from pydantic import Field, SecretStr, field_validator
@@ -90,6 +91,8 @@ class Options(AnyOptions):
     def _is_plain(cls, written: str) -> str:
         if not written.startswith(("http://", "https://")) or "@" in written or "?" in written:
             raise ValueError("write http://HOST:PORT or https://HOST, without a user or a question mark; a token goes under token")
+        if not _has_place(written):
+            raise ValueError("write http://HOST:PORT or https://HOST, an IPv6 address in brackets: http://[::1]:8600")
         return written
 
 
@@ -262,11 +265,26 @@ def _probabilities(model: Model, logits: NDArray[np.float64]) -> dict[str, float
     return dict(zip(model.outcomes, ((1 + np.tanh(logits[LOGITS:] / 2)) / 2).tolist(), strict=True))
 
 
+def _has_place(url: str) -> bool:
+    """Whether it names a host, and a port that there can be."""
+    try:
+        place = urlsplit(url)
+        return bool(place.hostname) and place.port != 0 and " " not in place.netloc
+    except ValueError:
+        return False
+
+
 def _token(written: SecretStr | None, environ: Mapping[str, str]) -> str | None:
-    """The token itself. Raises ``ClassifierError``, without it, when the variable is not set."""
+    """The token itself, as a header takes it. Raises ``ClassifierError``, without it, where it is not set or cannot be sent."""
     if written is None:
         return None
-    value = written.get_secret_value()
+    token = _read_token(written.get_secret_value(), environ).strip()  # files that secrets come from end in a line break
+    if not token.isascii() or not token.isprintable():
+        raise ClassifierError("classifier 'remote': options.token: has characters that a header cannot hold; write the token alone")
+    return token
+
+
+def _read_token(value: str, environ: Mapping[str, str]) -> str:
     if not value.startswith(FROM_ENVIRONMENT):
         return value
     name = value.removeprefix(FROM_ENVIRONMENT)

@@ -128,7 +128,7 @@ class RemoteClient:
         except passing:
             raise
         except _GONE as error:
-            raise UnreachableError(f"{self.where}: it does not answer ({type(error).__name__}); is the service running?") from None
+            raise UnreachableError(f"{self.where}: {_why(error)}") from None
 
     def _refusal(self, status: int, headers: Mapping[str, str]) -> ClassifierError:
         if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.SERVICE_UNAVAILABLE and "Retry-After" in headers):
@@ -172,3 +172,11 @@ class RemoteClient:
             timeout=aiohttp.ClientTimeout(total=None),  # whoever asks has a deadline
             auto_decompress=True,
         )
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted, or is another host's; name a file with the certificates to trust under options.ca"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return "it does not answer as https; is it a service that speaks http?"
+    return f"it does not answer ({type(error).__name__}); is the service running?"

@@ -7,6 +7,7 @@ part belongs to stands in ``OUT.part.json``: it is gone on with only if input, c
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
@@ -33,36 +34,69 @@ class Job:
     target: Path
     lines: int
     done: int
+    writing: BinaryIO
+    """The part, which is this run's alone until it is closed."""
 
     @property
     def part(self) -> Path:
         """Where the answers go until all are there."""
-        return self.target.with_name(f"{self.target.name}.part")
+        return part_of(self.target)
 
     @property
     def note(self) -> Path:
         """What the part belongs to."""
-        return self.target.with_name(f"{self.target.name}.part.json")
+        return note_of(self.target)
+
+
+def part_of(target: Path) -> Path:
+    """Beside it."""
+    return target.with_name(f"{target.name}.part")
+
+
+def note_of(target: Path) -> Path:
+    """Beside it."""
+    return target.with_name(f"{target.name}.part.json")
 
 
 def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
     """Find out what there is to do; ``asked`` is what else the answers depend on. Raises ``ConfigurationError``."""
+    target = target.resolve() if target.is_symlink() else target  # the file takes the place of a file, not of the link to it
     if target.exists() and target.samefile(source):
         raise ConfigurationError([f"--output {target} is the input itself; name another file"])
     if not target.parent.is_dir():
         raise ConfigurationError([f"--output {target}: there is no folder {target.parent}; make it first"])
+    if target.exists() and not target.is_file():
+        raise ConfigurationError([f"--output {target} is no file but a pipe or a device, and a file would take its place; name a file"])
     if not source.is_file():
         raise ConfigurationError([f"--input {source} is a pipe, which cannot be read twice; write it to a file first"])
-    job = Job(source=source, target=target, lines=0, done=0)
-    if any(kept.exists() and kept.samefile(source) for kept in (job.part, job.note)):
+    part, note = part_of(target), note_of(target)
+    if any(kept.exists() and kept.samefile(source) for kept in (part, note)):
         raise ConfigurationError([f"--output {target} would be written over the input on its way; name another file"])
     digest, lines = _measured(source)
     belongs_to = {"sha256": digest, **asked}
-    done = _whole_lines(job.part) if _read_note(job.note) == belongs_to else 0
+    writing = _alone(part)
+    done = _whole_lines(part) if _read_note(note) == belongs_to else 0
     if not done:
-        job.part.write_bytes(b"")
-        job.note.write_text(json.dumps(belongs_to), encoding="utf-8")
-    return Job(source=source, target=target, lines=lines, done=done)
+        writing.truncate(0)
+        note.write_text(json.dumps(belongs_to), encoding="utf-8")
+    return Job(source=source, target=target, lines=lines, done=done, writing=writing)
+
+
+def _alone(part: Path) -> BinaryIO:
+    """Opened to append to, for nobody else as long as it is open. Raises ConfigurationError where it is somebody else's."""
+    taken = ConfigurationError([f"{part} is being written by another run; wait until it has ended, or name another --output"])
+    writing = part.open("ab")
+    try:
+        fcntl.flock(writing, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        writing.close()
+        raise taken from None
+    except OSError:  # a file system without locks
+        return writing
+    if not part.exists() or not os.path.samestat(part.stat(), os.fstat(writing.fileno())):  # it has just become the output
+        writing.close()
+        raise taken
+    return writing
 
 
 def run(job: Job, reader: PromptReader, *, at_once: int, complain: Callable[[str], None], advance: Callable[[int], None]) -> int:
@@ -71,7 +105,7 @@ def run(job: Job, reader: PromptReader, *, at_once: int, complain: Callable[[str
     How many lines of all have an error instead of an answer; ``complain`` hears a sentence for each of those that are new. Raises
     ``OSError`` where it cannot be written; nothing is lost then.
     """
-    with job.source.open("rb") as source, job.part.open("ab") as part, asyncio.Runner() as runner:
+    with job.source.open("rb") as source, job.writing as part, asyncio.Runner() as runner:
         numbered = islice(enumerate(source, 1), job.done, None)
         while batch := list(islice(numbered, at_once)):
             for answer in runner.run(_answers(batch, reader)):
@@ -83,7 +117,7 @@ def run(job: Job, reader: PromptReader, *, at_once: int, complain: Callable[[str
         os.fsync(part.fileno())
     failed = sum(b'"error": ' in line and "error" in json.loads(line) for line in _lines(job.part))
     job.part.replace(job.target)
-    job.note.unlink()
+    job.note.unlink(missing_ok=True)
     return failed
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from litellm._logging import verbose_proxy_logger
 
-from litellm_cascade.classifiers.base import AsksAliases, Classifier, FallsBack
+from litellm_cascade.classifiers.base import AsksAliases, Classifier, FallsBack, HasParts
 from litellm_cascade.errors import StartupError
 from litellm_cascade.proxy.models import policy_of
 
@@ -17,8 +17,9 @@ WITHIN = "callback_settings.cascade.classifier.within_ms"
 
 def check_classifier(classifier: Classifier, within_ms: float, models: Sequence[Mapping[str, Any]]) -> None:
     """Log what is unwise; raise StartupError with every alias that cannot be asked."""
-    if isinstance(classifier, FallsBack) and within_ms <= classifier.patience_ms:
-        verbose_proxy_logger.warning("cascade: %s", _no_time_to_fall_back(classifier, within_ms))
+    for one in _with_parts(classifier):
+        if isinstance(one, FallsBack) and within_ms <= one.patience_ms:
+            verbose_proxy_logger.warning("cascade: %s", _no_time_to_fall_back(one, within_ms))
     if not isinstance(classifier, AsksAliases):
         return
     problems = [sentence for alias in classifier.aliases for sentence in _unfit(classifier.name, alias, models)]
@@ -26,6 +27,12 @@ def check_classifier(classifier: Classifier, within_ms: float, models: Sequence[
         raise StartupError([f"cascade: {problem}" for problem in problems])
     if within_ms < classifier.patience_ms:
         verbose_proxy_logger.warning("cascade: %s", _too_soon(classifier, within_ms))
+
+
+def _with_parts(classifier: Classifier) -> Iterator[Classifier]:
+    yield classifier
+    for part in classifier.parts if isinstance(classifier, HasParts) else ():
+        yield from _with_parts(part)
 
 
 def _unfit(name: str, alias: str, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:

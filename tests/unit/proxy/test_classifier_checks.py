@@ -50,6 +50,14 @@ def test_a_service_that_may_take_all_the_time_leaves_none_to_fall_back(caplog, w
     assert (told in caplog.text) is said
 
 
+def test_a_service_within_another_classifier_is_told_of_as_well(caplog):
+    slow = {"name": "remote", "options": {"url": "http://127.0.0.1:1", "fallback": "linear", "timeout_ms": 100}}
+    inner = {"name": "hierarchical", "options": {"first": {"name": "linear"}, "within": {"law": slow}}}
+    with caplog.at_level(logging.WARNING):
+        check_classifier(build("hierarchical", {"first": {"name": "linear"}, "within": {"Code Generation": inner}}), 25, MODELS)
+    assert [record.message.count("the service alone may take 100") for record in caplog.records] == [1]
+
+
 @pytest.mark.parametrize("name", ["linear", "none"])
 def test_a_classifier_that_asks_nobody_is_let_be(caplog, name):
     check_classifier(build(name), 1, [])

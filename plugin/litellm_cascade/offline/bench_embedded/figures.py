@@ -107,12 +107,15 @@ def measured(compared: Compared, examples: Sequence[Example], unseen: Sequence[E
     for source in UNSEEN:
         rows = _of(unseen, source)
         figures += compared.tasks(f"unseen data set {source}", rows, both) if rows else []
-    rows = [it for it in unseen if it.source in UNSEEN]
-    figures += compared.tasks("unseen data sets together", rows, {"accuracy": accuracy}) if rows else []
+    strange = [it for it in unseen if it.source in UNSEEN]
+    figures += compared.tasks("unseen data sets together", strange, {"accuracy": accuracy}) if strange else []
     rows = [it for it in (*test, *unseen) if it.task is not None and it.source in _ROUNDED]
     figures += compared.tasks("all of these but t0_p3 together", rows, {"accuracy": accuracy})
     figures.append(compared.calibration("ECE of the task, public prompts, English", english))
+    figures.append(compared.calibration("ECE of the task, public prompts, Chinese", _of(test, "task_type", "zh")))
+    figures.append(compared.calibration("ECE of the task, prompts people wrote for self-instruct", _of(test, "self_instruct")))
     figures.append(compared.calibration("ECE of the task, constructed, unseen wordings", _of(test, "constructed")))
+    figures += [compared.calibration("ECE of the task, unseen data sets together", strange)] if strange else []
     exams = [it for it in test if it.source in _EXAMS and it.small is not None]
     figures.append(compared.calibration_of_outcomes("ECE of P(small copes), exams", exams, "small"))
     for source in (*_EXAMS, "bird_dev", "spider_dev"):

@@ -14,7 +14,7 @@ from litellm_cascade.offline.called import without_place
 from litellm_cascade.offline.traffic.telling import print_table, table_of
 from litellm_cascade.offline.training_sequence.examples import PARTS, Examples
 from litellm_cascade.offline.training_sequence.figures import OfClass, Whole
-from litellm_cascade.offline.training_sequence.training import Course, Trained
+from litellm_cascade.offline.training_sequence.training import Trained
 
 BEST = "this model"
 CLASSES = ("label", "precision", "recall", "F1", "n")
@@ -41,12 +41,12 @@ def verdict_of(methods: Sequence[Whole]) -> str:
     return f"not better than {best.method!r} by macro F1 beyond the intervals: do not ship it for its own sake"
 
 
-def as_json(examples: Examples, course: Course, trained: Trained, classes: Sequence[OfClass], methods: Sequence[Whole]) -> dict[str, Any]:
+def as_json(examples: Examples, trained: Trained, classes: Sequence[OfClass], methods: Sequence[Whole]) -> dict[str, Any]:
     """Every number."""
     return {
         "format": 1,
         "data": examples.digest,
-        "course": {**asdict(course), "model": without_place(course.model)},
+        "course": {**asdict(trained.course), "model": without_place(trained.course.model)},
         "labels": list(examples.labels),
         "texts": {part: int((examples.parts == part).sum()) for part in PARTS},
         "unlabelled": examples.unlabelled,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_cascade.classifiers.sequence_checkpoint import quietly
+from litellm_cascade.classifiers.sequence_checkpoint import CONFIG, NO_LIMIT, quietly
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.training_sequence.examples import Examples
 from litellm_cascade.offline.training_sequence.figures import macro_f1
@@ -25,6 +25,8 @@ WARM_UP = 0.1
 WEIGHT_DECAY = 0.01
 CLIP = 1.0
 STATE = "training.pt"
+UNFINISHED = "training.part"
+"""The state while it is written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Trained:
     """A model and its tokenizer, with the epochs that led there; the weights are those of the best."""
 
     def __init__(self, model: Any, tokenizer: Any, epochs: Sequence[Epoch], course: Course) -> None:
-        self.model, self.tokenizer, self.epochs, self._course = model, tokenizer, epochs, course
+        self.model, self.tokenizer, self.epochs, self.course = model, tokenizer, epochs, course
 
     @property
     def best(self) -> Epoch:
@@ -63,14 +65,20 @@ class Trained:
 
     def say(self, texts: Sequence[str]) -> NDArray[np.int_]:
         """The place of the most probable label of each text."""
-        return _said(self.model, self.tokenizer, texts, self._course)
+        return _said(self.model, self.tokenizer, texts, self.course)
 
     def save(self, folder: Path) -> None:
-        """As Hugging Face's libraries read it: safetensors, configuration, tokenizer. The training's own state goes."""
-        with quietly():
-            self.model.save_pretrained(folder, safe_serialization=True)
-            self.tokenizer.save_pretrained(folder)
-        (folder / STATE).unlink(missing_ok=True)
+        """As Hugging Face's libraries read it: safetensors, configuration, tokenizer. Raises ConfigurationError."""
+        from safetensors import SafetensorError  # noqa: PLC0415 - the extra torch
+
+        try:
+            with quietly():
+                self.model.save_pretrained(folder, safe_serialization=True)
+                self.tokenizer.save_pretrained(folder)
+            for weights in folder.glob("*.safetensors"):  # written for their owner alone, and the proxy may be somebody else
+                weights.chmod((folder / CONFIG).stat().st_mode)
+        except (OSError, SafetensorError) as error:
+            raise _unwritable(folder, error) from None
 
 
 def train(examples: Examples, course: Course, folder: Path, told: Callable[[Epoch], object]) -> Trained:
@@ -80,6 +88,7 @@ def train(examples: Examples, course: Course, folder: Path, told: Callable[[Epoc
 
     torch.manual_seed(course.seed)
     model, tokenizer = _opened(course, examples.labels)
+    course = replace(course, max_tokens=_most_tokens(model, tokenizer, course))
     model.to(course.device)
     texts, targets = examples.of("train")
     optimizer = torch.optim.AdamW(model.parameters(), lr=course.learning_rate, weight_decay=WEIGHT_DECAY)
@@ -133,6 +142,12 @@ def _opened(course: Course, labels: Sequence[str]) -> tuple[Any, Any]:
         raise ConfigurationError([f"{course.model}: cannot be opened as a model ({what}); {remedy}"]) from None
     model.config.problem_type = "single_label_classification"
     return model, tokenizer
+
+
+def _most_tokens(model: Any, tokenizer: Any, course: Course) -> int:
+    """What is asked for, or what the model takes."""
+    told = getattr(model.config, "max_position_embeddings", None), tokenizer.model_max_length
+    return int(min([course.max_tokens, *(limit for limit in told if isinstance(limit, int | float) and 0 < limit < NO_LIMIT)]))
 
 
 def _epoch(
@@ -213,6 +228,15 @@ class _State:
             "best": best,
             "random": torch.get_rng_state(),
         }
-        beside = self._file.with_suffix(".part")
-        torch.save(content, beside)
-        beside.replace(self._file)
+        beside = self._file.with_name(UNFINISHED)
+        try:
+            torch.save(content, beside)
+            beside.replace(self._file)
+        except (OSError, RuntimeError) as error:  # of a full disk torch says that a position is not what it expected
+            beside.unlink(missing_ok=True)
+            raise _unwritable(self._file, error) from None
+
+
+def _unwritable(path: Path, error: Exception) -> ConfigurationError:
+    why = "is there space left, and may you write there?"
+    return ConfigurationError([f"{path}: cannot be written ({type(error).__name__}); {why} The same command goes on with the next epoch"])

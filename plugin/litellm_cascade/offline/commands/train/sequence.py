@@ -17,7 +17,7 @@ from litellm_cascade.offline.called import command_of
 from litellm_cascade.offline.training_sequence.examples import read_examples
 from litellm_cascade.offline.training_sequence.figures import baselines, per_class, whole
 from litellm_cascade.offline.training_sequence.report import BEST, as_json, card_of, print_report
-from litellm_cascade.offline.training_sequence.training import STATE, Course, Epoch, train
+from litellm_cascade.offline.training_sequence.training import STATE, UNFINISHED, Course, Epoch, train
 
 DONE = "report.json"
 
@@ -70,20 +70,28 @@ def sequence(
         seed=seed,
         device=device_of(device.value, "--device"),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / DONE).exists() and not (out / STATE).exists():
-        raise ConfigurationError([f"{out}: holds a classifier already; name another folder with --out"])
+    _make_room(out)
     trained = train(examples, course, out, _tell)
     tested, right = examples.of("test")
     said = trained.say(tested)
     classes = per_class(said, right, examples.labels)
     methods = [whole(BEST, said, right, len(examples.labels), seed), *baselines(examples, seed)]
-    content = as_json(examples, course, trained, classes, methods)
+    content = as_json(examples, trained, classes, methods)
     trained.save(out)
-    pages.write_text(out / DONE, json.dumps({"command": command_of(context), **content}, indent=1) + "\n")
     pages.write_text(out / "README.md", card_of(content, classes, methods, command_of(context)))
+    pages.write_text(out / DONE, json.dumps({"command": command_of(context), **content}, indent=1) + "\n")
+    (out / STATE).unlink(missing_ok=True)  # last: until then the same command writes what is missing
     print_report(classes, methods)
     typer.echo(f"the proxy loads it with  classifier: {{name: sequence, options: {{model: {out.name}}}}}")
+
+
+def _make_room(out: Path) -> None:
+    """Nothing is written over: neither a classifier, nor the very model that is fine-tuned, nor somebody's README."""
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / STATE).exists() or not (there := {file.name for file in out.iterdir()} - {UNFINISHED}):
+        return
+    what = "holds a classifier already" if DONE in there else "is not empty"
+    raise ConfigurationError([f"{out}: {what}; name another folder with --out"])
 
 
 def _tell(epoch: Epoch) -> None:
