@@ -7,7 +7,6 @@ part belongs to stands in ``OUT.part.json``: it is gone on with only if input, c
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import os
@@ -87,11 +86,13 @@ def _alone(part: Path) -> BinaryIO:
     taken = ConfigurationError([f"{part} is being written by another run; wait until it has ended, or name another --output"])
     writing = part.open("ab")
     try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
         fcntl.flock(writing, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         writing.close()
         raise taken from None
-    except OSError:  # a file system without locks
+    except (OSError, ImportError):  # a file system, or a whole system, without locks
         return writing
     if not part.exists() or not os.path.samestat(part.stat(), os.fstat(writing.fileno())):  # it has just become the output
         writing.close()
