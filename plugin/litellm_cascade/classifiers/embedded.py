@@ -218,7 +218,9 @@ def _digest(*paths: Path) -> str:
     try:
         return digest_of(*paths)
     except OSError as error:
-        raise ClassifierError(f"classifier 'embedded': cannot read {error.filename} ({error.strerror}): {_MEND}") from error
+        raise ClassifierError(
+            f"classifier 'embedded': cannot read {error.filename or paths[0].parent} ({error.strerror}): {_MEND}"
+        ) from error
 
 
 def _sigmoid(logit: float) -> float:

@@ -31,30 +31,12 @@ class Job:
 
     source: Path
     target: Path
+    part: Path  # where the answers go until all are there
+    note: Path  # what the part belongs to
     lines: int
     done: int
     writing: BinaryIO
     """The part, which is this run's alone until it is closed."""
-
-    @property
-    def part(self) -> Path:
-        """Where the answers go until all are there."""
-        return part_of(self.target)
-
-    @property
-    def note(self) -> Path:
-        """What the part belongs to."""
-        return note_of(self.target)
-
-
-def part_of(target: Path) -> Path:
-    """Beside it."""
-    return target.with_name(f"{target.name}.part")
-
-
-def note_of(target: Path) -> Path:
-    """Beside it."""
-    return target.with_name(f"{target.name}.part.json")
 
 
 def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
@@ -68,7 +50,7 @@ def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
         raise ConfigurationError([f"--output {target} is no file but a pipe or a device, and a file would take its place; name a file"])
     if not source.is_file():
         raise ConfigurationError([f"--input {source} is a pipe, which cannot be read twice; write it to a file first"])
-    part, note = part_of(target), note_of(target)
+    part, note = (target.with_name(f"{target.name}.{ending}") for ending in ("part", "part.json"))
     if any(kept.exists() and kept.samefile(source) for kept in (part, note)):
         raise ConfigurationError([f"--output {target} would be written over the input on its way; name another file"])
     digest, lines = _measured(source)
@@ -78,7 +60,7 @@ def prepare(source: Path, target: Path, asked: dict[str, Any]) -> Job:
     if not done:
         writing.truncate(0)
         note.write_text(json.dumps(belongs_to), encoding="utf-8")
-    return Job(source=source, target=target, lines=lines, done=done, writing=writing)
+    return Job(source=source, target=target, part=part, note=note, lines=lines, done=done, writing=writing)
 
 
 def _alone(part: Path) -> BinaryIO:

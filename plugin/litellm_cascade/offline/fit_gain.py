@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from litellm_cascade.classifiers.linear import Linear
 from litellm_cascade.errors import ConfigurationError
+from litellm_cascade.offline.bench_common.reading import digest_of
 from litellm_cascade.offline.bench_common.resampling import apgr_draws, bounds, multiplicities
 from litellm_cascade.offline.calibrating.figures import apgr
 from litellm_cascade.offline.constructed_prompts import part_of
@@ -177,7 +178,7 @@ def main() -> None:
     recorded = read_recorded(shareable)
     model = fit(recorded)
     figures = measure(recorded, model, arguments.seed)
-    digest = hashlib.sha256((shareable / "routing_pairs.parquet").read_bytes()).hexdigest()[:12]
+    digest = digest_of([shareable / "routing_pairs.parquet"])
     model["card"] = card_of(recorded, figures, f"routing_pairs {digest}")
     arguments.out.write_text(json.dumps(model, indent=1) + "\n", encoding="utf-8")
     print(model["card"])  # noqa: T201 -- a command's answer

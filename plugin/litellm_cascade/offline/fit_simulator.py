@@ -8,7 +8,6 @@ the records and in the simulator, as the table docs/simulator.md shows.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from litellm_cascade.offline.bench_common.reading import digest_of
 from litellm_cascade.offline.bench_common.resampling import auroc_told
 from litellm_cascade.simulated.answers import Ask, answer
 from litellm_cascade.simulated.confidence import ConfidenceFit, place, read_fit
@@ -131,14 +131,6 @@ def _alternative_shares(records: Sequence[Record]) -> list[float]:
     return [round(float(share), 4) for share in np.median(np.minimum(tops[:, 1:] / left, 1.0), axis=0)]
 
 
-def digest(paths: Sequence[Path]) -> str:
-    """The first twelve hexadecimal digits of the files' SHA-256."""
-    sha = hashlib.sha256()
-    for path in paths:
-        sha.update(path.read_bytes())
-    return sha.hexdigest()[:12]
-
-
 # --- what the fit is worth: the table in docs/simulator.md --------------------------------------------------------------------------
 
 
@@ -190,7 +182,7 @@ def main(argv: Sequence[str] | None = None, show: Callable[[str], object] = prin
     paths = [given.data / f"{run}.jsonl" for run in RUNS]
     runs = {path.stem: read_records(path) for path in paths}
     records = [record for run in runs.values() for record in run]
-    provenance = {"data": f"sha256:{digest(paths)}", "runs": ", ".join(RUNS), "answers": str(len(records)), "command": _COMMAND}
+    provenance = {"data": f"sha256:{digest_of(paths)}", "runs": ", ".join(RUNS), "answers": str(len(records)), "command": _COMMAND}
     given.out.write_text(json.dumps({"provenance": provenance, **fit(records)}, indent=1) + "\n", encoding="utf-8")
     fitted = read_fit(given.out.read_text(encoding="utf-8"))
     show(table(runs, fitted, answers=given.answers, resamples=given.resamples))

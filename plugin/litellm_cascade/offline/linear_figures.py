@@ -5,12 +5,12 @@ Intervals are 95 % percentile bootstraps over groups of near-duplicates (over wo
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from litellm_cascade.offline.bench_common.reading import digest_of
 from litellm_cascade.offline.bench_common.resampling import bounds, drawn
 from litellm_cascade.vocabulary import TASK_TYPES
 
@@ -171,7 +171,7 @@ def _ranks(values: NDArray[Any]) -> NDArray[Any]:
 def digests(data: Path) -> dict[str, str]:
     """First 12 hex digits of the SHA-256 of each file trained on."""
     names = ("task_type", "routing_prompts", "routing_scores", "sql_hardness")
-    return {name: hashlib.sha256((data / "shareable" / f"{name}.parquet").read_bytes()).hexdigest()[:12] for name in names}
+    return {name: digest_of([data / "shareable" / f"{name}.parquet"]) for name in names}
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -14,7 +14,6 @@ Figures are AUROC with 95 % percentile bootstraps over groups of near-duplicate 
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections import defaultdict
 from itertools import product
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 
 from litellm_cascade.escalation import agreement, features
 from litellm_cascade.escalation.confidence.scores import LOWEST_LOGPROB
+from litellm_cascade.offline.bench_common.reading import digest_of
 from litellm_cascade.offline.bench_common.resampling import auroc_told
 from litellm_cascade.vocabulary import Completion, TokenLogprob
 
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     options = {"resamples": given.resamples, "seed": given.seed}
     for path in (given.tokens, given.answers, given.checks):
-        print(f"{path.name}: SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}")  # noqa: T201
+        print(f"{path.name}: SHA-256 {digest_of([path])}")  # noqa: T201
     rows = [row for row in pl.read_parquet(given.tokens).to_dicts() if row["logprobs"]]
     print("\n".join(["", *table("Tokens", rows, token_scores(rows), **options)]))  # noqa: T201
     answers = pl.read_parquet(given.answers)

@@ -27,6 +27,6 @@ class Alternatives:
         return {"logprobs": True} if unnamed else {"logprobs": True, "top_logprobs": wanted}
 
     def came(self, alias: str, tokens: Sequence[TokenLogprob]) -> None:
-        """A text that was asked for with its tokens' own has come with these."""
+        """A text for which log-probabilities were asked, and no number of alternatives, has come with these."""
         if not tokens or tokens[0].top:
             self._named.add(alias)

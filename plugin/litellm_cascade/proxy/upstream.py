@@ -79,6 +79,7 @@ class RouterUpstream:
         self._choices = call.parameters.get("n") or 1
         self._shown = _shown(call.parameters) if keep_logprobs else None
         self._alternatives = alternatives
+        self._unnamed: set[int] = set()  # the rungs that were asked for log-probabilities without a number of alternatives
         self._consumed: dict[int, Consumption] = {}
         self._consulted: defaultdict[int, list[Consumption]] = defaultdict(list)
         self._streams: dict[int, RungStream] = {}
@@ -146,6 +147,9 @@ class RouterUpstream:
         own = self._parameters | self._alternatives.parameters(alias, self._wanted(rung))
         parameters = {key: value for key, value in own.items() if not ask.judges or key in JUDGES_NEED}
         self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, parameters)
+        sent = parameters.keys() - self._dropped[rung]
+        if "logprobs" in sent and "top_logprobs" not in sent:
+            self._unnamed.add(rung)
         dropping = {"drop_params": True} if self._dropped[rung] else {}
         request = {"messages": self._messages(ask), **_streaming(stream=stream), **dropping, **parameters}
         began = time.monotonic()
@@ -192,7 +196,7 @@ class RouterUpstream:
         return max(judged, 0 if self._shown is None else max(1, self._shown))
 
     def _came(self, ask: Ask, tokens: Sequence[TokenLogprob]) -> None:
-        if self._wanted(ask.rung) == 1 and "logprobs" not in self._dropped[ask.rung]:
+        if ask.rung in self._unnamed:
             self._alternatives.came(ask.alias, tokens)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from litellm_cascade.classifiers import digests
 from litellm_cascade.errors import ConfigurationError
 
 FOLDERS = ("", "internal", "shareable")
@@ -79,7 +79,4 @@ def none_negative(path: Path, table: Any, columns: Iterable[str]) -> None:
 
 def digest_of(paths: Sequence[Path]) -> str:
     """The start of the SHA-256 over the bytes of files."""
-    digest = sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:DIGITS]
+    return digests.digest_of(*paths)[:DIGITS]
