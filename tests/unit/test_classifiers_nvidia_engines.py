@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_cascade.classifiers.eight_heads import NVIDIA
+from litellm_cascade.classifiers.nvidia import loading
 from litellm_cascade.classifiers.nvidia.buckets import LENGTHS, MOST_TOKENS, PROMPTS, Bucket, bucket_of, recorded, unrecorded
 from litellm_cascade.classifiers.nvidia.checkpoint import read_checkpoint
 from litellm_cascade.classifiers.nvidia.loading import load, on_cpu, on_cuda
@@ -151,6 +152,13 @@ def test_a_dtype_that_decides_otherwise_is_not_used(network, caplog, chosen):
     found = on_cpu(network, other, TRIAL, NVIDIA, chosen=chosen)
     assert found.precision == "float32"
     assert ("computes in float32, because in bfloat16" in caplog.text) or not chosen  # unchosen, it may also have been slower
+
+
+@pytest.mark.parametrize(("there", "precision"), [(False, "float32"), (True, "bfloat16")])
+def test_bfloat16_is_not_even_tried_on_processors_without(monkeypatch, there, precision):
+    """torch then takes fifty times as long, minutes for the trial of a network of full size."""
+    monkeypatch.setattr(loading, "has_bfloat16", lambda: there)
+    assert str(loading._dtype(Options(), torch.device("cpu"))) == f"torch.{precision}"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""Where torch computes, and what is fast there."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def device_of(wanted: Device, option: str) -> str:
             "write auto"
         )
     return f"cuda:{number}"
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies in bfloat16, or nearly. Where it does not, torch takes some fifty times as long as in float32."""
+    import torch  # noqa: PLC0415 - of the extra
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - torch's own question, which has no public name

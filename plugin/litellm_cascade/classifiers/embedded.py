@@ -16,6 +16,7 @@ from litellm_cascade.classifiers.base import Options as AnyOptions
 from litellm_cascade.classifiers.base import Surroundings, ends, well_formed
 from litellm_cascade.classifiers.digests import digest_of
 from litellm_cascade.classifiers.local import Local
+from litellm_cascade.classifiers.onnx_sessions import open_session
 from litellm_cascade.classifiers.servable import Encoded, Servable
 from litellm_cascade.classifiers.threads import Threads
 from litellm_cascade.errors import ClassifierError
@@ -184,17 +185,10 @@ def token_ids(tokenizer: Any, text: str) -> tuple[list[int], bool]:
 
 
 def _session(where: Path) -> Any:
-    """Given the file and not its bytes, ONNX Runtime keeps 22 MB less."""
-    import onnxruntime  # noqa: PLC0415 -- heavy, and only for who chooses this classifier
-    from onnxruntime.capi import onnxruntime_pybind11_state as raised  # noqa: PLC0415 -- with it
+    from onnxruntime.capi import onnxruntime_pybind11_state as raised  # noqa: PLC0415 -- heavy, and only for who chooses this classifier
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what it would say comes as an exception
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(where), options, providers=["CPUExecutionProvider"])
+        return open_session(where, threads=1)
     except (raised.Fail, raised.InvalidArgument, raised.InvalidGraph, raised.InvalidProtobuf, raised.NotImplemented) as error:
         raise ClassifierError(f"classifier 'embedded': the model at {where} is corrupt: {_MEND}") from error
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from litellm_cascade.classifiers.batching import Engine, Ids
-from litellm_cascade.classifiers.devices import device_of
+from litellm_cascade.classifiers.devices import device_of, has_bfloat16
 from litellm_cascade.classifiers.eight_heads import HeadMap, read
 from litellm_cascade.classifiers.nvidia.checkpoint import Checkpoint, read_checkpoint
 from litellm_cascade.classifiers.nvidia.files import TOKENIZER, locate, missing_torch
@@ -114,8 +114,10 @@ def _objected(exact: CpuEngine | CudaEngine, fast: CpuEngine | CudaEngine, trial
 def _dtype(options: Options, device: Any) -> Any:
     import torch  # noqa: PLC0415 - of the extra
 
+    if options.dtype == "auto" and device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if options.dtype == "auto":
-        return torch.float16 if device.type == "cuda" and not torch.cuda.is_bf16_supported() else torch.bfloat16
+        return torch.bfloat16 if has_bfloat16() else torch.float32  # merely trying it would take minutes
     return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[options.dtype]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from litellm_cascade.classifiers.batching import Ids, Logits
 from litellm_cascade.classifiers.nvidia.network import Network
 from litellm_cascade.classifiers.nvidia.onnx_graph import HEADS_NODE, write_graph
+from litellm_cascade.classifiers.onnx_sessions import open_session
 from litellm_cascade.errors import ClassifierError
 
 _MADE_BY: Final = "v1"  # one more whenever the graph changes: what is kept of another is then made again
@@ -22,17 +23,10 @@ class OnnxEngine:
     """Computes where it is called. ``threads``: of one call; 0: as many as ONNX Runtime thinks best. Raises ``ClassifierError``."""
 
     def __init__(self, path: Path, *, threads: int = 0, precision: str = "float32") -> None:
-        import onnxruntime  # noqa: PLC0415 - when a classifier is loaded
-
         self.path = path
         self.precision = precision
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a waiting thread is no busy core
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(path, threads=threads)
         except Exception as error:  # its own classes of exceptions are not public
             raise ClassifierError(f"classifier 'nvidia': {path} is corrupt; delete it, and it is made again") from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from litellm_cascade.classifiers.devices import has_bfloat16
 from litellm_cascade.classifiers.eight_heads import LOGITS, SIZES
 from litellm_cascade.classifiers.embedded import LOGITS as ALL_LOGITS
 from litellm_cascade.classifiers.embedded import OUTCOMES
@@ -62,10 +63,10 @@ def fit(network: Any, rows: Sequence[Example], ids: Sequence[Sequence[int]], *, 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, len(batches)))
     wanted, weights = (torch.from_numpy(each[:, : network.head.out_features]) for each in targets(rows))
     network.train()
-    progress = _Progress(len(batches))
+    progress, quick = _Progress(len(batches)), has_bfloat16()
     for batch in batches:
         tokens, mask = padded([ids[row] for row in batch])
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
             logits = network(torch.from_numpy(tokens), torch.from_numpy(mask))
         loss = _loss(logits.float(), wanted[batch], weights[batch])
         optimizer.zero_grad()
