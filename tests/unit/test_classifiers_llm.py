@@ -147,8 +147,9 @@ async def test_a_reply_without_text_is_an_error(reply):
         await llm(ask).classify(request())
 
 
-async def test_words_around_the_object_and_further_keys_are_ignored():
-    belief = await llm(Model(f"Sure!\n```json\n{json.dumps(ANSWER | {'mood': 'good'})}\n```")).classify(request())
+@pytest.mark.parametrize("before", ["Sure!\n```json\n", "A dict {a: 1} and {x} in Python.\n", "{} ", "f{" * 9])
+async def test_words_around_the_object_and_further_keys_are_ignored(before):
+    belief = await llm(Model(f"{before}{json.dumps(ANSWER | {'mood': 'good'})}\n```")).classify(request())
     assert (belief.label, belief.complexity) == ("large", 0.75)
 
 

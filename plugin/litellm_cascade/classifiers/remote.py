@@ -91,6 +91,8 @@ class Options(AnyOptions):
     def _is_plain(cls, written: str) -> str:
         if not written.startswith(("http://", "https://")) or "@" in written or "?" in written:
             raise ValueError("write http://HOST:PORT or https://HOST, without a user or a question mark; a token goes under token")
+        if written.rstrip("/").endswith("/v2"):
+            raise ValueError("leave out /v2 at its end, which is added")
         if not _has_place(written):
             raise ValueError("write http://HOST:PORT or https://HOST, an IPv6 address in brackets: http://[::1]:8600")
         return written

@@ -7,6 +7,8 @@ numbers within their ranges. Its reasoning is free text, so it is shown to peopl
 from __future__ import annotations
 
 import json
+import re
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 LONGEST_REASONING: Final = 400
 """Characters that are kept of it."""
+MOST_BRACES: Final = 16
+"""Of an answer, that are looked behind for its JSON object."""
 MANY_TOKENS: Final = 4096
 """Tokens of an answer from which on ``output_length`` is 1."""
 
@@ -92,11 +96,13 @@ def dimensions_of(answer: Answer) -> Mapping[str, float]:
 
 
 def _first_object(text: str) -> dict[str, Any]:
-    start = text.find("{")
-    try:
-        found, _ = json.JSONDecoder().raw_decode(text, start) if start >= 0 else (None, 0)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ClassifierError("the answer holds no JSON object")
-    return found
+    """The first that holds anything. Before it may stand braces in words, and an empty object."""
+    decoder = json.JSONDecoder()
+    for brace in islice(re.finditer(r"\{", text), MOST_BRACES):
+        try:
+            found, _ = decoder.raw_decode(text, brace.start())
+        except (ValueError, RecursionError):
+            continue
+        if found:
+            return dict(found)
+    raise ClassifierError("the answer holds no JSON object")
