@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from litellm_cascade.offline.training_embedded.calibrating import calibrate, tas
 from litellm_cascade.offline.training_embedded.examples import Example
 from litellm_cascade.vocabulary import TASK_TYPES
 
+pl = pytest.importorskip("polars")
 RANDOM = np.random.default_rng(5)
 
 
@@ -92,7 +95,22 @@ def test_the_json_has_a_row_for_each_answer_and_only_the_first_an_interval():
 
 
 def test_data_sets_that_are_not_there_are_left_out(tmp_path):
-    assert read_unseen(tmp_path) == []
+    assert read_unseen(tmp_path, []) == []
+
+
+def test_unseen_prompts_are_unlike_all_that_was_trained_on(tmp_path):
+    prompts, groups = ["said word for word", "like one", "kept apart", "new"], ["a", "like", "b", "c"]
+    table = pl.DataFrame({"prompt": prompts, "group": groups, "difficulty": [0.5] * 4})
+    table.write_parquet(tmp_path / "difficulty.parquet")
+    table.with_columns(source=pl.lit("flask"), task_type=pl.lit("Open QA")).write_parquet(tmp_path / "task_type.parquet")
+    known = [replace(natural("Open QA", prompt), key=key, part="train") for prompt, key in (("said word for word", "x"), ("y", "like"))]
+    known.append(replace(natural("Open QA", "kept apart"), part="test"))
+    assert [(it.source, it.prompt) for it in read_unseen(tmp_path, known)] == [
+        ("flask", "kept apart"),
+        ("flask", "new"),
+        ("difficulty", "kept apart"),
+        ("difficulty", "new"),
+    ]
 
 
 def test_the_time_of_a_classifier_is_taken_in_a_process_of_its_own():

@@ -14,6 +14,8 @@ from litellm_cascade.classifiers.embedded import LOGITS as ALL_LOGITS
 from litellm_cascade.classifiers.embedded import load
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.prompts.making import make
+from litellm_cascade.offline.training_embedded import training
+from litellm_cascade.offline.training_embedded.averaging import average
 from litellm_cascade.offline.training_embedded.distilling import agreement, lessons, read_labels
 from litellm_cascade.offline.training_embedded.examples import Example, constructed, read_examples, training_rows
 from litellm_cascade.offline.training_embedded.fitting import padded, targets
@@ -109,6 +111,33 @@ def test_what_is_trained_on_is_decided_by_the_seed(tmp_path):
     assert first == again
     assert training_rows(first, Random(1)) == training_rows(again, Random(1))
     assert first != other
+
+
+def test_several_networks_begin_alike_and_their_mean_is_kept():
+    import torch
+
+    network = torch.nn.BatchNorm1d(2)  # it counts, too, and a count has no mean
+    begun = []
+
+    def fit(to):
+        begun.append(network.weight.tolist())
+        torch.nn.init.constant_(network.weight, to)
+
+    average(network, [lambda to=to: fit(to) for to in (1.0, 2.0, 6.0)])
+    assert begun == [[1, 1]] * 3
+    assert network.weight.tolist() == [3, 3]
+    assert network.num_batches_tracked == 0
+
+
+def test_each_network_has_prompts_of_its_own(tmp_path, monkeypatch):
+    tiny_data(tmp_path)
+    (tmp_path / "start").mkdir()
+    a_tiny_checkpoint(tmp_path / "start")
+    seen = []
+    monkeypatch.setattr(training, "fit", lambda _, rows, ids, *, seed: seen.append((seed, len(ids), {it.prompt for it in rows})))
+    training.train(tmp_path, tmp_path / "out", start=tmp_path / "start", seed=5, each=8, threads=1, networks=2)
+    assert [(seed, many) for seed, many, _ in seen] == [(5, 245), (6, 245)]
+    assert seen[0][2] != seen[1][2]
 
 
 def test_without_data_the_command_says_what_is_missing(tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, TfIdf, chances, linear_answers, task_odds
+from litellm_cascade.offline.linear_figures import UNSEEN_SOURCES as UNSEEN
 from litellm_cascade.offline.linear_figures import accuracy, bootstrap, macro_f1, spearman
 from litellm_cascade.offline.training_embedded.examples import Example, rows_of
 from litellm_cascade.vocabulary import TASK_TYPES
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Score = Callable[[NDArray[Any], NDArray[Any]], float]
 
-UNSEEN: Final = ("flask", "wizardlm_test", "t0_p3")  # in internal/ only: measured on, never trained on
 FULL_AT_MOST: Final = 4_000  # prompts of a row; it takes twice the time and says the same
 _BINS: Final = 10
 _ROUNDED: Final = ("task_type", "self_instruct", "constructed", "flask", "wizardlm_test")
@@ -126,11 +126,16 @@ def measured(compared: Compared, examples: Sequence[Example], unseen: Sequence[E
     return [*figures, compared.ranks("complexity, Spearman, difficulty (unseen)", rows, "complexity")] if rows else figures
 
 
-def read_unseen(internal: Path) -> list[Example]:
-    """Task types and difficulty of data sets that nothing is trained on; empty where they are not at hand."""
+def read_unseen(internal: Path, examples: Sequence[Example]) -> list[Example]:
+    """Task types and difficulty of data sets that nothing is trained on; empty where they are not at hand.
+
+    Without the prompts in them that other sets share and that are trained on, nor any like one of those.
+    """
     tasks, hard = internal / "task_type.parquet", internal / "difficulty.parquet"
     found = [_unseen(row, row["source"], row["task_type"], None) for row in rows_of(tasks) if row["source"] in UNSEEN]
-    return found + [_unseen(row, "difficulty", None, row["difficulty"]) for row in rows_of(hard)]
+    found += [_unseen(row, "difficulty", None, row["difficulty"]) for row in rows_of(hard)]
+    seen = {name for it in examples if it.part == "train" for name in (it.prompt, it.key)}
+    return [it for it in found if not {it.prompt, it.key} & seen]
 
 
 def _unseen(row: dict[str, Any], source: str, task: str | None, complexity: float | None) -> Example:

@@ -68,7 +68,7 @@ def measure(data: Path, weights: Path | None, seed: int) -> Results:
         data={name: digest_of([data / name]) for name in FILES if (data / name).is_file()},
         weights={"embedded": network.digest, "linear": compared.linear.digest},
         seed=seed,
-        figures=measured(compared, examples, read_unseen(data / "internal")),
+        figures=measured(compared, examples, read_unseen(data / "internal", examples)),
         load=os.getloadavg()[0],
         speeds={name: timed(name, path) for name, path in {"embedded": weights, "linear": None}.items()},
     )

@@ -11,7 +11,7 @@ import typer
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.training_embedded.distilling import Agreement
 from litellm_cascade.offline.training_embedded.examples import EACH
-from litellm_cascade.offline.training_embedded.training import PASSES, distil, shipped_checkpoint
+from litellm_cascade.offline.training_embedded.training import NETWORKS, PASSES, distil, shipped_checkpoint
 from litellm_cascade.offline.training_embedded.training import train as train_embedded
 
 HERE = Path("../shared/data")
@@ -32,6 +32,9 @@ def embedded(
     seed: Annotated[int, typer.Option(help="Of prompts, batches and the new layer.")] = 7,
     passes: Annotated[int, typer.Option(min=1, help="Of --labels: how often each prompt is shown.")] = PASSES,
     each: Annotated[int, typer.Option(min=1, help="Prompts to make of each task type.")] = EACH,
+    networks: Annotated[
+        int, typer.Option(min=1, help="Networks to train, each on its own draw of prompts; their mean is kept.")
+    ] = NETWORKS,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train the transformer that ships in the package: eight heads, complexity, gain.
@@ -58,7 +61,7 @@ def embedded(
         return
     if not (data / "shareable" / "task_type.parquet").is_file():
         raise ConfigurationError([f"there is no shareable/task_type.parquet in {str(data)!r}: name the folder of the data with --data"])
-    train_embedded(data, out, start=start or shipped_checkpoint(), seed=seed, each=each, threads=threads)
+    train_embedded(data, out, start=start or shipped_checkpoint(), seed=seed, each=each, threads=threads, networks=networks)
     typer.echo(_use(out))
 
 
