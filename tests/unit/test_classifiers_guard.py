@@ -8,6 +8,7 @@ from blockbuster import blockbuster_ctx
 
 from litellm_cascade.classifiers import build
 from litellm_cascade.classifiers.guard import Guarded
+from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.threads import BusyError, Threads
 from litellm_cascade.errors import ClassifierError
 from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Endpoint, Envelope, Request, Turn
@@ -213,6 +214,29 @@ async def test_the_log_names_our_sentence_but_never_a_strangers_message(caplog):
     assert "weights are missing" in caplog.text
     assert "ValueError" in caplog.text
     assert "secret" not in caplog.text
+
+
+class Timed(Local):
+    """Of this process, and as slow as it says."""
+
+    name = "timed"
+
+    def __init__(self, *took_ms):
+        super().__init__()
+        self.took_ms = [*took_ms]
+
+    def _load(self):
+        return Scripted(ANSWER)
+
+    async def _read(self, model, text):
+        return replace(ANSWER, took_ms=self.took_ms.pop(0)), {}
+
+
+@pytest.mark.parametrize(("took_ms", "warned"), [((90, 40.4), True), ((90, 20), False)])
+async def test_a_machine_too_slow_for_its_classifier_is_told_at_start_up(took_ms, warned, caplog):
+    """The first time sets things up, and does not count."""
+    await guarded(Timed(*took_ms), within_ms=25).warm_up()
+    assert ("classifier 'timed': takes 40 ms for a long prompt on this machine, and within_ms is 25" in caplog.text) == warned
 
 
 async def test_warming_up_is_loud():

@@ -10,20 +10,30 @@ from typing import TYPE_CHECKING, Final
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
 from litellm_cascade.classifiers.base import WarmsUp, all_read
+from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
-from litellm_cascade.vocabulary import UNCLASSIFIED, Classification
+from litellm_cascade.vocabulary import UNCLASSIFIED, Classification, Endpoint, Envelope, Request, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_cascade.classifiers.base import Classifier
-    from litellm_cascade.vocabulary import Request
 
 LATE: Final = "classifier_late"
 FAILED: Final = "classifier_failed"
 OPEN: Final = "classifier_open"
 BUSY: Final = "classifier_busy"
+
+_TRIES: Final = 2  # the first sets things up
+_LONG: Final = Request(
+    envelope=Envelope(request_id="", endpoint=Endpoint.CHAT, requested_model="", policy=""),
+    turns=(Turn(role="user", text="as much as it reads of a prompt " * 100),),
+)
+_SLOW: Final = (
+    "classifier %r: takes %.0f ms for a long prompt on this machine, and within_ms is %g, so such prompts will be routed without it; "
+    "raise within_ms, or take a faster classifier"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -76,9 +86,13 @@ class Guarded:
         return self._breaker.state
 
     async def warm_up(self) -> None:
-        """Load what is needed. The one thing that raises ``ClassifierError``: start-up is loud."""
+        """Load what is needed. The one thing that raises ``ClassifierError``: start-up is loud. Warns where this machine is too slow."""
         if isinstance(self._classifier, WarmsUp):
             await self._classifier.warm_up()
+        if isinstance(self._classifier, Local):
+            took_ms = min([(await self._classifier.classify(_LONG)).took_ms for _ in range(_TRIES)])
+            if took_ms > self._within_ms:
+                _log.warning(_SLOW, self.name, took_ms, self._within_ms)
 
     def reads(self, request: Request) -> tuple[str, ...]:
         """All of the request's text that can change the answer."""
