@@ -89,7 +89,7 @@ $(VENV)/.for-serve: pyproject.toml constraints.txt | $(BIN)/pip
 	@touch $@
 
 $(VENV)/.for-test: pyproject.toml constraints.txt | $(BIN)/pip
-	@echo "Installing the proxy and the test tools into $(VENV), once: about a minute"
+	@echo "Installing the proxy and the test tools into $(VENV), once: some minutes"
 	@$(PIP_PINNED) -e '.[dev]'
 	@touch $(VENV)/.for-serve $@
 
