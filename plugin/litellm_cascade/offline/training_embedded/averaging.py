@@ -1,7 +1,7 @@
 """One network from several that began alike: the mean of their weights.
 
-Wortsman et al. 2022, "Model soups", arXiv 2203.05482. It errs less than its parts on prompts of a kind that none has seen, and takes no longer
-to compute than one of them.
+Wortsman et al. 2022, "Model soups", arXiv 2203.05482. It errs less than its parts on prompts of a kind that none has seen, and computing it
+takes no longer.
 """
 
 from __future__ import annotations
