@@ -203,6 +203,7 @@ def test_a_failing_call_leaves_no_word_of_the_prompt_on_our_spans(client, upstre
 
 @every(*ALL)
 def test_a_client_that_leaves_closes_what_is_open(client, upstream, spend, collector, trace, prompt, dialect, stream):
+    dialect.ask(client, prompt, stream=stream)  # the first of its kind may take longer than the second that the next one waits
     upstream.script("small", Reply(SMALL_SAYS * 20, logprob=SURE, per_token_delay_s=0.05) if stream else Reply(hang=True))
     leave_after_a_second(client, dialect, dialect.body(prompt, stream=stream), trace)
     assert upstream.wait_for(lambda seen: seen.model == "small" and seen.disconnected, timeout=10)
