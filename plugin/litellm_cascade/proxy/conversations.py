@@ -21,8 +21,9 @@ from litellm.proxy.common_utils.encrypt_decrypt_utils import decrypt_value_helpe
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
 from litellm_cascade.policy import Policy
-from litellm_cascade.proxy.dialogue import answered, calls_made, has_an_answer, marks_of, results_brought, thoughts_in
+from litellm_cascade.proxy.dialogue import answered, calls_made, has_an_answer, results_brought
 from litellm_cascade.proxy.shared_cache import SharedCache
+from litellm_cascade.proxy.thoughts import is_noted, marks_of, thoughts_in
 from litellm_cascade.vocabulary import Caller, Request, Session, Turn
 
 CALLS_SECONDS = 6 * 3600.0
@@ -43,7 +44,7 @@ class Conversation:
     owner: tuple[str, ...] = ()
     name: str = ""  # "" where the conversation cannot be told from others
     seconds: float = 0.0  # for which its alias is remembered; 0: not at all
-    thinks: bool = False
+    noted: bool = False  # there is more of earlier answers in it than their words and calls
 
     def is_own(self, alias: str, *, unknown: bool) -> Callable[[str], bool]:
         """Whether a thought is the alias's own, by its mark. ``unknown`` is the answer where nobody remembers."""
@@ -88,7 +89,7 @@ class Conversations:
             owner=owner,
             name=name,
             seconds=rule.minutes * 60 if policy.remembers or request.tools else 0.0,
-            thinks=bool(thoughts),
+            noted=is_noted(data),
         )
 
     def answered_by(self, conversation: Conversation, policy: str, alias: str) -> None:

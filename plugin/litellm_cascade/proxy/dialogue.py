@@ -1,15 +1,15 @@
-"""What ties the requests of a conversation together, in the words of each dialect: tool calls and their results, thoughts, the response
-it goes on from. Nothing a client or a provider sends makes these functions raise.
+"""What ties the requests of a conversation together, in the words of each dialect: its turns, tool calls and their results.
+
+Nothing a client or a provider sends makes these functions raise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Json = Mapping[str, Any]
 
-THINKING = frozenset({"thinking", "redacted_thinking"})
 MOST_MARKS = 128
 """Tool calls or thoughts of one request that are looked up, the newest first: no client may make us look for more."""
 
@@ -17,7 +17,7 @@ MOST_MARKS = 128
 def results_brought(data: Json) -> list[str]:
     """The ids of the tool calls whose results the last turns of a request bring back; empty when it ends otherwise."""
     found: list[str] = []
-    for entry in reversed(_entries(data)):
+    for entry in reversed(entries_of(data)):
         ids = list(_result_ids(entry))
         if not ids:
             break
@@ -25,7 +25,8 @@ def results_brought(data: Json) -> list[str]:
     return found[:MOST_MARKS]
 
 
-def _entries(data: Json) -> list[Json]:
+def entries_of(data: Json) -> list[Json]:
+    """The turns of a request."""
     for key in ("messages", "input"):
         if key in data:
             return blocks(data[key])
@@ -43,66 +44,7 @@ def _result_ids(entry: Json) -> Iterator[str]:
 
 def has_an_answer(data: Json) -> bool:
     """Whether a request has an earlier answer in it, so that it cannot be a conversation's first."""
-    return any(entry.get("role") == "assistant" or entry.get("type") == "function_call" for entry in _entries(data))
-
-
-def thoughts_in(data: Json) -> list[str]:
-    """A mark for each thought of earlier answers that a request carries, the newest first."""
-    found = [mark for entry in reversed(_entries(data)) for mark in marks_of(entry)]
-    return found[:MOST_MARKS]
-
-
-def marks_of(entry: Json) -> Iterator[str]:
-    """What tells a turn's thoughts from all others: their signatures, or their texts where they have none."""
-    for thought in (*blocks(entry.get("content")), *blocks(entry.get("thinking_blocks")), *blocks(entry.get("output"))):
-        if thought.get("type") in THINKING | {"reasoning"}:
-            yield mark_of(thought)
-    if entry.get("type") == "reasoning":
-        yield mark_of(entry)
-    if entry.get("reasoning_content"):
-        yield _text(entry["reasoning_content"])
-
-
-def mark_of(thought: Json) -> str:
-    """What tells a thought from all others."""
-    named = (thought.get(key) for key in ("signature", "data", "encrypted_content", "thinking", "id"))
-    return next((_text(value) for value in named if value), "")
-
-
-def without_foreign(data: MutableMapping[str, Any], is_own: Any) -> None:
-    """Take the thoughts out of a request that are not ``is_own(mark)``: no other provider can read them, and some refuse them."""
-    for key in ("messages", "input"):
-        if isinstance(data.get(key), list):
-            data[key] = own_turns(data[key], is_own)
-
-
-def own_turns(entries: list[Any], is_own: Any) -> list[Any]:
-    """The turns without foreign thoughts; those that had none are the same objects."""
-    kept = (_own(entry, is_own) if isinstance(entry, Mapping) and _thinks(entry) else entry for entry in entries)
-    return [entry for entry in kept if entry is not None]
-
-
-def _thinks(entry: Json) -> bool:
-    return next(marks_of(entry), None) is not None
-
-
-def _own(entry: Json, is_own: Any) -> Any:
-    """None where nothing is left of the turn."""
-    if entry.get("type") == "reasoning":
-        return entry if is_own(mark_of(entry)) else None
-    bare = dict(entry)
-    for key in ("content", "thinking_blocks"):
-        if isinstance(bare.get(key), list):
-            bare[key] = [part for part in bare[key] if not _is_thought(part) or is_own(mark_of(part))]
-    if bare.get("thinking_blocks") == []:
-        del bare["thinking_blocks"]
-    if "reasoning_content" in bare and not is_own(_text(bare["reasoning_content"])):
-        del bare["reasoning_content"]
-    return None if bare.get("content") == [] and not bare.get("tool_calls") else bare
-
-
-def _is_thought(part: Any) -> bool:
-    return isinstance(part, Mapping) and part.get("type") in THINKING
+    return any(entry.get("role") == "assistant" or entry.get("type") == "function_call" for entry in entries_of(data))
 
 
 def answered(response: Any) -> list[Json]:

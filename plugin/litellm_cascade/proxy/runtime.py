@@ -27,7 +27,6 @@ from litellm_cascade.proxy.alternatives import Alternatives
 from litellm_cascade.proxy.asking import on_behalf_of
 from litellm_cascade.proxy.cached import keep_apart, keep_out
 from litellm_cascade.proxy.conversations import Conversations
-from litellm_cascade.proxy.dialogue import without_foreign
 from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
@@ -37,6 +36,7 @@ from litellm_cascade.proxy.settings import ClassifierSettings, RungSettings, Set
 from litellm_cascade.proxy.shared_cache import SharedCache
 from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
+from litellm_cascade.proxy.thoughts import without_foreign
 from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.proxy.translate import to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
@@ -201,7 +201,7 @@ def _rung_breaker(settings: RungSettings) -> Breaker:
 def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
     """Straight to the alias, without the parameters it refuses."""
     data["model"] = underway.journey.decided_plan.decision.alias
-    if underway.conversation.thinks:
+    if underway.conversation.noted:
         without_foreign(data, underway.conversation.is_own(data["model"], unknown=True))
     underway.dropped = refused_parameters(proxy_server.llm_router, data["model"], data)
     if underway.dropped:

@@ -22,12 +22,12 @@ from litellm_cascade.proxy.answers import dressed, to_completion
 from litellm_cascade.proxy.cached import PAST_THE_CACHE
 from litellm_cascade.proxy.consulting import guarded, requests_for, score_of
 from litellm_cascade.proxy.conversations import Conversation
-from litellm_cascade.proxy.dialogue import own_turns
 from litellm_cascade.proxy.inner_calls import inner_metadata
 from litellm_cascade.proxy.journeys import METADATA
 from litellm_cascade.proxy.load import InFlight
 from litellm_cascade.proxy.refused import refused_parameters
 from litellm_cascade.proxy.streams import Consumption, RungStream, consumption_of, joined, total
+from litellm_cascade.proxy.thoughts import own_turns
 from litellm_cascade.vocabulary import Consultation, TokenLogprob, Turn
 
 ORIGIN = "cascade_attempt"
@@ -185,7 +185,7 @@ class RouterUpstream:
 
     def _readable_by(self, alias: str) -> list[Any]:
         """What the alias can read. A cascade never goes on with a tool call, so that no provider misses a thought nobody remembers."""
-        if not self._conversation.thinks:
+        if not self._conversation.noted:
             return self._call.messages
         return own_turns(self._call.messages, self._conversation.is_own(alias, unknown=False))
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from litellm_cascade.testing import dialects
 from litellm_cascade.testing.chat import Event
-from litellm_cascade.testing.dialects import refusal
 from litellm_cascade.testing.replies import Body, Reply, Seen
 
 _NONE: Mapping[str, str] = {}
@@ -24,11 +24,12 @@ class ConnectionDroppedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How a route writes its answers. ``closing`` is what follows the last event of a stream."""
+    """How a route writes its answers. ``closing`` is what follows the last event of a stream; ``refusal`` says why a body gets a 400."""
 
     whole: Callable[[Reply, Body], dict[str, Any]]
     events: Callable[[Reply, Body], Iterator[Event]]
     closing: bytes = b""
+    refusal: Callable[[Body], str | None] = dialects.refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class Delivery:
         self.changed()
 
     async def _answer(self, send: Send) -> None:
-        reply, objection = self.reply, refusal(self.seen.body)
+        reply, objection = self.reply, self.format.refusal(self.seen.body)
         await asyncio.sleep(reply.delay_s)
         if reply.hang:
             await _forever()

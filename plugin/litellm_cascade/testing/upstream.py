@@ -1,4 +1,4 @@
-"""A fake model server: OpenAI's dialect and a little of Gemini's, scripted by model name from the test that uses it."""
+"""A fake model server: the dialects of OpenAI, Anthropic and Gemini, scripted by model name from the test that uses it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from litellm_cascade.testing import chat, completions, gemini, responses
+from litellm_cascade.testing import anthropic, chat, completions, gemini, responses
 from litellm_cascade.testing.board import Board
 from litellm_cascade.testing.delivery import Delivery, Format
 from litellm_cascade.testing.lifetime import Lifetime
@@ -23,6 +23,7 @@ __all__ = ["FakeUpstream", "Reply", "Seen", "ToolCall"]
 CHAT = Format(whole=chat.whole, events=chat.events, closing=b"data: [DONE]\n\n")
 COMPLETIONS = Format(whole=completions.whole, events=completions.events, closing=b"data: [DONE]\n\n")
 RESPONSES = Format(whole=responses.whole, events=responses.events)
+ANTHROPIC = Format(whole=anthropic.whole, events=anthropic.events, refusal=anthropic.refusal)
 GEMINI = Format(whole=gemini.whole, events=gemini.events)
 
 
@@ -77,6 +78,7 @@ class FakeUpstream(Lifetime):
             "/v1/chat/completions": CHAT,
             "/v1/completions": COMPLETIONS,
             "/v1/responses": RESPONSES,
+            "/v1/messages": ANTHROPIC,
             "/{version}/models/{model}:{verb}": GEMINI,
         }
         routes = [Route(path, self._answering(form), methods=["POST"]) for path, form in answers.items()]

@@ -215,7 +215,7 @@ async def test_whose_a_thought_is_is_remembered():
     thought = {"type": "thinking", "thinking": "t", "signature": "proof"}
     await answer(memory, data(user("hello")), "small", response=an_answer(thinking_blocks=[thought]))
     found = await recall(memory, data(user("hello"), heard() | {"thinking_blocks": [thought]}, user("more")))
-    assert (found.thinks, dict(found.makers)) == (True, {"proof": "small"})
+    assert (found.noted, dict(found.makers)) == (True, {"proof": "small"})
     assert found.is_own("small", unknown=False)("proof")
     assert not found.is_own("large", unknown=True)("proof")
     assert found.is_own("small", unknown=False)("another"), "the last alias's, as far as is known"

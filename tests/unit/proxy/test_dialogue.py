@@ -1,4 +1,4 @@
-"""Tool calls, their results, and thoughts, in three dialects; and what is left of a request without foreign thoughts."""
+"""Tool calls and their results, in three dialects."""
 
 from types import SimpleNamespace
 
@@ -9,11 +9,7 @@ from litellm_cascade.proxy.dialogue import (
     answered,
     calls_made,
     has_an_answer,
-    marks_of,
-    own_turns,
     results_brought,
-    thoughts_in,
-    without_foreign,
 )
 
 
@@ -71,63 +67,3 @@ def test_a_request_with_an_answer_in_it_is_no_first_one(data, has):
 )
 def test_the_calls_an_answer_makes(response, calls):
     assert calls_made(answered(response)) == calls
-
-
-SIGNED = {"type": "thinking", "thinking": "hm", "signature": "proof"}
-HIDDEN = {"type": "redacted_thinking", "data": "hidden"}
-
-
-@pytest.mark.parametrize(
-    ("turn", "marks"),
-    [
-        ({"content": [SIGNED, HIDDEN, {"type": "text", "text": "yes"}]}, ["proof", "hidden"]),
-        ({"content": [{"type": "thinking", "thinking": "hm", "signature": None}]}, ["hm"]),
-        ({"content": "yes", "thinking_blocks": [SIGNED], "reasoning_content": "hm"}, ["proof", "hm"]),
-        ({"type": "reasoning", "id": "rs_1", "encrypted_content": "sealed"}, ["sealed"]),
-        ({"type": "reasoning", "id": "rs_1"}, ["rs_1"]),
-        ({"type": "reasoning"}, [""]),
-        ({"content": "yes"}, []),
-    ],
-)
-def test_a_thought_is_known_by_its_proof(turn, marks):
-    assert list(marks_of(turn)) == marks
-
-
-def test_the_newest_thoughts_come_first_and_are_bounded():
-    turns = [{"content": [{"type": "thinking", "signature": str(place)}]} for place in range(1000)]
-    assert thoughts_in({"messages": turns}) == [str(place) for place in range(999, 999 - MOST_MARKS, -1)]
-
-
-def test_foreign_thoughts_go_and_all_else_stays_as_it_is():
-    foreign = {"type": "thinking", "thinking": "ours", "signature": "foreign"}
-    text, call = {"type": "text", "text": "yes"}, {"id": "a"}
-    plain = {"role": "user", "content": "hello"}
-    turns = [
-        plain,
-        {"role": "assistant", "content": [foreign, SIGNED, text]},
-        {"role": "assistant", "content": "yes", "thinking_blocks": [foreign], "reasoning_content": "theirs"},
-        {"role": "assistant", "content": "yes", "thinking_blocks": [foreign, SIGNED], "reasoning_content": "proof"},
-        {"role": "assistant", "content": [foreign]},
-        {"role": "assistant", "content": [foreign], "tool_calls": [call]},
-        {"type": "reasoning", "encrypted_content": "foreign"},
-        {"type": "reasoning", "encrypted_content": "proof"},
-        7,
-    ]
-    left = own_turns(turns, lambda mark: mark == "proof")
-    assert left == [
-        plain,
-        {"role": "assistant", "content": [SIGNED, text]},
-        {"role": "assistant", "content": "yes"},
-        {"role": "assistant", "content": "yes", "thinking_blocks": [SIGNED], "reasoning_content": "proof"},
-        {"role": "assistant", "content": [], "tool_calls": [call]},
-        {"type": "reasoning", "encrypted_content": "proof"},
-        7,
-    ]
-    assert left[0] is plain
-    assert turns[1]["content"] == [foreign, SIGNED, text], "the client's own data is not changed"
-
-
-def test_a_request_is_given_new_turns():
-    data = {"messages": [{"content": [SIGNED, {"type": "text"}]}], "input": "hello"}
-    without_foreign(data, set().__contains__)
-    assert data == {"messages": [{"content": [{"type": "text"}]}], "input": "hello"}
