@@ -15,14 +15,15 @@ CLAUDE = "claude-sonnet-4-5-20250929"
 SAYS = "Claude says this and knows it"
 WANTS = ToolCall("weather", '{"city": "Bern"}')
 THINKING = {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 4000}
-LADDERS = {"openai_claude": "small", "gemini_claude": "gem"}
+LADDERS = {"openai_claude": "small", "gemini_claude": "gem", "together_claude": "tog"}
 
 
 @pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
     config = cascade_config(upstream_server.url, callback_settings={"cascade": {"debug_headers": True}})
     claude = {"model": f"anthropic/{CLAUDE}", "api_base": upstream_server.url, "api_key": "fake"}
-    config["model_list"].append({"model_name": "claude", "litellm_params": claude})
+    together = {"model": "together_ai/tog", "api_base": f"{upstream_server.url}/v1", "api_key": "fake"}
+    config["model_list"] += [{"model_name": "claude", "litellm_params": claude}, {"model_name": "tog", "litellm_params": together}]
     info = {"disable_background_health_check": True, "mode": "chat"}
     for name in (*LADDERS, "claude_openai"):
         config["model_list"].append({"model_name": name, "litellm_params": {"model": f"cascade/{name}"}, "model_info": info})
@@ -34,15 +35,19 @@ def ladder(request):
     return request.param
 
 
+def said_by_the_small(ladder, text, logprob):
+    return Reply(text, logprob=logprob, dialect="together" if ladder == "together_claude" else "openai")
+
+
 @pytest.fixture
 def small_is_unsure(upstream, ladder):
-    upstream.script(LADDERS[ladder], Reply("It is hard to say, really, is it not", logprob=UNSURE))
+    upstream.script(LADDERS[ladder], said_by_the_small(ladder, "It is hard to say, really, is it not", UNSURE))
     upstream.script(CLAUDE, Reply(SAYS))
 
 
 @every(*ALL)
 def test_a_confident_answer_is_served(client, upstream, ladder, dialect, stream):
-    upstream.script(LADDERS[ladder], Reply("The small one is quite sure of it", logprob=SURE))
+    upstream.script(LADDERS[ladder], said_by_the_small(ladder, "The small one is quite sure of it", SURE))
     heard = dialect.ask(client, "hello", stream=stream, model=ladder)
     assert (heard.status, heard.text) == (200, "The small one is quite sure of it")
     assert [heard.cascade(name) for name in ("model", "reason")] == [LADDERS[ladder], "confident"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
 from typing import Any
 
 from litellm.types.utils import ModelResponse
@@ -17,7 +18,7 @@ SAID = ("text", "content")
 def to_completion(response: Any) -> Completion:
     """What a whole answer says. Several choices (``n``) are judged together, as one answer with all their tokens."""
     messages = [choice.message for choice in response.choices]
-    tokens = [token for choice in response.choices for token in _tokens(getattr(choice, "logprobs", None))]
+    tokens = [token for choice in response.choices for token in _tokens(getattr(choice, "logprobs", None), "")]
     return Completion(
         text="".join(getattr(message, "content", None) or "" for message in messages),
         reasoning="".join(getattr(message, "reasoning_content", None) or "" for message in messages),
@@ -32,9 +33,12 @@ def to_completion(response: Any) -> Completion:
 def first_token(response: Any) -> tuple[str, list[tuple[str, float]]]:
     """How an answer begins: its text, and the (token, log-probability) alternatives of its first token, if any came."""
     choice = response.choices[0]
-    entries = _field(getattr(choice, "logprobs", None), "content") or ()
-    others = [other for entry in entries[:1] for other in _field(entry, "top_logprobs") or (entry,)]
-    return getattr(choice.message, "content", None) or "", [(_field(other, "token") or "", _field(other, "logprob")) for other in others]
+    logprobs, said = getattr(choice, "logprobs", None), getattr(choice.message, "content", None) or ""
+    for entry in _field(logprobs, "content") or ():
+        return said, [(_field(other, "token") or "", _field(other, "logprob")) for other in _field(entry, "top_logprobs") or (entry,)]
+    for named in _field(logprobs, "top_logprobs") or ():
+        return said, list(_numbers(named).items())
+    return said, [(token.token, token.logprob) for token in islice(_tokens(logprobs, said), 1)]
 
 
 def to_piece(chunk: Any, *, alternatives: int | None) -> Piece:
@@ -52,7 +56,7 @@ def to_piece(chunk: Any, *, alternatives: int | None) -> Piece:
         reasoning=reasoning,
         tool_calls=tool_calls,
         refused=refused,
-        tokens=tuple(token for choice in choices for token in _tokens(getattr(choice, "logprobs", None))),
+        tokens=tuple(token for choice in choices for token in _tokens(getattr(choice, "logprobs", None), _said_by(choice))),
         pieces_of_output=int(has_output),
         finish_reason=_finish_reason(choices),
         usage=to_usage(getattr(chunk, "usage", None)),
@@ -133,13 +137,43 @@ def _finish_reason(choices: Iterable[Any]) -> str | None:
     return next((reason for reason in ("length", "content_filter") if reason in reasons), next(iter(reasons), None))
 
 
-def _tokens(logprobs: Any) -> Iterator[TokenLogprob]:
-    for entry in _field(logprobs, "content") or ():
+def _tokens(logprobs: Any, said: str) -> Iterator[TokenLogprob]:
+    """As OpenAI writes them; as two lists; or as the one number of a chunk, which ``said`` this."""
+    content = _field(logprobs, "content")
+    if content is None:
+        yield from _listed(logprobs, said)
+        return
+    for entry in content:
         logprob = _field(entry, "logprob")
         if isinstance(logprob, (int, float)):
             others = _field(entry, "top_logprobs")  # most often none
             top = tuple(sorted((float(_field(other, "logprob")) for other in others), reverse=True)) if others else ()
-            yield TokenLogprob(_field(entry, "token") or "", float(logprob), top)
+            yield TokenLogprob(_field(entry, "token") or "", _nats(logprob), top)
+
+
+def _listed(logprobs: Any, said: str) -> Iterator[TokenLogprob]:
+    """The older way of /v1/completions, which Together's chat keeps to: alternatives, where there are any, by their names."""
+    if isinstance(logprobs, float):
+        yield TokenLogprob(said, _nats(logprobs))
+        return
+    columns = (_field(logprobs, name) or () for name in ("tokens", "token_logprobs", "top_logprobs"))
+    for token, logprob, named in zip_longest(*columns):
+        if isinstance(token, str) and isinstance(logprob, (int, float)):
+            yield TokenLogprob(token, _nats(logprob), tuple(sorted(_numbers(named).values(), reverse=True)))
+
+
+def _numbers(named: Any) -> dict[str, float]:
+    """Alternatives by their names."""
+    return {str(name): float(it) for name, it in named.items() if isinstance(it, (int, float))} if isinstance(named, dict) else {}
+
+
+def _nats(logprob: float) -> float:
+    """Some servers' rounding, and Together's first token, come out above 0, where no logarithm of a probability can be."""
+    return 0.0 if logprob > 0.0 else float(logprob)
+
+
+def _said_by(choice: Any) -> str:
+    return getattr(getattr(choice, "delta", None), "content", None) or ""
 
 
 def _field(value: Any, name: str) -> Any:

@@ -25,12 +25,14 @@ class Dialect:
     adds_the_chosen_token: bool = False  # to the alternatives, when it is not among the best
     scores_reasoning: bool = True  # reasoning tokens stand in ``content`` too
     scores_tool_calls: bool = False  # so do, in streams, those of the arguments of tool calls
+    lists: bool = False  # whole answers have a list of tokens and one of numbers, chunks the number alone
 
 
 DIALECTS = {
     "openai": Dialect(scores_reasoning=False),
     "vllm": Dialect(adds_the_chosen_token=True, scores_tool_calls=True),
     "llama_cpp": Dialect(unasked_top=MOST_ALTERNATIVES, none_at_zero=True, ends_whole_with_empty_token=True),
+    "together": Dialect(scores_reasoning=False, lists=True),
     "none": Dialect(silent=True),
 }
 
@@ -60,16 +62,23 @@ def wanted(reply: Reply, body: Body) -> int | None:
 def whole_logprobs(reply: Reply, body: Body) -> dict[str, Any] | None:
     """``choices[].logprobs`` of a whole answer."""
     dialect = DIALECTS[reply.dialect]
+    if dialect.lists and wanted(reply, body) is not None:
+        tokens = reply.answer_tokens
+        return {"tokens": [token.token for token in tokens], "token_logprobs": [token.logprob for token in tokens]}
     scored = (reply.reasoning_tokens if dialect.scores_reasoning else ()) + reply.answer_tokens
     if scored and dialect.ends_whole_with_empty_token:
         scored = (*scored, TokenLogprob("", reply.logprob))
     return _logprobs(reply, body, scored)
 
 
-def chunk_logprobs(reply: Reply, body: Body, token: TokenLogprob, *, reasoning: bool = False) -> dict[str, Any] | None:
+def chunk_logprobs(reply: Reply, body: Body, token: TokenLogprob, *, reasoning: bool = False) -> dict[str, Any] | float | None:
     """``choices[].logprobs`` of the chunk that carries ``token``."""
-    unscored = reasoning and not DIALECTS[reply.dialect].scores_reasoning
-    return None if unscored else _logprobs(reply, body, (token,))
+    dialect = DIALECTS[reply.dialect]
+    if reasoning and not dialect.scores_reasoning:
+        return None
+    if dialect.lists:
+        return token.logprob if wanted(reply, body) is not None else None
+    return _logprobs(reply, body, (token,))
 
 
 def _logprobs(reply: Reply, body: Body, tokens: Iterable[TokenLogprob]) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from litellm_cascade.vocabulary import TokenLogprob, ToolCall
 
 Body = Mapping[str, Any]
-DialectName = Literal["openai", "vllm", "llama_cpp", "none"]
+DialectName = Literal["openai", "vllm", "llama_cpp", "together", "none"]
 Tokens = Sequence[tuple[str, float] | TokenLogprob]
 
 

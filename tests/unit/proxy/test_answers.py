@@ -4,7 +4,7 @@ import pytest
 from litellm.types.utils import Choices, Message, ModelResponse, ModelResponseStream, Usage
 
 from litellm_cascade.escalation import ToolPiece
-from litellm_cascade.proxy.answers import dressed, to_completion, to_piece
+from litellm_cascade.proxy.answers import dressed, first_token, to_completion, to_piece
 from litellm_cascade.vocabulary import TokenLogprob, ToolCall
 from litellm_cascade.vocabulary import Usage as Tokens
 
@@ -36,6 +36,49 @@ def test_a_whole_answer_is_read():
     completion = to_completion(response())
     assert (completion.text, completion.finish_reason, completion.usage) == ("yes", "stop", Tokens(input_tokens=3, output_tokens=1))
     assert completion.tokens == (TokenLogprob("yes", -0.5, (-0.5,)),)
+
+
+LISTS = {"tokens": ["so", " it", " is"], "token_logprobs": [-0.5, None, -0.25]}
+NAMED = LISTS | {"top_logprobs": [{"so": -0.5, "no": -1.5}, None, ["odd"]]}
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "tokens"),
+    [
+        (LISTS, (TokenLogprob("so", -0.5), TokenLogprob(" is", -0.25))),
+        (NAMED, (TokenLogprob("so", -0.5, (-0.5, -1.5)), TokenLogprob(" is", -0.25))),
+        ({"tokens": ["so", " it"], "token_logprobs": [0.7, -0.25]}, (TokenLogprob("so", 0.0), TokenLogprob(" it", -0.25))),
+        ({"tokens": [17], "token_logprobs": [-0.5]}, None),
+        ({"tokens": None, "token_logprobs": None}, None),
+        ({"content": [{"token": "so", "logprob": 1e-9}]}, (TokenLogprob("so", 0.0),)),
+        ({"content": []}, None),
+    ],
+)
+def test_log_probabilities_come_in_several_ways(logprobs, tokens):
+    answer = response()
+    answer.choices[0].logprobs = logprobs
+    assert to_completion(answer).tokens == tokens
+
+
+def test_a_chunk_s_log_probability_may_be_a_number():
+    piece = to_piece(chunk({"content": "so"}, logprobs=-0.5), alternatives=None)
+    assert (piece.tokens, piece.payload.choices[0].logprobs) == ((TokenLogprob("so", -0.5),), None)
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "alternatives"),
+    [
+        ({"content": [ENTRY | {"token": "no", "top_logprobs": []}]}, [("no", -0.5)]),
+        ({"content": [ENTRY]}, [("yes", -0.5)]),
+        (LISTS, [("so", -0.5)]),
+        (NAMED, [("so", -0.5), ("no", -1.5)]),
+        (None, []),
+    ],
+)
+def test_the_first_token_and_what_could_have_stood_there(logprobs, alternatives):
+    answer = response()
+    answer.choices[0].logprobs = logprobs
+    assert first_token(answer) == ("yes", alternatives)
 
 
 def test_an_answer_without_log_probabilities_has_none_rather_than_no_tokens():
