@@ -48,19 +48,20 @@ def train(data: Path, out: Path, *, start: Path, seed: int, each: int = EACH, th
     words = (start / TOKENIZER).read_bytes()
     tokenizer = load_tokenizer(words, start / TOKENIZER)
     network = build(start, LOGITS)
-    average(network, [partial(_fit_one, network, tokenizer, data / "shareable", seed + number, each) for number in range(networks)])
-    tune = [it for it in read_examples(data / "shareable", seed, each=each) if it.part == "tune"]
+    draws = {drawn: read_examples(data / "shareable", drawn, each=each) for drawn in range(seed, seed + networks)}
+    average(network, [partial(_fit_one, network, tokenizer, examples, seed=drawn) for drawn, examples in draws.items()])
+    tune = [it for it in draws[seed] if it.part == "tune"]
     _say(f"calibrating on {len(tune):,} prompts of the tune part")
     calibrate(network, tune, logits_of(network, _ids(tokenizer, tune)))
     export(network, words, out)
     _say(f"written to {out}")
 
 
-def _fit_one(network: Any, tokenizer: Any, shareable: Path, seed: int, each: int) -> None:
-    """One pass over prompts that are drawn and made by this seed."""
+def _fit_one(network: Any, tokenizer: Any, examples: list[Example], *, seed: int) -> None:
+    """One pass over prompts that were drawn and made by this seed."""
     import torch  # noqa: PLC0415 -- the extra torch
 
-    rows = training_rows(read_examples(shareable, seed, each=each), Random(seed))
+    rows = training_rows(examples, Random(seed))
     _say(f"{len(rows):,} prompts to train on, of {len({it.key for it in rows}):,} groups and wordings")
     torch.manual_seed(seed)
     fit(network, rows, _ids(tokenizer, rows), seed=seed)
