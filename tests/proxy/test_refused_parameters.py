@@ -1,16 +1,18 @@
-"""Temperature on a reasoning model: dropped for that deployment alone, and named on its span."""
+"""Temperature on a reasoning model, a longer answer than a model can write: changed for that deployment alone, and named on its span."""
 
 import pytest
 from harness.configs import cascade_config
-from harness.dialects import DIALECTS
+from harness.dialects import ALL, DIALECTS, every
 
 from litellm_cascade.testing.upstream import Reply
 
 
 @pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
-    """With a large model that refuses a temperature."""
+    """With a large model that refuses a temperature, and others that write little."""
     config = cascade_config(upstream_server.url)
+    for little in ("small", "sql"):
+        next(m for m in config["model_list"] if m["model_name"] == little)["model_info"] = {"max_output_tokens": 100}
     large = next(m for m in config["model_list"] if m["model_name"] == "large")
     large["litellm_params"]["model"] = "openai/gpt-5-mini"
     return start_proxy(config)
@@ -48,3 +50,30 @@ def test_a_parameter_that_one_rung_knows_is_no_reason_to_refuse_the_request(clie
     assert upstream.asked("gpt-5-mini")[0].body["verbosity"] == "low"
     spans = {span.name: span for span in collector.wait_for_trace(trace.trace_id, "cascade.attempt small", "cascade.attempt large")}
     assert spans["cascade.attempt small"].attributes["cascade.dropped_parameters"] == ("verbosity",)
+
+
+LENGTHS = {"chat": "max_completion_tokens", "responses": "max_output_tokens"}
+
+
+@every(*ALL)
+def test_a_longer_answer_than_a_model_can_write_is_asked_of_who_can(client, upstream, collector, trace, dialect, stream):
+    upstream.script("small", Reply("hm, hm, hm, hm, hm", logprob=-2.0))
+    upstream.script("gpt-5-mini", Reply("the answer"))
+    name = next((LENGTHS[key] for key in LENGTHS if DIALECTS[key] is dialect), "max_tokens")
+    heard = dialect.ask(client, "hello", stream=stream, headers=trace.headers, **{name: 900})
+    assert (heard.status, heard.text) == (200, "the answer")
+    asked = [
+        next(limit for key, limit in upstream.asked(model)[0].body.items() if key.startswith("max_")) for model in ("small", "gpt-5-mini")
+    ]
+    assert asked == [100, 900]
+    spans = {span.name: span for span in collector.wait_for_trace(trace.trace_id, "cascade.attempt small", "cascade.attempt large")}
+    (lowered,) = spans["cascade.attempt small"].attributes["cascade.dropped_parameters"]
+    assert lowered.startswith("max_")
+    assert "cascade.dropped_parameters" not in spans["cascade.attempt large"].attributes
+
+
+@pytest.mark.parametrize(("name", "limit"), [("chat", "max_tokens"), ("responses", "max_output_tokens")])
+def test_nor_is_it_asked_of_an_alias_that_the_policy_sends_to(client, upstream, name, limit):
+    heard = DIALECTS[name].ask(client, "Fix this query: SELECT name FROM customers WHERE id = 3;", **{limit: 900})
+    assert (heard.status, heard.cascade("model")) == (200, "sql")
+    assert upstream.asked("sql")[0].body[limit] == 100

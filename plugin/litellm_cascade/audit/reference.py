@@ -151,7 +151,12 @@ ATTEMPT = (
     Attribute(name.HOLD_MS, float, MS, "how long a stream was held back for its verdict"),
     Attribute(name.LATE_REGRET, bool, "`true`", "after its release the score of a stream fell below the threshold"),
     Attribute(name.LATE_REGRET_SCORE, float, "", "how low"),
-    Attribute(name.DROPPED, tuple, "", "parameters of the request that the alias refuses"),
+    Attribute(
+        name.DROPPED,
+        tuple,
+        "",
+        "parameters that the alias refuses: left out, or a limit on the answer lowered to what it can write",
+    ),
 )
 CONSULT = (*CALL, *CONFIDENCE[:2], Attribute(name.CONSULT_CALLS, int, "calls", "how often the model was asked"))
 FEEDBACK = (

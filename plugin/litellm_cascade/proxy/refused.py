@@ -1,20 +1,47 @@
-"""Parameters that one deployment refuses (temperature on reasoning models, for one) are dropped for that deployment alone, and named."""
+"""What one deployment refuses (temperature on reasoning models, longer answers than it can write) is changed for it alone, and named."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import litellm
 from litellm.constants import DEFAULT_CHAT_COMPLETION_PARAM_VALUES
 
+from litellm_cascade.proxy.table import most_output_tokens
+
 CANDIDATES = frozenset(DEFAULT_CHAT_COMPLETION_PARAM_VALUES) - {
     *("messages", "model", "stream", "stream_options"),  # ours to set
     *("metadata", "user", "extra_headers", "extra_body"),  # LiteLLM's to use
 }
 """OpenAI's parameters, as LiteLLM knows them; what else a client sends is the provider's own and passes as it is."""
+LENGTHS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What takes the place of a request's parameters for one alias, and which parameters that concerns."""
+
+    changes: Mapping[str, Any]
+    named: tuple[str, ...]
+
+
+def adapted(router: Any, alias: str, given: Mapping[str, Any]) -> Adapted:
+    """The ``given`` parameters as every deployment of the alias takes them."""
+    refused, lowered = refused_parameters(router, alias, given), lowered_limits(router, alias, given)
+    return Adapted(({"drop_params": True} if refused else {}) | lowered, tuple(sorted({*refused, *lowered})))
+
+
+def lowered_limits(router: Any, alias: str, given: Mapping[str, Any]) -> dict[str, int]:
+    """A limit on the answer that is above what a deployment can write is no limit, but providers refuse it."""
+    asked = {name: given[name] for name in LENGTHS.intersection(given) if isinstance(given[name], int)}
+    if not asked or router is None:
+        return {}
+    known = [most for one in router.get_model_list(model_name=alias) or () if (most := most_output_tokens(one)) is not None]
+    return {name: min(known) for name, limit in asked.items() if known and limit > min(known)}
 
 
 def refused_parameters(router: Any, alias: str, given: Mapping[str, Any]) -> tuple[str, ...]:

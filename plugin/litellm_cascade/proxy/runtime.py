@@ -31,7 +31,7 @@ from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.recent_answers import RecentAnswers
-from litellm_cascade.proxy.refused import refused_parameters
+from litellm_cascade.proxy.refused import adapted
 from litellm_cascade.proxy.settings import ClassifierSettings, RungSettings, Settings
 from litellm_cascade.proxy.shared_cache import SharedCache
 from litellm_cascade.proxy.sharing import Sharing
@@ -199,13 +199,13 @@ def _rung_breaker(settings: RungSettings) -> Breaker:
 
 
 def _send(data: MutableMapping[str, Any], underway: Underway) -> None:
-    """Straight to the alias, without the parameters it refuses."""
+    """Straight to the alias, without what it refuses."""
     data["model"] = underway.journey.decided_plan.decision.alias
     if underway.conversation.noted:
         without_foreign(data, underway.conversation.is_own(data["model"], unknown=True))
-    underway.dropped = refused_parameters(proxy_server.llm_router, data["model"], data)
-    if underway.dropped:
-        data["drop_params"] = True
+    fit = adapted(proxy_server.llm_router, data["model"], data)
+    underway.dropped = fit.named
+    data.update(fit.changes)
 
 
 def _parent_span(data: Mapping[str, Any], auth: Any) -> Any:

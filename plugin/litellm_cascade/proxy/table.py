@@ -26,6 +26,12 @@ def table_of(models: Iterable[Mapping[str, Any]]) -> dict[str, Known]:
     return {alias: _known([list(_sources(deployment)) for deployment in group]) for alias, group in groups.items()}
 
 
+def most_output_tokens(deployment: Mapping[str, Any]) -> int | None:
+    """How long an answer of a deployment can be."""
+    most = _said(list(_sources(deployment)), "max_output_tokens")
+    return most if isinstance(most, int) else None
+
+
 def _known(group: Sequence[Sequence[Mapping[str, Any]]]) -> Known:
     prices = [price for sources in group if (price := _price(sources)) is not None]
     return Known(price=max(prices, key=lambda one: one.output_usd_per_million, default=None), capacity=_least(map(_capacity, group)))

@@ -12,7 +12,7 @@ from litellm_cascade.proxy.dialogue import MOST_MARKS, Json, blocks, entries_of
 
 THINKING = frozenset({"thinking", "redacted_thinking", "reasoning"})
 NOTES = "provider_specific_fields"
-PRIVATE = frozenset({"thinking_blocks", "reasoning_content", "reasoning", "reasoning_details", "annotations", NOTES})
+PRIVATE = frozenset({"thinking_blocks", "reasoning_content", "reasoning", "reasoning_details", "reasoning_items", "annotations", NOTES})
 BESIDE = PRIVATE | {"images"}
 """Fields of a turn in LiteLLM's words. Pictures are for all who can read them, so of those only an empty list goes."""
 _NAMED = ("signature", "thought_signature", "data", "encrypted_content", "thinking", "text", "id")

@@ -25,7 +25,7 @@ from litellm_cascade.proxy.conversations import Conversation
 from litellm_cascade.proxy.inner_calls import inner_metadata
 from litellm_cascade.proxy.journeys import METADATA
 from litellm_cascade.proxy.load import InFlight
-from litellm_cascade.proxy.refused import refused_parameters
+from litellm_cascade.proxy.refused import adapted
 from litellm_cascade.proxy.streams import Consumption, RungStream, consumption_of, joined, total
 from litellm_cascade.proxy.thoughts import own_turns
 from litellm_cascade.vocabulary import Consultation, TokenLogprob, Turn
@@ -146,12 +146,12 @@ class RouterUpstream:
         self._call_ended[rung] = self._in_flight.began(alias)
         own = self._parameters | self._alternatives.parameters(alias, self._wanted(rung))
         parameters = {key: value for key, value in own.items() if not ask.judges or key in JUDGES_NEED}
-        self._dropped[rung] = refused_parameters(proxy_server.llm_router, alias, parameters)
-        sent = parameters.keys() - self._dropped[rung]
+        fit = adapted(proxy_server.llm_router, alias, parameters)
+        self._dropped[rung] = fit.named
+        sent = parameters.keys() - fit.named
         if "logprobs" in sent and "top_logprobs" not in sent:
             self._unnamed.add(rung)
-        dropping = {"drop_params": True} if self._dropped[rung] else {}
-        request = {"messages": self._messages(ask), **_streaming(stream=stream), **dropping, **parameters}
+        request = {"messages": self._messages(ask), **_streaming(stream=stream), **parameters, **fit.changes}
         began = time.monotonic()
         try:
             return await self._routed(span, alias, request)

@@ -150,7 +150,7 @@ class Attempt:
     error: str | None = None  # the exception's class name, never its message
     usage: Usage | None = None
     cost_usd: float | None = None
-    dropped: tuple[str, ...] = ()  # parameters of the request that the alias's deployments refuse
+    dropped: tuple[str, ...] = ()  # parameters that the alias's deployments refuse: left out, or a limit lowered
     consultations: tuple[Consultation, ...] = ()
     served: bool = False
     spare: bool = False  # asked beside another and not for want of a better answer: a hedge nobody needed, the members of an ensemble

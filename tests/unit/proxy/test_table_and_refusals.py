@@ -1,9 +1,11 @@
 """What LiteLLM knows of an alias: its price, and the parameters it refuses."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from litellm_cascade.policy import Capacity, Known
-from litellm_cascade.proxy.refused import refused_parameters
+from litellm_cascade.proxy.refused import adapted, lowered_limits, refused_parameters
 from litellm_cascade.proxy.table import table_of
 
 
@@ -84,3 +86,31 @@ def test_log_probabilities_are_a_parameter_like_any_other(model, refused):
 
 def test_without_a_router_nothing_is_refused():
     assert refused_parameters(None, "m", {"temperature": 0.2}) == ()
+
+
+def with_most(most, **litellm_params):
+    return {"model_name": "m", "litellm_params": {"model": "hosted_vllm/mine", **litellm_params}, "model_info": {"max_output_tokens": most}}
+
+
+@pytest.mark.parametrize(
+    ("deployments", "given", "changes"),
+    [
+        ([deployment("openai/gpt-4o-mini")], {"max_tokens": 32_000}, {"max_tokens": 16_384}),
+        ([deployment("openai/gpt-4o-mini")], {"max_completion_tokens": 16_384}, {}),
+        ([with_most(100), with_most(50)], {"max_output_tokens": 60}, {"max_output_tokens": 50}),
+        ([with_most(100, max_tokens=10)], {"max_tokens": 60}, {}),
+        ([with_most(None), with_most("100")], {"max_tokens": 60}, {}),
+        ([with_most(50)], {"max_tokens": "many"}, {}),
+        ([with_most(50)], {}, {}),
+        ([], {"max_tokens": 60}, {}),
+    ],
+)
+def test_a_limit_is_lowered_to_what_the_deployments_can_write(deployments, given, changes):
+    router = SimpleNamespace(get_model_list=lambda **_: deployments)
+    assert lowered_limits(router, "m", given) == changes
+
+
+def test_what_is_changed_is_named():
+    fit = adapted(Router("openai/o3-mini", "openai/gpt-4o-mini"), "m", {"max_tokens": 32_000, "temperature": 0.2, "top_p": None})
+    assert (fit.changes, fit.named) == ({"drop_params": True, "max_tokens": 16_384}, ("max_tokens", "temperature"))
+    assert adapted(None, "m", {"max_tokens": 32_000, "temperature": 0.2}).named == ()
