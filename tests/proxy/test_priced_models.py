@@ -11,10 +11,16 @@ KNOWN = {"small": "gpt-4o-mini", "large": "gpt-4o"}
 
 @pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
-    config = cascade_config(upstream_server.url)
+    changes = {"callback_settings": {"cascade": {"debug_headers": True}}, "router_settings": {"model_group_alias": {"tiny": "small"}}}
+    config = cascade_config(upstream_server.url, **changes)
+    at = {"api_base": f"{upstream_server.url}/v1", "api_key": "fake"}
+    config["model_list"] += [
+        {"model_name": "openai/*", "litellm_params": {"model": "openai/*", **at}},
+        {"model_name": "wildcard", "litellm_params": {"model": "cascade/wildcard"}, "model_info": {"mode": "chat"}},
+    ]
     for deployment in config["model_list"]:
         if known := KNOWN.get(deployment["model_name"]):
-            deployment["litellm_params"] = {"model": f"openai/{known}", "api_base": f"{upstream_server.url}/v1", "api_key": "fake"}
+            deployment["litellm_params"] = {"model": f"openai/{known}", **at}
     return start_proxy(config)
 
 
@@ -29,3 +35,10 @@ def test_an_answer_of_a_model_with_a_known_price_is_billed_once(client, upstream
     assert rows["small"]["response_cost"] > 0
     assert rows["large"]["response_cost"] > 0
     assert not rows["auto"]["response_cost"]
+
+
+def test_aliases_that_no_deployment_is_named_after_are_priced_too(client, upstream):
+    upstream.script(KNOWN["small"], Reply("not quite sure about that one", logprob=-3.0))
+    heard = DIALECTS["chat"].ask(client, "who pays?", model="wildcard")
+    assert (heard.status, heard.cascade("attempts")) == (200, "tiny,openai/gpt-4o")
+    assert 0 < float(heard.cascade("estimated-cost-usd")) < 0.001

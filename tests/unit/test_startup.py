@@ -10,6 +10,7 @@ from litellm_cascade.audit.metrics import SHARED
 from litellm_cascade.errors import StartupError
 from litellm_cascade.policy import load_policy, parse_policy
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
+from litellm_cascade.proxy.models import Deployments
 from litellm_cascade.proxy.settings import read_settings
 from litellm_cascade.proxy.startup import _metrics, _workers, find, policy_findings
 
@@ -133,6 +134,21 @@ def test_a_rung_without_log_probabilities(config, provider):
         "served without being judged; write `unknown: self_check` or `unknown: agreement` in the gate, so that the model is asked how sure "
         "it is, or put a provider that gives them on this rung"
     )
+
+
+@pytest.mark.parametrize(("name", "aliases"), [("tiny", {"small": "tiny"}), ("s*", None)])
+def test_nor_do_the_others_names_of_such_a_deployment_hide_it(config, name, aliases):
+    config["model_list"][0] = {"model_name": name, "litellm_params": {"model": "anthropic/claude-haiku-4-5"}}
+    config["router_settings"] = {"model_group_alias": aliases}
+    (warning,) = found(config).warnings
+    assert "judges 'small'" in warning
+    assert "'anthropic/claude-haiku-4-5' does not give" in warning
+
+
+def test_an_alias_of_a_virtual_model_is_virtual(config):
+    config["router_settings"] = {"model_group_alias": {"large": "auto"}}
+    (problem,) = found(config).problems
+    assert problem.endswith("sends requests to 'large', which is itself virtual; name a real deployment")
 
 
 @pytest.mark.parametrize(
@@ -274,7 +290,7 @@ SHIPPED = Path(__file__).parents[2] / "policies" / "balanced.yaml"
 @pytest.mark.parametrize("behind", ["simulated/small", "openai/gpt-4o-mini"])
 def test_a_calibration_that_was_fitted_on_another_model(config, behind):
     config["model_list"][0]["litellm_params"] = {"model": behind}
-    warnings = policy_findings("auto", load_policy(SHIPPED), config, config["model_list"]).warnings
+    warnings = policy_findings("auto", load_policy(SHIPPED), config, Deployments(config["model_list"])).warnings
     assert [warning.partition(", but")[0] for warning in warnings] == (
         []
         if behind == "simulated/small"

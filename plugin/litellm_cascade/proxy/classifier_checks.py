@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from litellm._logging import verbose_proxy_logger
 
 from litellm_cascade.classifiers.base import AsksAliases, Classifier, FallsBack, HasParts
 from litellm_cascade.errors import StartupError
-from litellm_cascade.proxy.models import policy_of
+from litellm_cascade.proxy.models import Deployments, policy_of
 
 ROUTERS = "auto_router/"
 WITHIN = "callback_settings.cascade.classifier.within_ms"
 
 
-def check_classifier(classifier: Classifier, within_ms: float, models: Sequence[Mapping[str, Any]]) -> None:
+def check_classifier(classifier: Classifier, within_ms: float, deployments: Deployments) -> None:
     """Log what is unwise; raise StartupError with every alias that cannot be asked."""
     for one in _with_parts(classifier):
         if isinstance(one, FallsBack) and within_ms <= one.patience_ms:
             verbose_proxy_logger.warning("cascade: %s", _no_time_to_fall_back(one, within_ms))
     if not isinstance(classifier, AsksAliases):
         return
-    problems = [sentence for alias in classifier.aliases for sentence in _unfit(classifier.name, alias, models)]
+    problems = [sentence for alias in classifier.aliases for sentence in _unfit(classifier.name, alias, deployments)]
     if problems:
         raise StartupError([f"cascade: {problem}" for problem in problems])
     if within_ms < classifier.patience_ms:
@@ -35,8 +35,8 @@ def _with_parts(classifier: Classifier) -> Iterator[Classifier]:
         yield from _with_parts(part)
 
 
-def _unfit(name: str, alias: str, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    named = [model for model in models if model.get("model_name") == alias]
+def _unfit(name: str, alias: str, deployments: Deployments) -> Iterator[str]:
+    named = deployments.behind(alias)
     if any(policy_of(model) or _is_router(model) for model in named):
         yield (
             f"the classifier {name!r} asks {alias!r}, which is virtual, so that each classification would need another one; "

@@ -1,12 +1,54 @@
-"""Which of LiteLLM's model names are ours: those whose ``litellm_params.model`` reads ``cascade/<policy>``."""
+"""LiteLLM's deployments by their names, and which of them are ours: those whose ``litellm_params.model`` reads ``cascade/<policy>``."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 PROVIDER = "cascade"
 _PREFIX = f"{PROVIDER}/"
+
+
+class Deployments:
+    """By every name that LiteLLM's router takes: their own, its ``model_group_alias`` for one, and what a wildcard stands for."""
+
+    def __init__(self, models: Iterable[Mapping[str, Any]], group_aliases: Any = None) -> None:
+        self._groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for deployment in models:
+            self._groups[str(deployment.get("model_name"))].append(deployment)
+        self._aliases: Mapping[str, Any] = group_aliases if isinstance(group_aliases, Mapping) else {}
+
+    @property
+    def names(self) -> set[str]:
+        """All that are written down."""
+        return {*self._groups, *map(str, self._aliases)}
+
+    def behind(self, alias: str) -> list[Mapping[str, Any]]:
+        """The deployments that may answer for a name; empty where it is none. Of several wildcards the longest counts."""
+        name = _target(self._aliases, alias) or alias
+        if name in self._groups:
+            return self._groups[name]
+        fitting = [pattern for pattern in self._groups if "*" in pattern and fnmatchcase(name, pattern)]
+        pattern = max(fitting, key=len, default="")
+        before, _, after = pattern.partition("*")
+        return [_filled(deployment, name[len(before) : len(name) - len(after)]) for deployment in self._groups[pattern]] if pattern else []
+
+
+def deployments_of(config: Mapping[str, Any], models: Any) -> Deployments:
+    """These, with the names that the configuration gives them besides."""
+    return Deployments(models or (), (config.get("router_settings") or {}).get("model_group_alias"))
+
+
+def _filled(deployment: Mapping[str, Any], star: str) -> dict[str, Any]:
+    parameters = deployment.get("litellm_params") or {}
+    return {**deployment, "litellm_params": {**parameters, "model": str(parameters.get("model")).replace("*", star)}}
+
+
+def _target(group_aliases: Any, name: str) -> str:
+    target = (group_aliases or {}).get(name, "")
+    return str(target.get("model") if isinstance(target, Mapping) else target)
 
 
 def virtual_models(model_list: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -34,9 +76,4 @@ class VirtualModels:
         seen = (id(router), len(router.model_list))
         if seen != self._seen:
             self._seen, self._known = seen, virtual_models(router.model_list)
-        return self._known.get(model) or self._known.get(_aliased(router, model))
-
-
-def _aliased(router: Any, model: str) -> str:
-    target = (getattr(router, "model_group_alias", None) or {}).get(model, "")
-    return str(target.get("model") if isinstance(target, Mapping) else target)
+        return self._known.get(model) or self._known.get(_target(getattr(router, "model_group_alias", None), model))

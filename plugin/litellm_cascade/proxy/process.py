@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import litellm
 from litellm._logging import verbose_proxy_logger
@@ -33,13 +33,13 @@ from litellm_cascade.proxy.ending import when_the_proxy_ends
 from litellm_cascade.proxy.exposition import is_measured, serve_metrics
 from litellm_cascade.proxy.feedback import FeedbackDesk, feedback_routes
 from litellm_cascade.proxy.finalizers import leave_context_alone
-from litellm_cascade.proxy.models import PROVIDER
+from litellm_cascade.proxy.models import PROVIDER, Deployments, deployments_of
 from litellm_cascade.proxy.record import facts_of, prepare_database, record_options
 from litellm_cascade.proxy.runtime import Runtime, behind_its_guard
 from litellm_cascade.proxy.settings import Settings, policy_path, read_settings
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.startup import check_configuration, policy_findings
-from litellm_cascade.proxy.table import table_of
+from litellm_cascade.proxy.table import DeploymentTable
 from litellm_cascade.proxy.tokenizer import COUNTERS
 from litellm_cascade.signals import read_signals
 
@@ -93,7 +93,7 @@ def _started() -> Runtime:
     leave_context_alone()
     settings = _settings()
     config_file = proxy_server.user_config_file_path
-    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: table_of(_deployments()))
+    shelf = Shelf(lambda name: policy_path(settings, config_file, name), _objections, lambda: DeploymentTable(_deployments()))
     config = proxy_server.proxy_config.config
     record = record_options(settings.record, config_file, general=config.get("general_settings"))
     ledger = Ledger(record, facts_of(shelf.digests)) if record is not None else None
@@ -145,11 +145,10 @@ def _objections(policy: Policy) -> Sequence[str]:
     return policy_findings(policy.name, policy, proxy_server.proxy_config.config, _deployments()).problems
 
 
-def _deployments() -> Sequence[Mapping[str, Any]]:
+def _deployments() -> Deployments:
     """LiteLLM's, as its router has them; before there is a router, as they are configured."""
-    router = proxy_server.llm_router
-    models = router.model_list if router is not None else proxy_server.proxy_config.config.get("model_list")
-    return list(models or ())
+    router, config = proxy_server.llm_router, proxy_server.proxy_config.config
+    return deployments_of(config, router.model_list if router is not None else config.get("model_list"))
 
 
 def warm_up(classifier: Remembering) -> None:

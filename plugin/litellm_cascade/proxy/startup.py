@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from litellm._logging import verbose_proxy_logger
 from litellm_cascade.audit.metrics import SHARED
 from litellm_cascade.errors import PolicyError, StartupError
 from litellm_cascade.policy import Policy
-from litellm_cascade.proxy.models import PROVIDER, policy_of, virtual_models
+from litellm_cascade.proxy.models import PROVIDER, Deployments, deployments_of, policy_of, virtual_models
 
 CALLBACK = "litellm_cascade.proxy.hooks.cascade"
 HANDLER = "litellm_cascade.proxy.provider.cascade"
@@ -64,19 +63,19 @@ def find(config: Mapping[str, Any], config_file: str | None, policy_named: Calla
         except PolicyError as error:
             findings.problems.append(f"the policy of model {name!r} cannot be used:\n" + "\n".join(error.problems))
             continue
-        of_policy = policy_findings(name, policy, config, models)
+        of_policy = policy_findings(name, policy, config, deployments_of(config, models))
         findings.problems += of_policy.problems
         findings.warnings += of_policy.warnings
     return findings
 
 
-def policy_findings(name: str, policy: Policy, config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Findings:
+def policy_findings(name: str, policy: Policy, config: Mapping[str, Any], deployments: Deployments) -> Findings:
     """What there is to say about a policy in front of these deployments; asked at start-up and at every reload."""
     findings = Findings()
     in_database = bool((config.get("general_settings") or {}).get("store_model_in_db"))
-    (findings.warnings if in_database else findings.problems).extend(_unknown_aliases(name, policy, config, models))
-    findings.problems += _recursion(name, policy, models)
-    findings.warnings += [*_blind_rungs(name, policy, models), *_calibrated_on_others(name, policy, models)]
+    (findings.warnings if in_database else findings.problems).extend(_unknown_aliases(name, policy, deployments))
+    findings.problems += _recursion(name, policy, deployments)
+    findings.warnings += [*_blind_rungs(name, policy, deployments), *_calibrated_on_others(name, policy, deployments)]
     return findings
 
 
@@ -133,11 +132,10 @@ def _metrics(config: Mapping[str, Any], arguments: Sequence[str], environ: Mappi
         )
 
 
-def _unknown_aliases(name: str, policy: Policy, config: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    known = {str(m.get("model_name")) for m in models} | set((config.get("router_settings") or {}).get("model_group_alias") or ())
+def _unknown_aliases(name: str, policy: Policy, deployments: Deployments) -> Iterator[str]:
     for alias in sorted(policy.aliases):
-        if not any(fnmatchcase(alias, pattern) for pattern in known):
-            close = get_close_matches(alias, known, n=1)
+        if not deployments.behind(alias):
+            close = get_close_matches(alias, deployments.names, n=1)
             meant = f" (did you mean {close[0]!r}?)" if close else ""
             yield (
                 f"the policy {policy.name!r} of model {name!r} sends requests to {alias!r}, which is no model_name in model_list{meant}; "
@@ -145,19 +143,19 @@ def _unknown_aliases(name: str, policy: Policy, config: Mapping[str, Any], model
             )
 
 
-def _recursion(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for alias in sorted(set(policy.aliases) & virtual_models(models).keys()):
+def _recursion(name: str, policy: Policy, deployments: Deployments) -> Iterator[str]:
+    for alias in sorted(alias for alias in policy.aliases if any(map(policy_of, deployments.behind(alias)))):
         yield f"the policy {policy.name!r} of model {name!r} sends requests to {alias!r}, which is itself virtual; name a real deployment"
 
 
 # --- warnings ----------------------------------------------------------------------------------------------------------------------
 
 
-def _blind_rungs(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _blind_rungs(name: str, policy: Policy, deployments: Deployments) -> Iterator[str]:
     for alias, gate in sorted(policy.judged, key=lambda pair: (pair[0], pair[1].name)):
         if gate.consulting.kinds:  # where tokens do not tell, the model is asked
             continue
-        blind = [m for m in models if m.get("model_name") == alias and not _gives_logprobs(m["litellm_params"])]
+        blind = [one for one in deployments.behind(alias) if not _gives_logprobs(one["litellm_params"])]
         for model in blind[:1]:
             provider = model["litellm_params"]["model"]
             served = gate.unknown == "accept"
@@ -169,10 +167,10 @@ def _blind_rungs(name: str, policy: Policy, models: Sequence[Mapping[str, Any]])
             )
 
 
-def _calibrated_on_others(name: str, policy: Policy, models: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _calibrated_on_others(name: str, policy: Policy, deployments: Deployments) -> Iterator[str]:
     for alias, gate in sorted(policy.judged, key=lambda pair: (pair[0], pair[1].name)):
         fitted_on = gate.calibrations[alias].model if alias in gate.calibrations else None
-        behind = [model["litellm_params"]["model"] for model in models if model.get("model_name") == alias]
+        behind = [one["litellm_params"]["model"] for one in deployments.behind(alias)]
         others = [model for model in behind if model != fitted_on]
         if fitted_on is not None and others:
             yield (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import litellm
 
 from litellm_cascade.policy import MODALITIES, Capacity, Known, Price
-from litellm_cascade.proxy.models import policy_of
+from litellm_cascade.proxy.models import Deployments, policy_of
 
 MILLION = 1_000_000
 KEYS = ("input_cost_per_token", "output_cost_per_token")
@@ -17,13 +16,23 @@ READS = {"image": "supports_vision", "audio": "supports_audio_input", "pdf": "su
 """Modalities, each with the key of the table that tells of it."""
 
 
-def table_of(models: Iterable[Mapping[str, Any]]) -> dict[str, Known]:
+class DeploymentTable(Mapping[str, Known]):
     """By alias. Of several deployments with one name, the dearest price and the least that each of them can take: LiteLLM may pick any."""
-    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for deployment in models:
-        if policy_of(deployment) is None:
-            groups[str(deployment["model_name"])].append(deployment)
-    return {alias: _known([list(_sources(deployment)) for deployment in group]) for alias, group in groups.items()}
+
+    def __init__(self, deployments: Deployments) -> None:
+        self._deployments = deployments
+
+    def __getitem__(self, alias: str) -> Known:
+        group = [one for one in self._deployments.behind(alias) if policy_of(one) is None]
+        if not group:
+            raise KeyError(alias)
+        return _known([list(_sources(deployment)) for deployment in group])
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._deployments.names if any(policy_of(one) is None for one in self._deployments.behind(name)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def most_output_tokens(deployment: Mapping[str, Any]) -> int | None:

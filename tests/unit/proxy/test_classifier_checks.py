@@ -5,12 +5,17 @@ import pytest
 from litellm_cascade.classifiers import Surroundings, build
 from litellm_cascade.errors import StartupError
 from litellm_cascade.proxy.classifier_checks import check_classifier
+from litellm_cascade.proxy.models import Deployments
 
-MODELS = [
-    {"model_name": "judge", "litellm_params": {"model": "openai/gpt-4.1-nano"}},
-    {"model_name": "auto", "litellm_params": {"model": "cascade/default"}},
-    {"model_name": "smart", "litellm_params": {"model": "auto_router/complexity_router"}},
-]
+MODELS = Deployments(
+    [
+        {"model_name": "judge", "litellm_params": {"model": "openai/gpt-4.1-nano"}},
+        {"model_name": "auto", "litellm_params": {"model": "cascade/default"}},
+        {"model_name": "openai/*", "litellm_params": {"model": "openai/*"}},
+        {"model_name": "smart", "litellm_params": {"model": "auto_router/complexity_router"}},
+    ],
+    {"nano": "judge", "loop": "auto"},
+)
 
 
 async def ask(alias, messages, parameters):
@@ -21,12 +26,17 @@ def llm(alias="judge"):
     return build("llm", {"alias": alias, "timeout_ms": 800}, Surroundings(ask=ask))
 
 
-@pytest.mark.parametrize("alias", ["auto", "smart"])
+@pytest.mark.parametrize("alias", ["auto", "smart", "loop"])
 def test_a_virtual_alias_would_classify_for_ever(alias):
     with pytest.raises(
         StartupError, match=f"the classifier 'llm' asks '{alias}', which is virtual, so that each classification would need"
     ):
         check_classifier(llm(alias), 1000, MODELS)
+
+
+@pytest.mark.parametrize("alias", ["judge", "nano", "openai/gpt-4.1-nano"])
+def test_any_name_that_litellm_takes_may_be_asked(alias):
+    check_classifier(llm(alias), 1000, MODELS)
 
 
 def test_an_alias_that_is_not_there_is_named():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from litellm_cascade.proxy.models import VirtualModels, virtual_models
+from litellm_cascade.proxy.models import Deployments, VirtualModels, deployments_of, virtual_models
 
 
 class Router:
@@ -31,3 +31,36 @@ def test_models_added_at_run_time_are_seen():
 
 def test_without_a_router_nothing_is_ours():
     assert VirtualModels().policy(None, "auto") is None
+
+
+def models_behind(alias, *names, group_aliases=None):
+    deployments = Deployments([{"model_name": n, "litellm_params": {"model": m}} for n, m in names], group_aliases)
+    return [one["litellm_params"]["model"] for one in deployments.behind(alias)]
+
+
+@pytest.mark.parametrize(
+    ("alias", "models"),
+    [
+        ("small", ["openai/a", "openai/b"]),
+        ("tiny", ["openai/a", "openai/b"]),
+        ("openai/gpt", ["azure/gpt"]),
+        ("openai/x/gpt", ["azure/x/gpt"]),
+        ("my-gpt-now", ["openai/gpt"]),
+        ("fixed-one", ["openai/one"]),
+        ("gpt", []),
+        ("", []),
+    ],
+)
+def test_deployments_by_every_name_that_leads_to_them(alias, models):
+    named = [("small", "openai/a"), ("small", "openai/b"), ("openai/*", "azure/*"), ("my-*-now", "openai/*"), ("fixed-*", "openai/one")]
+    assert models_behind(alias, *named, group_aliases={"tiny": "small", "lost": "nowhere"}) == models
+
+
+def test_the_longest_wildcard_counts():
+    assert models_behind("openai/gpt", ("*", "any/*"), ("openai/*", "openai/*")) == ["openai/gpt"]
+    assert models_behind("gpt", ("*", "any/*"), ("openai/*", "openai/*")) == ["any/gpt"]
+
+
+def test_the_configuration_may_be_odd():
+    assert deployments_of({"router_settings": {"model_group_alias": ["odd"]}}, None).behind("small") == []
+    assert deployments_of({}, [{"litellm_params": None}]).names == {"None"}

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from litellm_cascade.policy import Capacity, Known
+from litellm_cascade.proxy.models import Deployments
 from litellm_cascade.proxy.refused import adapted, lowered_limits, refused_parameters
-from litellm_cascade.proxy.table import table_of
+from litellm_cascade.proxy.table import DeploymentTable
 
 
 class Router:
@@ -19,6 +20,10 @@ class Router:
 
 def deployment(model, **more):
     return {"model_name": "m", "litellm_params": {"model": model}, **more}
+
+
+def table_of(models, group_aliases=None):
+    return DeploymentTable(Deployments(models, group_aliases))
 
 
 def price(*deployments):
@@ -39,6 +44,36 @@ def test_of_several_deployments_the_dearest_counts():
 def test_of_what_nobody_knows_nothing_is_said():
     assert table_of([deployment("hosted_vllm/mine")]) == {"m": Known()}
     assert table_of([deployment("cascade/balanced")]) == {}
+
+
+WILD = [
+    {"model_name": "*", "litellm_params": {"model": "openai/*"}},
+    {"model_name": "openai/*", "litellm_params": {"model": "openai/*"}},
+    {"model_name": "fixed-*", "litellm_params": {"model": "openai/gpt-4o"}},
+    deployment("openai/gpt-4o-mini"),
+]
+
+
+@pytest.mark.parametrize(
+    ("alias", "usd"),
+    [
+        ("openai/gpt-4o", 2.5),
+        ("gpt-4o", 2.5),
+        ("fixed-price", 2.5),
+        ("m", 0.15),
+        ("tiny", 0.15),
+        ("hidden", 0.15),
+        ("further", 2.5),
+    ],
+)
+def test_what_wildcards_and_litellm_s_aliases_stand_for_has_its_price(alias, usd):
+    table = table_of(WILD, {"tiny": "m", "hidden": {"model": "m", "hidden": True}, "further": "openai/gpt-4o"})
+    assert table[alias].price.input_usd_per_million == pytest.approx(usd)
+
+
+def test_a_name_that_nothing_stands_for_is_unknown():
+    assert table_of(WILD[1:], "nonsense").get("gpt-4o") is None
+    assert table_of(WILD)["openai/nobody-knows"] == Known()
 
 
 ALL = {"text", "image", "pdf", "audio", "video", "file"}
