@@ -5,6 +5,9 @@ import os
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before LiteLLM is imported, or it asks the network for prices
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # tests run side by side; threads of OpenMP that wait for a busy core take forty times as long
 
 # A busy machine breaks no law. `gate` tries the same examples at each run; `search` (`make search`) tries new ones, and more of them.
 _CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

@@ -76,8 +76,8 @@ def test_a_folder_without_a_set_is_told_too(folder):
 
 
 def test_every_set_has_every_method_and_every_number_is_written(folder):
-    own(folder, "qwen0.5b")
-    own(folder, "qwen1.5b", seed=2)
+    own(folder, "qwen0.5b", n=60)
+    own(folder, "qwen1.5b", n=60, seed=2)
     prices(folder, n=520)
     result = run("--data", str(folder), "--draws", "20", "--json", "out.json", "--html", "out.html")
     assert result.exit_code == 0, result.output
