@@ -47,12 +47,26 @@ class StartupError(ConfigurationError):
     """A proxy configuration with which going on would be unsafe."""
 
 
-class AccessError(CascadeError):
-    """The caller may call no alias that was chosen. ``status_code``, ``type`` and ``param`` are what LiteLLM's own refusals have."""
+class RefusalError(CascadeError):
+    """The client is meant to see it. ``status_code``, ``type`` and ``param`` are what LiteLLM's own refusals have."""
+
+    status_code = 400
+    type = "invalid_request_error"
+    param = "model"
+
+
+class EndpointError(RefusalError):
+    """The virtual model was asked for what no chat model gives."""
+
+    def __init__(self, model: str, wanted: str) -> None:
+        super().__init__(f"{model!r} answers chats, completions, messages and responses, and has no {wanted}; name a model that has")
+
+
+class AccessError(RefusalError):
+    """The caller may call no alias that was chosen."""
 
     status_code = 403
     type = "key_model_access_denied"
-    param = "model"
 
     def __init__(self, aliases: Sequence[str]) -> None:
         super().__init__(f"this key may not call {' or '.join(aliases)}, which this request would go to; ask for access to it")

@@ -102,3 +102,20 @@ def gemini_proxy(start_proxy, upstream_server):
 def gemini_client(gemini_proxy):
     with gemini_proxy.client() as client:
         yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "wanted"),
+    [
+        ("/v1/embeddings", {"input": "hello"}, "embeddings"),
+        ("/v1/images/generations", {"prompt": "a cat"}, "images"),
+        ("/v1/moderations", {"input": "hello"}, "moderations"),
+        ("/v1/audio/speech", {"input": "hello", "voice": "alloy"}, "speech"),
+        ("/v1/rerank", {"query": "hello", "documents": ["a", "b"]}, "ranking"),
+    ],
+)
+def test_what_no_chat_model_does_is_refused_in_one_sentence(client, upstream, path, body, wanted):
+    answer = client.post(path, json={"model": "auto", **body})
+    assert (answer.status_code, answer.json()["error"]["param"], answer.json()["error"]["type"]) == (400, "model", "invalid_request_error")
+    assert f"'auto' answers chats, completions, messages and responses, and has no {wanted}; name a model that has" in answer.text
+    assert upstream.requests == []

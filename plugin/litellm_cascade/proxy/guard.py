@@ -8,7 +8,7 @@ from typing import Any
 
 from litellm._logging import verbose_proxy_logger
 
-from litellm_cascade.errors import AccessError
+from litellm_cascade.errors import RefusalError
 
 Hook = Callable[..., Awaitable[Any]]
 
@@ -20,7 +20,7 @@ def guarded(hook: Hook) -> Hook:
     async def safe(*args: Any, **kwargs: Any) -> Any:
         try:
             return await hook(*args, **kwargs)
-        except AccessError:
+        except RefusalError:
             raise  # the client is meant to see it
         except Exception as error:  # noqa: BLE001 - this is the one place
             # The class and the place, not the message: it may quote the prompt.

@@ -17,7 +17,7 @@ from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
-from litellm_cascade.errors import LateError
+from litellm_cascade.errors import EndpointError, LateError
 from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
@@ -38,7 +38,7 @@ from litellm_cascade.proxy.sharing import Sharing
 from litellm_cascade.proxy.shelf import Shelf
 from litellm_cascade.proxy.thoughts import without_foreign
 from litellm_cascade.proxy.tokenizer import COUNTERS
-from litellm_cascade.proxy.translate import to_caller, to_request
+from litellm_cascade.proxy.translate import other_trade, to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.proxy.wishes import take_wishes
 from litellm_cascade.telling import Meter, Sink
@@ -100,6 +100,8 @@ class Runtime:
         policy = self._models.policy(proxy_server.llm_router, str(data.get("model")))
         if policy is None:
             return
+        if (wanted := other_trade(call_type)) is not None:
+            raise EndpointError(str(data["model"]), wanted)
         self._go_to_work()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
         conversation = await self.conversations.recall(data, request, self.shelf.policy(policy))

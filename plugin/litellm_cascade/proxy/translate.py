@@ -27,6 +27,18 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 """LiteLLM's ``call_type`` in the pre-call hook, with and without its leading ``a``."""
 
+OTHER_TRADES: Mapping[str, str] = {
+    "embedding": "embeddings",
+    "embeddings": "embeddings",
+    "image_generation": "images",
+    "image_edit": "images",
+    "moderation": "moderations",
+    "rerank": "ranking",
+    "speech": "speech",
+    "transcription": "transcriptions",
+}
+"""What no chat model does, by LiteLLM's ``call_type``, with and without its leading ``a``."""
+
 _LARGEST = 10**15
 """Whole numbers beyond this mean no more, and past 1e308 no decimal could hold them."""
 TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
@@ -57,6 +69,11 @@ def to_request(data: Json, call_type: str, caller: Caller, policy: str) -> Reque
         contract=to_contract(data, choices=choices),
         direct_only=direct_only(data, endpoint),
     )
+
+
+def other_trade(call_type: str) -> str | None:
+    """What is asked for, where it is nothing that a chat model could answer."""
+    return OTHER_TRADES.get(call_type) or OTHER_TRADES.get(call_type.removeprefix("a"))
 
 
 def wants_logprobs(data: Json) -> bool:
