@@ -36,9 +36,9 @@ class DeploymentTable(Mapping[str, Known]):
 
 
 def most_output_tokens(deployment: Mapping[str, Any]) -> int | None:
-    """How long an answer of a deployment can be."""
+    """How long an answer of a deployment can be. None: nobody says."""
     most = _said(list(_sources(deployment)), "max_output_tokens")
-    return most if isinstance(most, int) else None
+    return most if isinstance(most, int) and most > 0 else None
 
 
 def _known(group: Sequence[Sequence[Mapping[str, Any]]]) -> Known:

@@ -134,7 +134,7 @@ def with_most(most, **litellm_params):
         ([deployment("openai/gpt-4o-mini")], {"max_completion_tokens": 16_384}, {}),
         ([with_most(100), with_most(50)], {"max_output_tokens": 60}, {"max_output_tokens": 50}),
         ([with_most(100, max_tokens=10)], {"max_tokens": 60}, {}),
-        ([with_most(None), with_most("100")], {"max_tokens": 60}, {}),
+        ([with_most(None), with_most("100"), with_most(0)], {"max_tokens": 60}, {}),
         ([with_most(50)], {"max_tokens": "many"}, {}),
         ([with_most(50)], {}, {}),
         ([], {"max_tokens": 60}, {}),
