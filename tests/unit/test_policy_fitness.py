@@ -80,6 +80,13 @@ def test_the_pool_comes_before_litellms_table():
     assert decide(LADDER, table=table, tools=1).degraded == ("unfit:small:tools", "unfit:large:tools")
 
 
+@pytest.mark.parametrize(("writes", "fits"), [(400, True), (401, False), (None, False)])
+def test_a_limit_that_will_be_lowered_counts_as_lowered(writes, fits):
+    table = {"small": Known(capacity=Capacity(output_tokens=writes))}
+
+    assert ("small" in decide(LADDER, table=table, input_tokens=600, max_output_tokens=32_000).ladder) is fits
+
+
 def test_what_nobody_says_of_an_alias_does_not_limit_it():
     table = {"large": Known(capacity=Capacity(tools=False))}
 

@@ -54,7 +54,7 @@ def test_a_mistake_is_refused(written):
 def test_a_policy_knows_what_it_was_told_of_each_alias():
     table = Known(
         price=Price(input_usd_per_million=5, output_usd_per_million=6),
-        capacity=Capacity(context_tokens=1000, modalities=frozenset({"text"}), tools=False),
+        capacity=Capacity(context_tokens=1000, output_tokens=100, modalities=frozenset({"text"}), tools=False),
     )
     assert parse_policy(POLICY).facts == {
         "small": AliasFacts(input_usd_per_million=1.0, output_usd_per_million=2.0),
@@ -63,7 +63,12 @@ def test_a_policy_knows_what_it_was_told_of_each_alias():
     known = parse_policy(POLICY, table={"small": table, "large": table}).facts
     assert known["small"].input_usd_per_million == 1.0
     assert known["large"] == AliasFacts(
-        input_usd_per_million=5, output_usd_per_million=6, context_tokens=1000, modalities=frozenset({"text"}), tools=False
+        input_usd_per_million=5,
+        output_usd_per_million=6,
+        context_tokens=1000,
+        output_tokens=100,
+        modalities=frozenset({"text"}),
+        tools=False,
     )
     assert known_from(known["large"]) == table
     assert known_from(AliasFacts()) == Known()

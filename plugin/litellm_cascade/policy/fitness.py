@@ -29,8 +29,14 @@ class Fitness:
         return unfit
 
 
+def _longest_answer(capacity: Capacity, signals: Signals) -> int:
+    """In tokens: what the client allows, and the alias can write."""
+    allowed = signals.max_output_tokens or 0
+    return allowed if capacity.output_tokens is None else min(allowed, capacity.output_tokens)
+
+
 def _lacks(capacity: Capacity, signals: Signals) -> Iterator[str]:
-    if capacity.context_tokens is not None and signals.input_tokens + (signals.max_output_tokens or 0) > capacity.context_tokens:
+    if capacity.context_tokens is not None and signals.input_tokens + _longest_answer(capacity, signals) > capacity.context_tokens:
         yield "context"
     if capacity.modalities is not None:
         yield from (modality for modality in signals.modalities if modality not in capacity.modalities)

@@ -32,6 +32,7 @@ class Capacity:
     """What an alias can take. None: nobody says, so anything."""
 
     context_tokens: int | None = None
+    output_tokens: int | None = None  # of one answer; a limit above that is lowered to it
     modalities: frozenset[str] | None = None
     tools: bool | None = None
 
@@ -79,6 +80,7 @@ class ModelCard(Strict):
         """What it can take: as written here, else as ``known``."""
         return Capacity(
             context_tokens=self.context_tokens or known.context_tokens,
+            output_tokens=known.output_tokens,
             modalities=known.modalities if self.modalities is None else frozenset(self.modalities),
             tools=known.tools if self.tools is None else self.tools,
         )
@@ -90,6 +92,7 @@ class ModelCard(Strict):
             input_usd_per_million=price.input_usd_per_million if price else None,
             output_usd_per_million=price.output_usd_per_million if price else None,
             context_tokens=capacity.context_tokens,
+            output_tokens=capacity.output_tokens,
             modalities=capacity.modalities,
             tools=capacity.tools,
         )
@@ -99,4 +102,7 @@ def known_from(facts: AliasFacts) -> Known:
     """What the table must have said, or more: enough to load the policy once more as it was."""
     usd_in, usd_out = facts.input_usd_per_million, facts.output_usd_per_million
     price = Price(input_usd_per_million=usd_in, output_usd_per_million=usd_out) if usd_in is not None and usd_out is not None else None
-    return Known(price=price, capacity=Capacity(context_tokens=facts.context_tokens, modalities=facts.modalities, tools=facts.tools))
+    capacity = Capacity(
+        context_tokens=facts.context_tokens, output_tokens=facts.output_tokens, modalities=facts.modalities, tools=facts.tools
+    )
+    return Known(price=price, capacity=capacity)

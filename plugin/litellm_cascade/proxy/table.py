@@ -37,8 +37,7 @@ class DeploymentTable(Mapping[str, Known]):
 
 def most_output_tokens(deployment: Mapping[str, Any]) -> int | None:
     """How long an answer of a deployment can be. None: nobody says."""
-    most = _said(list(_sources(deployment)), "max_output_tokens")
-    return most if isinstance(most, int) and most > 0 else None
+    return _most_output(list(_sources(deployment)))
 
 
 def _known(group: Sequence[Sequence[Mapping[str, Any]]]) -> Known:
@@ -70,9 +69,15 @@ def _capacity(sources: Sequence[Mapping[str, Any]]) -> Capacity:
         refused.add("image")  # the table leaves out what a model cannot do; of images alone that can be relied on
     return Capacity(
         context_tokens=context if isinstance(context, int) else None,
+        output_tokens=_most_output(sources),
         modalities=frozenset(MODALITIES) - refused if refused else None,
         tools=_said(sources, "supports_function_calling"),
     )
+
+
+def _most_output(sources: Sequence[Mapping[str, Any]]) -> int | None:
+    most = _said(sources, "max_output_tokens")
+    return most if isinstance(most, int) and most > 0 else None
 
 
 def _said(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
@@ -82,9 +87,11 @@ def _said(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
 def _least(capacities: Iterable[Capacity]) -> Capacity:
     every = list(capacities)
     contexts = [one.context_tokens for one in every if one.context_tokens is not None]
+    outputs = [one.output_tokens for one in every if one.output_tokens is not None]
     modalities = [one.modalities for one in every if one.modalities is not None]
     return Capacity(
         context_tokens=min(contexts, default=None),
+        output_tokens=min(outputs, default=None),
         modalities=frozenset(MODALITIES).intersection(*modalities) if modalities else None,
         tools=_all_of([one.tools for one in every if one.tools is not None]),
     )

@@ -18,6 +18,7 @@ class AliasFacts:
     input_usd_per_million: float | None = None
     output_usd_per_million: float | None = None
     context_tokens: int | None = None
+    output_tokens: int | None = None
     modalities: frozenset[str] | None = None
     tools: bool | None = None
 

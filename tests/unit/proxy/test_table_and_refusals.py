@@ -82,8 +82,11 @@ ALL = {"text", "image", "pdf", "audio", "video", "file"}
 @pytest.mark.parametrize(
     ("deployments", "capacity"),
     [
-        ([deployment("openai/gpt-4o")], Capacity(context_tokens=128_000, tools=True)),
-        ([deployment("openai/gpt-3.5-turbo")], Capacity(context_tokens=16_385, modalities=frozenset(ALL - {"image"}), tools=True)),
+        ([deployment("openai/gpt-4o")], Capacity(context_tokens=128_000, output_tokens=16_384, tools=True)),
+        (
+            [deployment("openai/gpt-3.5-turbo")],
+            Capacity(context_tokens=16_385, output_tokens=4096, modalities=frozenset(ALL - {"image"}), tools=True),
+        ),
         ([deployment("hosted_vllm/mine", model_info={"max_input_tokens": 8192})], Capacity(context_tokens=8192)),
         ([deployment("hosted_vllm/mine", model_info={"supports_pdf_input": False})], Capacity(modalities=frozenset(ALL - {"pdf"}))),
         ([deployment("hosted_vllm/mine", model_info={"supports_function_calling": False})], Capacity(tools=False)),
@@ -97,7 +100,7 @@ def test_of_several_deployments_the_least_counts():
     models = [deployment("openai/gpt-4o"), deployment("openai/gpt-3.5-turbo"), deployment("hosted_vllm/mine")]
     least = table_of(models)["m"].capacity
 
-    assert (least.context_tokens, least.modalities, least.tools) == (16_385, frozenset(ALL - {"image"}), True)
+    assert least == Capacity(context_tokens=16_385, output_tokens=4096, modalities=frozenset(ALL - {"image"}), tools=True)
 
 
 @pytest.mark.parametrize(
