@@ -11,8 +11,9 @@ from litellm_cascade.testing.upstream import Reply
 def proxy(start_proxy, upstream_server):
     """With a large model that refuses a temperature, and others that write little and have no room for the limits below."""
     config = cascade_config(upstream_server.url)
-    for little in ("small", "sql"):
-        next(m for m in config["model_list"] if m["model_name"] == little)["model_info"] = {"max_input_tokens": 500, "max_output_tokens": 100}
+    little = (model for model in config["model_list"] if model["model_name"] in ("small", "sql"))
+    for model in little:
+        model["model_info"] = {"max_input_tokens": 500, "max_output_tokens": 100}
     large = next(m for m in config["model_list"] if m["model_name"] == "large")
     large["litellm_params"]["model"] = "openai/gpt-5-mini"
     return start_proxy(config)
