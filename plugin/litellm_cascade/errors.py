@@ -62,6 +62,15 @@ class EndpointError(RefusalError):
         super().__init__(f"{model!r} answers chats, completions, messages and responses, and has no {wanted}; name a model that has")
 
 
+class StreamError(RefusalError):
+    """LiteLLM takes a ``stream`` that is neither for true in one place and for false in another."""
+
+    param = "stream"
+
+    def __init__(self) -> None:
+        super().__init__("'stream' must be true or false")
+
+
 class AccessError(RefusalError):
     """The caller may call no alias that was chosen."""
 

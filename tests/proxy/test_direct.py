@@ -119,3 +119,19 @@ def test_what_no_chat_model_does_is_refused_in_one_sentence(client, upstream, pa
     assert (answer.status_code, answer.json()["error"]["param"], answer.json()["error"]["type"]) == (400, "model", "invalid_request_error")
     assert f"'auto' answers chats, completions, messages and responses, and has no {wanted}; name a model that has" in answer.text
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("stream", ["yes", 1, []])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_stream_that_is_neither_true_nor_false_is_refused_in_one_sentence(client, upstream, name, stream):
+    dialect = DIALECTS[name]
+    answer = client.post(dialect.path, json=dialect.body("hello") | {"stream": stream})
+    assert (answer.status_code, upstream.requests) == (400, [])
+    assert "'stream' must be true or false" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_stream_that_is_null_is_none(client, name):
+    dialect = DIALECTS[name]
+    answer = client.post(dialect.path, json=dialect.body("hello") | {"stream": None})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")

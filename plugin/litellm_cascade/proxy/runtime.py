@@ -17,7 +17,7 @@ from litellm_cascade.breaker import Breaker, Breakers, ShareFailing
 from litellm_cascade.classifiers.base import Classifier
 from litellm_cascade.classifiers.guard import Guarded
 from litellm_cascade.classifiers.memory import Recent, Remembering
-from litellm_cascade.errors import EndpointError, LateError
+from litellm_cascade.errors import EndpointError, LateError, StreamError
 from litellm_cascade.escalation import Budgets
 from litellm_cascade.journey import Journey
 from litellm_cascade.pipeline import Pipeline
@@ -102,6 +102,8 @@ class Runtime:
             return
         if (wanted := other_trade(call_type)) is not None:
             raise EndpointError(str(data["model"]), wanted)
+        if not isinstance(data.get("stream"), bool | None):
+            raise StreamError
         self._go_to_work()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
         conversation = await self.conversations.recall(data, request, self.shelf.policy(policy))
