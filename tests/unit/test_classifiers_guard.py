@@ -257,6 +257,42 @@ async def test_what_is_shipped_does_not_block_the_event_loop(name):
         assert (await guard.classify(replace(REQUEST, turns=(Turn(role="user", text="word " * 128),)))).degraded == ()
 
 
+class Quick(Scripted):
+    """Answers without being awaited: what ``at_once`` does the script says, too."""
+
+    def __init__(self, *script, awaited=ANSWER):
+        super().__init__(awaited)
+        self.instant = list(script)
+
+    def at_once(self, request):
+        act = self.instant.pop(0)
+        if isinstance(act, Exception):
+            raise act
+        return act
+
+
+async def test_a_classifier_that_waits_for_nothing_is_not_awaited():
+    quick = Quick(ANSWER)
+    assert await guarded(quick).classify(REQUEST) is ANSWER
+    assert quick.calls == 0
+
+
+async def test_once_it_does_have_to_wait_it_is_awaited():
+    quick = Quick(None)
+    assert await guarded(quick).classify(REQUEST) is ANSWER
+    assert quick.calls == 1
+
+
+async def test_a_classifier_that_waits_for_nothing_may_fail_as_any_other():
+    quick = Quick(RuntimeError("boom"), ClassifierError("no weights"), ANSWER)
+    clock = Clock()
+    guard = guarded(quick, clock)
+    assert [await guard.classify(REQUEST) for _ in range(3)] == [without(f"classifier_{how}") for how in ("failed", "failed", "open")]
+    clock.now += 10
+    assert await guard.classify(REQUEST) is ANSWER
+    assert (guard.state, quick.calls) == ("closed", 0)
+
+
 async def test_jobs_nobody_waits_for_still_count_until_they_are_done():
     threads, release = Threads("test", workers=1, outstanding=1), threading.Event()
     late = asyncio.create_task(threads.run(lambda: release.wait(10)))

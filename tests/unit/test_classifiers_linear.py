@@ -1,8 +1,11 @@
 import asyncio
+import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +56,24 @@ def test_any_text_has_task_probabilities_that_sum_to_one(text):
 )
 async def test_an_obvious_prompt_gets_its_obvious_task(task, prompt):
     assert (await Linear().classify(asking(prompt))).task == task
+
+
+@pytest.mark.parametrize("text", ["What is a spider? " * 9, "\u2026", "a", "\U0001f600 \u4f60\u597d"])
+def test_a_logit_is_the_mean_of_its_groups_weights_by_length(text):
+    features = read_features(text)
+    slowly = features.dense.astype(float) @ WEIGHTS.dense
+    for group in features.groups:
+        if len(group):
+            slowly += sum(WEIGHTS.hashed[bucket].astype(float) for bucket in group) * WEIGHTS.scales / math.sqrt(len(group))
+    np.testing.assert_allclose(WEIGHTS.logits(features), slowly, atol=1e-5)
+
+
+async def test_the_first_prompt_is_read_like_the_next():
+    """Before its weights are loaded the classifier is awaited, afterwards it is not."""
+    classifier = Linear()
+    assert classifier.at_once(asking("What is a spider?")) is None
+    first = await classifier.classify(asking("What is a spider?"))
+    assert replace(classifier.at_once(asking("What is a spider?")), took_ms=first.took_ms) == first
 
 
 async def test_a_greeting_is_simpler_than_a_proof():

@@ -69,6 +69,14 @@ class WarmsUp(Protocol):
 
 
 @runtime_checkable
+class Instant(Protocol):
+    """A classifier that waits for nothing: it is asked without a task and a timer of its own, which would cost as much as its answer."""
+
+    def at_once(self, request: Request) -> Classification | None:
+        """What it believes; None: this time ``classify`` has to be awaited. Raises as that does."""
+
+
+@runtime_checkable
 class ReadsAPart(Protocol):
     """A classifier that does not read all of a conversation. What it does not read cannot change what it believes."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from litellm_cascade.breaker import Breaker, InARow, Permit
-from litellm_cascade.classifiers.base import WarmsUp, all_read
+from litellm_cascade.classifiers.base import Instant, WarmsUp, all_read
 from litellm_cascade.classifiers.local import Local
 from litellm_cascade.classifiers.threads import BusyError
 from litellm_cascade.errors import ClassifierError
@@ -63,6 +63,7 @@ class Guarded:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._classifier = classifier
+        self._instant = classifier if isinstance(classifier, Instant) else None
         self._within_ms = within_ms
         self._at_once = at_once
         self._cool_off_s = cool_off_s
@@ -106,6 +107,8 @@ class Guarded:
         permit = self._breaker.ask()
         if permit is Permit.REFUSED:
             return self._without(OPEN, began)
+        if self._instant is not None and (belief := self._ask_now(self._instant, request, permit, began)) is not None:
+            return belief
         task = self._start(request)
         try:
             await asyncio.wait((task,), timeout=self._within_ms / 1000)
@@ -114,6 +117,15 @@ class Guarded:
             self._breaker.gave_up(permit)
             raise
         return self._settle(task, permit, began)
+
+    def _ask_now(self, instant: Instant, request: Request, permit: Permit, began: float) -> Classification | None:
+        try:
+            belief = instant.at_once(request)
+        except Exception as error:  # noqa: BLE001 - as of a task: whatever it raises costs evidence only
+            return self._failed(FAILED, _in_words(error), permit, began)
+        if belief is not None:
+            self._breaker.succeeded(permit)
+        return belief
 
     def _start(self, request: Request) -> asyncio.Task[Classification]:
         task = asyncio.ensure_future(self._ask(request))

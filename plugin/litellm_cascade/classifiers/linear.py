@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from litellm_cascade.classifiers.base import Options as AnyOptions
-from litellm_cascade.classifiers.base import Surroundings, ends
+from litellm_cascade.classifiers.base import Surroundings, ends, nothing_to_read, prompt_of
 from litellm_cascade.classifiers.chances import Chances, read_chances
 from litellm_cascade.classifiers.features import BUCKETS, HEAD_CHARACTERS, TAIL_CHARACTERS, VERSION, Features, read_features
 from litellm_cascade.classifiers.local import Local
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from litellm_cascade.vocabulary import Request
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "linear.npz"
 _COLUMNS: Final = len(TASK_TYPES) + 1  # the task types, then complexity
@@ -58,11 +59,9 @@ class Weights:
 
     def logits(self, features: Features) -> NDArray[np.float32]:
         """One logit per task type, then complexity's."""
-        total = features.dense @ self.dense
-        for group in features.groups:
-            if len(group):
-                total = total + self.hashed[group].sum(axis=0, dtype=np.int32) * (self.scales / sqrt(len(group)))
-        return np.asarray(total, np.float32)
+        shares = np.concatenate([np.full(len(group), 1 / sqrt(len(group) or 1), np.float32) for group in features.groups])
+        rows = self.hashed[np.concatenate(features.groups)].astype(np.float32)
+        return np.asarray(features.dense @ self.dense + (shares @ rows) * self.scales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,17 @@ class Linear(Local[Loaded]):
         chances = read_chances(self._chances_path) if self._chances_path is not None else None
         return Loaded(read_weights(self._path), chances)
 
+    def at_once(self, request: Request) -> Classification | None:
+        """What it believes; None while the weights are not loaded."""
+        if self._model is None:
+            return None
+        text = prompt_of(request)
+        return self._believed(self._model, text)[0] if text.strip() else nothing_to_read(self)
+
     async def _read(self, model: Loaded, text: str) -> tuple[Classification, Mapping[str, Any]]:
+        return self._believed(model, text)
+
+    def _believed(self, model: Loaded, text: str) -> tuple[Classification, Mapping[str, Any]]:
         began = time.perf_counter()
         text, truncated = ends(text, head=HEAD_CHARACTERS, tail=TAIL_CHARACTERS)
         logits = model.weights.logits(read_features(text))

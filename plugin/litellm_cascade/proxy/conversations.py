@@ -20,6 +20,7 @@ from litellm.proxy import proxy_server
 from litellm.proxy.common_utils.encrypt_decrypt_utils import decrypt_value_helper
 from litellm.responses.utils import ResponsesAPIRequestUtils
 
+from litellm_cascade.classifiers.memory import keyed_hash
 from litellm_cascade.policy import Policy
 from litellm_cascade.proxy.dialogue import answered, calls_made, has_an_answer, results_brought
 from litellm_cascade.proxy.shared_cache import SharedCache
@@ -119,13 +120,8 @@ class Conversations:
 
 
 def keyed(secret: bytes, kind: str, *parts: str) -> str:
-    """What something is remembered under: a keyed hash. Lengths go before texts, so that no two mix."""
-    hashed = hashlib.blake2b(key=secret, digest_size=20)
-    for part in (kind, *parts):
-        encoded = part.encode("utf-8", "surrogatepass")
-        hashed.update(len(encoded).to_bytes(8, "big"))
-        hashed.update(encoded)
-    return f"cascade:{kind}:{hashed.hexdigest()}"
+    """What something is remembered under."""
+    return f"cascade:{kind}:{keyed_hash(secret, kind, *parts).hexdigest()}"
 
 
 _of_this_process = secrets.token_bytes(32)
