@@ -83,6 +83,16 @@ def test_generate_content_goes_direct(gemini_client, upstream):
     assert answer.json()["candidates"][0]["content"]["parts"][0]["text"] == "a native answer"
 
 
+def test_what_is_answered_at_an_endpoint_of_which_we_know_nothing_goes_to_the_last_rung(client, upstream, trace, collector):
+    upstream.script("large", Reply("a response"))
+    answer = client.post("/interactions", json={"model": "auto", "input": "hello"}, headers=trace.headers)
+    assert (answer.status_code, answer.headers["x-cascade-band"], answer.headers["x-cascade-model"]) == (200, "large", "large")
+    (asked,) = upstream.requests
+    assert asked.body["model"] == "large"
+    (route,) = [span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route"]
+    assert "direct_only:endpoint" in route.attributes["cascade.reasons"]
+
+
 def test_a_model_that_is_not_ours_is_left_alone(client, upstream):
     answer = client.post("/v1/chat/completions", json={"model": "small", "messages": [{"role": "user", "content": "hi"}]})
     assert answer.status_code == 200
@@ -112,6 +122,8 @@ def gemini_client(gemini_proxy):
         ("/v1/moderations", {"input": "hello"}, "moderations"),
         ("/v1/audio/speech", {"input": "hello", "voice": "alloy"}, "speech"),
         ("/v1/rerank", {"query": "hello", "documents": ["a", "b"]}, "ranking"),
+        ("/v1/ocr", {"document": {"type": "document_url", "document_url": "https://127.0.0.1/a.pdf"}}, "OCR"),
+        ("/v1/videos", {"prompt": "a cat"}, "videos"),
     ],
 )
 def test_what_no_chat_model_does_is_refused_in_one_sentence(client, upstream, path, body, wanted):

@@ -50,6 +50,21 @@ def test_both_calls_are_billed_to_the_callers_key_and_team_once(client, spend, t
 
 
 @pytest.mark.parametrize("stream", [False, True])
+def test_who_pays_is_not_lost_where_litellm_makes_a_response_of_a_chat(client, spend, trace, collector, escalating, stream):
+    """Cursor sends the words of /v1/responses to a route of chats."""
+    body = {"model": "auto", "input": "who pays?", "stream": stream}
+    answer = client.post("/cursor/chat/completions", json=body, headers=trace.headers | TEAM_KEY)
+    assert (answer.status_code, answer.headers["x-cascade-model"], answer.headers["x-cascade-escalated"]) == (200, "large", "true")
+    told = {row["model_group"]: row for row in logged(spend, trace, 3)}
+    assert {(alias, told[alias]["metadata"]["user_api_key_team_id"]) for alias in ("small", "large")} == {
+        ("small", "team-7"),
+        ("large", "team-7"),
+    }
+    routes = [span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route"]
+    assert [route.attributes["cascade.caller.team"] for route in routes] == ["team-7"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_the_virtual_alias_has_no_price(client, spend, trace, escalating, stream):
     DIALECTS["chat"].ask(client, "who pays?", stream=stream, headers=trace.headers | TEAM_KEY)
     (own,) = [row for row in logged(spend, trace, 3) if row["model_group"] == "auto"]

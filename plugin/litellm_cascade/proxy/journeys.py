@@ -16,7 +16,7 @@ from typing import Any
 from litellm_cascade.escalation import StreamedAnswer
 from litellm_cascade.journey import Journey
 from litellm_cascade.proxy.conversations import Conversation
-from litellm_cascade.vocabulary import Reason
+from litellm_cascade.vocabulary import Endpoint, Reason
 
 TOKEN = "cascade_journey"  # noqa: S105 - a key in the metadata, not a secret
 METADATA = ("litellm_metadata", "metadata")
@@ -93,6 +93,16 @@ def metadata_of(data: MutableMapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     data["metadata"] = made
     return made
+
+
+def keep_metadata(data: MutableMapping[str, Any], endpoint: Endpoint) -> None:
+    """Have LiteLLM keep a request's metadata all the way: who asks and who pays, and our token.
+
+    /v1/responses has it under the first name. Others that LiteLLM answers in the same way (/cursor/chat/completions with an ``input``,
+    /interactions) have it under the second, where LiteLLM takes it for the client's own and loses it.
+    """
+    if endpoint in {Endpoint.RESPONSES, Endpoint.OTHER}:
+        data.setdefault(METADATA[0], metadata_of(data))
 
 
 def _token(holder: Mapping[str, Any] | None) -> str | None:

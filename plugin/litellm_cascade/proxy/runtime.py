@@ -27,7 +27,7 @@ from litellm_cascade.proxy.alternatives import Alternatives
 from litellm_cascade.proxy.asking import on_behalf_of
 from litellm_cascade.proxy.cached import keep_apart, keep_out
 from litellm_cascade.proxy.conversations import Conversations
-from litellm_cascade.proxy.journeys import Journeys, Underway, metadata_of
+from litellm_cascade.proxy.journeys import Journeys, Underway, keep_metadata, metadata_of
 from litellm_cascade.proxy.load import InFlight, loads
 from litellm_cascade.proxy.models import VirtualModels
 from litellm_cascade.proxy.recent_answers import RecentAnswers
@@ -106,6 +106,7 @@ class Runtime:
             raise StreamError
         self._go_to_work()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
+        keep_metadata(data, request.envelope.endpoint)
         conversation = await self.conversations.recall(data, request, self.shelf.policy(policy))
         journey = await self._decide(replace(request, session=conversation.session), _parent_span(data, auth), auth, metadata_of(data))
         underway = Underway(journey, request.wants_logprobs, conversation)

@@ -18,6 +18,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "text_completion": Endpoint.COMPLETIONS,
     "atext_completion": Endpoint.COMPLETIONS,
     "anthropic_messages": Endpoint.MESSAGES,
+    "aanthropic_messages": Endpoint.MESSAGES,
     "responses": Endpoint.RESPONSES,
     "aresponses": Endpoint.RESPONSES,
     "generate_content": Endpoint.GENERATE_CONTENT,
@@ -33,9 +34,11 @@ OTHER_TRADES: Mapping[str, str] = {
     "image_generation": "images",
     "image_edit": "images",
     "moderation": "moderations",
+    "ocr": "OCR",
     "rerank": "ranking",
     "speech": "speech",
     "transcription": "transcriptions",
+    "video_generation": "videos",
 }
 """What no chat model does, by LiteLLM's ``call_type``, with and without its leading ``a``."""
 
@@ -243,6 +246,8 @@ def direct_only(data: Json, endpoint: Endpoint) -> str | None:
     """Why this request cannot pass through a cascade: a feature that only the chosen alias's native path keeps."""
     if endpoint is Endpoint.GENERATE_CONTENT:
         return "generate_content"
+    if endpoint is Endpoint.OTHER:
+        return "endpoint"
     if endpoint is Endpoint.RESPONSES:
         return _first_present(data, ("previous_response_id", "background", "conversation")) or _bridge_loses(data)
     if endpoint is Endpoint.MESSAGES:

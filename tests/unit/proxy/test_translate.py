@@ -154,6 +154,7 @@ def test_contents_are_read_with_their_inline_data():
 @pytest.mark.parametrize(
     ("endpoint", "data", "why"),
     [
+        (Endpoint.OTHER, {"input": "hi"}, "endpoint"),
         (Endpoint.CHAT, {"messages": []}, None),
         (Endpoint.CHAT, {"audio": {"voice": "alloy"}}, "audio"),
         (Endpoint.COMPLETIONS, {"prompt": "hi", "logprobs": 2}, "logprobs"),
