@@ -64,6 +64,15 @@ def test_who_pays_is_not_lost_where_litellm_makes_a_response_of_a_chat(client, s
     assert [route.attributes["cascade.caller.team"] for route in routes] == ["team-7"]
 
 
+def test_several_models_asked_at_once_know_their_caller(client, trace, collector, escalating):
+    """LiteLLM takes a list of models, and asks its hooks about none of them."""
+    body = {"model": "auto,small", "messages": [{"role": "user", "content": "who asks?"}]}
+    answer = client.post("/v1/chat/completions", json=body, headers=trace.headers | TEAM_KEY)
+    assert [one["choices"][0]["message"]["content"][:17] for one in answer.json()] == ["the better answer", "one two three fou"]
+    (route,) = [span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route"]
+    assert route.attributes["cascade.caller.team"] == "team-7"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_virtual_alias_has_no_price(client, spend, trace, escalating, stream):
     DIALECTS["chat"].ask(client, "who pays?", stream=stream, headers=trace.headers | TEAM_KEY)

@@ -42,7 +42,7 @@ from litellm_cascade.proxy.translate import other_trade, to_caller, to_request
 from litellm_cascade.proxy.upstream import Call, RouterUpstream
 from litellm_cascade.proxy.wishes import take_wishes
 from litellm_cascade.telling import Meter, Sink
-from litellm_cascade.vocabulary import Caller, Request
+from litellm_cascade.vocabulary import Request
 
 PASSED_ON = frozenset({"reasoning_effort", "thinking", "verbosity", "context_management", "user", "logprobs", "top_logprobs"})
 """Parameters LiteLLM would refuse or drop for a provider it does not know; the rungs' own providers decide about them."""
@@ -181,9 +181,9 @@ class Runtime:
 
     async def _plan_now(self, call: Call, *, stream: bool = False) -> Underway:
         """For a call that came past the hook: a health check, another router, a hook that failed."""
-        data = {**call.parameters, "messages": call.messages, "model": call.model, "stream": stream}
-        request = to_request(data, "acompletion", Caller(), policy=call.model)
         parent, auth = (call.metadata.get(name) for name in ("litellm_parent_otel_span", "user_api_key_auth"))
+        data = {**call.parameters, "messages": call.messages, "model": call.model, "stream": stream}
+        request = to_request(data, "acompletion", to_caller(auth, call.metadata), policy=call.model)
         return Underway(await self._decide(request, parent, auth, call.metadata), request.wants_logprobs)
 
     def refuse_a_second_round(self, request: Mapping[str, Any] | None) -> None:
