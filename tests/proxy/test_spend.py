@@ -12,8 +12,11 @@ TEAM_KEY = {"Authorization": "Bearer sk-team-7"}
 
 @pytest.fixture(scope="module")
 def proxy(start_proxy, upstream_server):
-    """With keys that belong to a team, without a database."""
-    return start_proxy(cascade_config(upstream_server.url, general_settings={"custom_auth": "custom_auth.user_api_key_auth"}))
+    """With keys that belong to a team, and a model of that team alone, without a database."""
+    config = cascade_config(upstream_server.url, general_settings={"custom_auth": "custom_auth.user_api_key_auth"})
+    own = {"team_id": "team-7", "team_public_model_name": "our-auto", "mode": "chat", "disable_background_health_check": True}
+    config["model_list"].append({"model_name": "model_name_team-7_1", "litellm_params": {"model": "cascade/test"}, "model_info": own})
+    return start_proxy(config)
 
 
 @pytest.fixture
@@ -62,6 +65,16 @@ def test_who_pays_is_not_lost_where_litellm_makes_a_response_of_a_chat(client, s
     }
     routes = [span for span in collector.wait_for_trace(trace.trace_id, "cascade.route") if span.name == "cascade.route"]
     assert [route.attributes["cascade.caller.team"] for route in routes] == ["team-7"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_a_team_has_virtual_models_of_its_own(client, spend, trace, escalating, name, stream):
+    dialect = DIALECTS[name]
+    body = dialect.body("who pays?", stream=stream) | {"model": "our-auto"}
+    answer = client.post(dialect.path, json=body, headers=trace.headers | TEAM_KEY)
+    assert (answer.status_code, answer.headers["x-cascade-model"], answer.headers["x-cascade-escalated"]) == (200, "large", "true")
+    assert {row["metadata"]["user_api_key_team_id"] for row in logged(spend, trace, 3)} == {"team-7"}
 
 
 def test_several_models_asked_at_once_know_their_caller(client, trace, collector, escalating):

@@ -97,7 +97,7 @@ class Runtime:
 
     async def plan(self, data: MutableMapping[str, Any], call_type: str, auth: Any) -> None:
         """Decide for a request to a virtual model: rewrite ``model`` to an alias, or leave it for the provider to climb the ladder."""
-        policy = self._models.policy(proxy_server.llm_router, str(data.get("model")))
+        policy = self._models.policy(proxy_server.llm_router, str(data.get("model")), getattr(auth, "team_id", None))
         if policy is None:
             return
         if (wanted := other_trade(call_type)) is not None:

@@ -29,6 +29,16 @@ def test_models_added_at_run_time_are_seen():
     assert models.policy(router, "auto") == "frugal"
 
 
+def test_a_team_s_own_model_is_known_to_the_team_alone():
+    router = Router(auto="cascade/balanced", small="openai/x")
+    for team, policy in (("seven", "frugal"), ("eight", "bold")):
+        named = {"team_id": team, "team_public_model_name": "auto"}
+        router.model_list.append({"model_name": f"auto_{team}", "litellm_params": {"model": f"cascade/{policy}"}, "model_info": named})
+    models = VirtualModels()
+    assert [models.policy(router, "auto", team) for team in ("seven", "eight", "nine", None)] == ["frugal", "bold", "balanced", "balanced"]
+    assert models.policy(router, "small", "seven") is None
+
+
 def test_without_a_router_nothing_is_ours():
     assert VirtualModels().policy(None, "auto") is None
 
