@@ -62,7 +62,7 @@ def policy_of(deployment: Mapping[str, Any]) -> str | None:
     return model[len(_PREFIX) :] if model.startswith(_PREFIX) else None
 
 
-def virtual_models_of_teams(model_list: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+def virtual_models_of_teams(model_list: Iterable[Mapping[str, Any]]) -> dict[tuple[str | None, str], str]:
     """Team and model name -> policy name: LiteLLM gives a team's deployments names of their own inside, and finds them by these."""
     virtual = ((m.get("model_info") or {}, policy) for m in model_list if (policy := policy_of(m)) is not None)
     return {(info["team_id"], str(info.get("team_public_model_name"))): policy for info, policy in virtual if info.get("team_id")}
@@ -74,7 +74,7 @@ class VirtualModels:
     def __init__(self) -> None:
         self._seen: tuple[int, int] | None = None
         self._known: dict[str, str] = {}
-        self._of_teams: dict[tuple[str, str], str] = {}
+        self._of_teams: dict[tuple[str | None, str], str] = {}
 
     def policy(self, router: Any, model: str, team: str | None = None) -> str | None:
         """The policy of this model name, or None when the name is not ours. LiteLLM's aliases of a name count as the name.
@@ -87,5 +87,5 @@ class VirtualModels:
         if seen != self._seen:
             self._seen, self._known = seen, virtual_models(router.model_list)
             self._of_teams = virtual_models_of_teams(router.model_list)
-        own = self._of_teams.get((team, model)) if team is not None else None
-        return own or self._known.get(model) or self._known.get(_target(getattr(router, "model_group_alias", None), model))
+        own = self._of_teams.get((team, model)) or self._known.get(model)
+        return own or self._known.get(_target(getattr(router, "model_group_alias", None), model))

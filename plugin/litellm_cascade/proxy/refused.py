@@ -40,8 +40,8 @@ def lowered_limits(router: Any, alias: str, given: Mapping[str, Any]) -> dict[st
     asked = {name: given[name] for name in LENGTHS.intersection(given) if isinstance(given[name], int)}
     if not asked or router is None:
         return {}
-    known = [most for one in router.get_model_list(model_name=alias) or () if (most := most_output_tokens(one)) is not None]
-    return {name: min(known) for name, limit in asked.items() if known and limit > min(known)}
+    most = most_output_tokens(router.get_model_list(model_name=alias) or ())
+    return {name: most for name, limit in asked.items() if most is not None and limit > most}
 
 
 def refused_parameters(router: Any, alias: str, given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -35,9 +35,9 @@ class DeploymentTable(Mapping[str, Known]):
         return sum(1 for _ in self)
 
 
-def most_output_tokens(deployment: Mapping[str, Any]) -> int | None:
-    """How long an answer of a deployment can be. None: nobody says."""
-    return _most_output(list(_sources(deployment)))
+def most_output_tokens(deployments: Iterable[Mapping[str, Any]]) -> int | None:
+    """How long an answer can be whichever of them gives it. None: nobody says."""
+    return _lowest(_most_output(list(_sources(deployment))) for deployment in deployments)
 
 
 def _known(group: Sequence[Sequence[Mapping[str, Any]]]) -> Known:
@@ -86,15 +86,17 @@ def _said(sources: Sequence[Mapping[str, Any]], key: str) -> Any:
 
 def _least(capacities: Iterable[Capacity]) -> Capacity:
     every = list(capacities)
-    contexts = [one.context_tokens for one in every if one.context_tokens is not None]
-    outputs = [one.output_tokens for one in every if one.output_tokens is not None]
     modalities = [one.modalities for one in every if one.modalities is not None]
     return Capacity(
-        context_tokens=min(contexts, default=None),
-        output_tokens=min(outputs, default=None),
+        context_tokens=_lowest(one.context_tokens for one in every),
+        output_tokens=_lowest(one.output_tokens for one in every),
         modalities=frozenset(MODALITIES).intersection(*modalities) if modalities else None,
         tools=_all_of([one.tools for one in every if one.tools is not None]),
     )
+
+
+def _lowest(said: Iterable[int | None]) -> int | None:
+    return min((one for one in said if one is not None), default=None)
 
 
 def _all_of(said: Sequence[bool]) -> bool | None:
