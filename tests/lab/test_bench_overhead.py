@@ -6,11 +6,12 @@ from itertools import product
 import pytest
 from typer.testing import CliRunner
 
+from forked_proxy import ForkedProxy
+from litellm_cascade.offline.bench import setups
 from litellm_cascade.offline.bench.audit_cost import ALL, Spent, _row, table
 from litellm_cascade.offline.bench.load import Answers
 from litellm_cascade.offline.bench.measuring import Measured, Reading, Start
 from litellm_cascade.offline.bench.report import differences, lines, tables
-from litellm_cascade.offline.bench.setups import SETUPS
 from litellm_cascade.offline.cli import app
 
 NAMES = {"plain", "complexity_router", "hand_on", "direct", "confident", "escalated", "plain_otel", "confident_otel"}
@@ -22,7 +23,9 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     few = ["--starts", "1", "--rounds", "1", "--requests", "5", "--warm-up", "2", "--audit-rounds", "1"]
     files = ["--json", str(folder / "overhead.json"), "--html", str(folder / "overhead.html")]
-    result = CliRunner().invoke(app, ["bench", "overhead", *few, "--markdown", *files])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setups, "ProxyProcess", ForkedProxy)  # thirteen starts
+        result = CliRunner().invoke(app, ["bench", "overhead", *few, "--markdown", *files])
     assert result.exit_code == 0, result.output[-3000:]
     return result.stdout, json.loads((folder / "overhead.json").read_text()), (folder / "overhead.html").read_text()
 
@@ -82,7 +85,7 @@ def made(**ratios):
         )
         for start in range(3)
         for number in range(2)
-        for setup in SETUPS
+        for setup in setups.SETUPS
         for answers in Answers
     ]
     starts = [

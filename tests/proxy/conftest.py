@@ -11,6 +11,7 @@ from harness.redis_server import RedisServer
 from harness.spend import Spend
 from harness.telemetry import otel_to
 
+from forked_proxy import ForkedProxy
 from frozen_spans import undocumented
 from litellm_cascade.testing.proxy import ProxyProcess
 from litellm_cascade.testing.telemetry import SpanCollector, TraceParent
@@ -79,9 +80,13 @@ def spend(spend_file):
 
 @pytest.fixture(scope="session")
 def prepare_proxy(tmp_path_factory, collector_server, spend_file):
-    """A proxy for a configuration, not yet started: telemetry goes to the collector, spend to the spend file."""
+    """A proxy for a configuration, not yet started: telemetry goes to the collector, spend to the spend file.
 
-    def prepare(config, *, env=None, files=(), kind=ProxyProcess, **options):
+    It is forked where it is asked for without an environment, which LiteLLM may read while it is imported, and one process is enough.
+    """
+
+    def prepare(config, *, env=None, files=(), kind=None, **options):
+        kind = kind or (ProxyProcess if env or "arguments" in options else ForkedProxy)
         env = otel_to(collector_server.endpoint) | {"CASCADE_SPEND_FILE": str(spend_file)} | (env or {})
         return kind(config, tmp_path_factory.mktemp("proxy"), env=env, files=(*BESIDE, *files), **options)
 

@@ -6,6 +6,8 @@ import pytest
 import yaml
 from harness.dialects import ALL, DIALECTS
 
+from litellm_cascade.testing.proxy import ProxyProcess
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -13,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def proxy(start_proxy):
     config = yaml.safe_load((ROOT / "litellm_config.yaml").read_text())
     config["callback_settings"]["cascade"]["policies"] = str(ROOT / "policies")
-    return start_proxy(config)
+    return start_proxy(config, kind=ProxyProcess)
 
 
 @pytest.mark.parametrize("stream", [False, True])
