@@ -193,7 +193,7 @@ def test_a_proxy_that_is_stopped_closes_its_record_and_sends_its_spans(prepare_p
 
 
 def test_each_worker_writes_a_chain_of_its_own_whatever_becomes_of_the_spans(prepare_proxy, upstream_server, scripted, collector):
-    arguments = ["--num_workers", "2", "--timeout_worker_healthcheck", "90"]
+    arguments = ["--num_workers", "2", "--run_gunicorn"]
     env = {"OTEL_TRACES_SAMPLER": "always_off"}
     proxy = prepare_proxy(with_record(upstream_server.url), env=env, arguments=arguments, ready_within_s=120.0)
     asked = 0

@@ -101,7 +101,7 @@ def test_what_one_proxy_has_spent_the_other_cannot_and_a_lost_redis_costs_no_req
 
 
 def test_what_one_worker_has_spent_the_other_cannot(prepare_proxy, config, unsure):
-    arguments = ["--num_workers", "2", "--timeout_worker_healthcheck", "90"]
+    arguments = ["--num_workers", "2", "--run_gunicorn"]
     with prepare_proxy(config, arguments=arguments, ready_within_s=120.0) as proxy, ExitStack() as connections:
         clients = {}
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -19,7 +20,7 @@ LARGE_SAYS = "The large one knows better than that"
 HELD = 4
 """Tokens that the policies of these tests hold back."""
 ARGUMENTS = json.dumps({"city": "Bern", "unit": "celsius", "days": [1, 2, 3]})
-CHUNK = 65_536
+CHUNK = 1 << 18
 
 
 def largest(kind):
@@ -28,7 +29,7 @@ def largest(kind):
     return int(setting.read_text().split()[2]) if setting.exists() else 8 << 20
 
 
-MOST_BUFFERED = (largest("rmem") + 2 * largest("wmem")) // CHUNK + 128  # between three processes, and 8 MB for the processes themselves
+MOST_BUFFERED = (largest("rmem") + 2 * largest("wmem") + (8 << 20)) // CHUNK  # between three processes, and 8 MB for these themselves
 CHUNKS = MOST_BUFFERED * 4 // 3
 
 
@@ -148,15 +149,22 @@ def test_a_slow_client_slows_the_provider(proxy, upstream, model):
     with closing(connected(proxy)) as wire:
         ask(wire, proxy, {"model": model, "messages": [{"role": "user", "content": "hello"}], "stream": True})
         assert wire.recv(1000).startswith(b"HTTP/1.1 200")
-        with pytest.raises(AssertionError, match="not seen within"):
-            upstream.wait_for(lambda seen: seen.model == "small" and seen.tokens_sent >= MOST_BUFFERED, timeout=3.0)
         (small,) = upstream.asked("small")
-        stalled_at = small.tokens_sent
+        stalled_at = stands_still(lambda: small.tokens_sent)
         assert sum(map(len, iter(lambda: wire.recv(1 << 20), b""))) > CHUNK * CHUNKS
     assert stalled_at < MOST_BUFFERED
     assert small.tokens_sent == CHUNKS
     for large in upstream.asked("large"):
         assert large.tokens_sent < MOST_BUFFERED
+
+
+def stands_still(count):
+    """What it has come to when a second brings no more."""
+    before = None
+    while (now := count()) != before:
+        before = now
+        time.sleep(1.0)
+    return now
 
 
 def chunks(letter):
