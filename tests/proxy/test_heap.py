@@ -24,4 +24,5 @@ def test_the_collector_looks_at_what_came_since_the_start(start_proxy, upstream_
     proxy = start_proxy(config)
     with proxy.client() as client:
         assert DIALECTS["chat"].ask(client, "hello").text == "Four."
-    assert (tracked(proxy) < LOADED) is frozen
+    by_litellm = "gc.freeze pinned" in proxy.log()  # 1.109 does so by itself
+    assert (tracked(proxy) < LOADED) is (frozen or by_litellm)

@@ -2,12 +2,13 @@
 
 import random
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from harness.configs import cascade_config
 from harness.dialects import DIALECTS
+from harness.workers import at_once
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -97,10 +98,10 @@ def test_the_counts_of_two_workers_add_up(start_proxy, upstream_server, upstream
     arguments = ("--num_workers", "2", "--timeout_worker_healthcheck", "90", "--prometheus_metrics_port", str(litellms_port))
     two = start_proxy(config, env={"PROMETHEUS_MULTIPROC_DIR": str(shared)}, arguments=arguments, ready_within_s=240)
     sent = 0
-    with ThreadPoolExecutor(8) as threads:
+    with ExitStack() as connections:
         while len(workers_that_counted(shared)) < 2:
             assert sent < 400, "one worker got every request"
-            sent += len(list(threads.map(lambda _: ask_anew(two), range(8))))
+            sent += len(at_once(two, lambda client: DIALECTS["chat"].ask(client, f"hello {random.random()}"), connections))
     for url in (f"http://127.0.0.1:{port}/metrics", f"http://127.0.0.1:{litellms_port}/metrics/"):
         until(lambda url=url: requests_at(url) >= sent)
         assert requests_at(url) == sent == sum(workers_that_counted(shared).values())
@@ -109,11 +110,6 @@ def test_the_counts_of_two_workers_add_up(start_proxy, upstream_server, upstream
 def requests_at(url):
     samples = read(httpx.get(url, trust_env=False).raise_for_status().text)
     return sum(value for (name, _), value in samples.items() if name == "cascade_requests_total")
-
-
-def ask_anew(proxy):
-    with proxy.client() as client:  # a connection of its own, which either worker may accept
-        return DIALECTS["chat"].ask(client, f"hello {random.random()}")
 
 
 def workers_that_counted(shared):

@@ -7,6 +7,7 @@ import psutil
 import pytest
 from harness.configs import PRICES, cascade_config
 from harness.dialects import DIALECTS
+from harness.workers import at_once
 
 from litellm_cascade.testing.upstream import Reply
 from waiting import until
@@ -106,11 +107,10 @@ def test_what_one_worker_has_spent_the_other_cannot(prepare_proxy, config, unsur
         clients = {}
 
         def both_were_met():
-            client = connections.enter_context(proxy.client())
-            clients.setdefault(worker_behind(proxy, client), client)
+            at_once(proxy, lambda client: clients.setdefault(worker_behind(proxy, client), client), connections)
             return len(clients) == 2
 
-        until(both_were_met)  # which worker accepts a connection is the system's choice
+        until(both_were_met)
         by_worker = list(clients.values())
         assert escalated(lambda which, key: ask_over(by_worker[which], key), 0, "workers") == 2
         assert escalated(lambda which, key: ask_over(by_worker[which], key), 1, "workers") == 1  # until it has heard of the key

@@ -1,13 +1,14 @@
 """Our spans as a collector gets them: beside LiteLLM's first and second telemetry and without either, over HTTP and over gRPC."""
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
 from harness.configs import shapes_config
 from harness.dialects import DIALECTS
 from harness.looking import attempts
+from harness.workers import at_once
 
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.testing.upstream import Reply
@@ -193,13 +194,14 @@ def test_each_worker_exports_by_itself(prepare_proxy, upstream_server, upstream,
     config = shapes_config(upstream_server.url)
     config["litellm_settings"]["callbacks"].remove("otel")
     config["callback_settings"]["cascade"]["record"] = {"folder": "record", "fsync_ms": 50}
-    with prepare_proxy(config, arguments=["--num_workers", "2", *starts], ready_within_s=120.0) as proxy:
+    proxy = prepare_proxy(config, arguments=["--num_workers", "2", *starts], ready_within_s=120.0)
+    with proxy, ExitStack() as connections:
         asked = 0
 
         def both_answered():
             nonlocal asked
-            with proxy.client() as client:  # a connection of its own, which the system gives to either worker
-                asked += DIALECTS["chat"].ask(client, "hello").status == 200
+            answers = at_once(proxy, lambda client: DIALECTS["chat"].ask(client, "hello"), connections)
+            asked += sum(answer.status == 200 for answer in answers)
             return len(list((proxy.folder / "record").glob("*.jsonl"))) == 2
 
         until(both_answered, within_s=60.0)

@@ -74,14 +74,10 @@ def dressed(response: Any, *, alternatives: int | None) -> ModelResponse:
     """The served answer as the virtual model's own, with as many alternatives per token as the client asked for.
 
     None: it asked for no log-probabilities, and sees none, whatever the judging took.
-    A fresh object with its own hidden parameters and without the provider's ``usage.cost``: LiteLLM has billed the inner call already,
-    and would bill what it finds here a second time. The cost of nothing is said, so that LiteLLM does not go looking for a price.
     """
-    fresh: ModelResponse = response.model_copy(update={"choices": [_dressed_choice(choice, alternatives) for choice in response.choices]})
-    fresh._hidden_params, fresh._response_headers = {"response_cost": 0.0}, None  # noqa: SLF001 - LiteLLM's own names
-    usage = getattr(response, "usage", None)
-    if usage is not None:
-        fresh.usage = _without_cost(usage)
+    fresh: ModelResponse = _unbilled(response)
+    fresh.choices = [_dressed_choice(choice, alternatives) for choice in response.choices]
+    fresh._response_headers = None  # noqa: SLF001 - LiteLLM's own name
     return fresh
 
 
@@ -94,10 +90,21 @@ def _dressed_choice(choice: Any, alternatives: int | None) -> Any:
 
 
 def _dressed_chunk(chunk: Any, choices: Iterable[Any], alternatives: int | None) -> Any:
-    copy = chunk.model_copy()
+    copy = _unbilled(chunk)
     copy.choices = [choice.model_copy() for choice in choices]
     for choice in copy.choices:
         choice.logprobs = _trimmed(getattr(choice, "logprobs", None), alternatives)
+    return copy
+
+
+def _unbilled(given: Any) -> Any:
+    """A copy of an answer or a chunk with hidden parameters of its own and without the provider's ``usage.cost``.
+
+    LiteLLM has billed the inner call already, and would bill what it finds here a second time. The cost of nothing is said, so that LiteLLM
+    does not go looking for a price.
+    """
+    copy = given.model_copy()
+    copy._hidden_params = {"response_cost": 0.0}  # noqa: SLF001 - LiteLLM's own name
     if getattr(copy, "usage", None) is not None:
         copy.usage = _without_cost(copy.usage)
     return copy

@@ -76,7 +76,7 @@ class Chat(Dialect):
         heard.usage = (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
 
     def hear_event(self, event, heard):
-        for choice in event["choices"]:
+        for choice in event.get("choices", ()):  # an error that ends a stream has none
             while len(heard.texts) <= choice["index"]:
                 heard.texts.append("")
             heard.texts[choice["index"]] += choice["delta"].get("content") or ""
@@ -102,7 +102,7 @@ class Completions(Dialect):
         heard.usage = (answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
 
     def hear_event(self, event, heard):
-        for choice in event["choices"]:
+        for choice in event.get("choices", ()):  # an error that ends a stream has none
             while len(heard.texts) <= choice["index"]:
                 heard.texts.append("")
             heard.texts[choice["index"]] += choice.get("text") or ""

@@ -124,6 +124,13 @@ def test_a_chunk_is_read_and_copied():
     assert inner.choices[0].logprobs is not None
 
 
+def test_a_chunk_has_no_price_and_the_copy_s_hidden_parameters_are_its_own():
+    inner = chunk({"content": "yes"})
+    inner._hidden_params = {"provider_response_model": "gpt-4o", "response_cost": 0.25}
+    assert to_piece(inner, alternatives=None).payload._hidden_params == {"response_cost": 0.0}
+    assert inner._hidden_params == {"provider_response_model": "gpt-4o", "response_cost": 0.25}
+
+
 def test_a_chunk_keeps_its_log_probabilities_for_those_who_asked():
     piece = to_piece(chunk({"content": "yes"}, logprobs={"content": [ENTRY]}), alternatives=1)
     assert piece.payload.choices[0].logprobs is not None
