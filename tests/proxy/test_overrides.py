@@ -97,6 +97,14 @@ def test_generate_content_has_wishes_too(client, upstream, asking):
     assert (answer.status_code, answer.headers["x-cascade-model"]) == (200, "gem")
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("name", DIALECTS)
+def test_naming_a_provider_leads_nobody_past_the_cascade(client, upstream, name, stream):
+    heard = DIALECTS[name].ask(client, "hello", stream=stream, custom_llm_provider="openai")
+    assert (heard.status, heard.cascade("reason"), heard.text) == (200, "confident", "Answer of small.")
+    assert [asked.model for asked in upstream.requests] == ["small"]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_caller_that_is_not_admitted_is_answered_as_ever_and_counted(client, upstream, stream):
     before = ignored(client, "alias")

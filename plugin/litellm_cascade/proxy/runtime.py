@@ -104,6 +104,7 @@ class Runtime:
             raise EndpointError(str(data["model"]), wanted)
         if not isinstance(data.get("stream"), bool | None):
             raise StreamError
+        data.pop("custom_llm_provider", None)  # a client's would lead LiteLLM past the cascade
         self._go_to_work()
         request = take_wishes(to_request(data, call_type, to_caller(auth, metadata_of(data)), policy), data)
         keep_metadata(data, request.envelope.endpoint)
