@@ -112,7 +112,7 @@ def test_debug_says_where_there_is_no_model():
 
 
 def test_debug_of_a_service_that_is_not_there_shows_the_work_of_who_answered():
-    options = ["--option", "url=http://127.0.0.1:9", "--option", "fallback=linear"]
+    options = ["--option", "url=http://127.0.0.1:9", "--option", "fallback=linear", "--option", "timeout_ms=10000"]
     found = json.loads(run(PROMPTS[0], "--json", "--debug", "--classifier", "remote", *options).stdout)
     assert (found["classifier"], found["degraded"]) == ("linear", ["remote_unavailable"])
     assert set(found["debug"]["model"]["fallback"]["logits"]) == {*found["task_probabilities"], "complexity"}
