@@ -25,7 +25,8 @@ LOGISTIC = st.builds(
     st.dictionaries(st.sampled_from(["mean", "min", "sum", "tokens", "log_mean", "log_tokens"]), st.floats(-1e4, 1e4), min_size=1),
 )
 CURVES = isotonic() | LOGISTIC
-TOKENS = st.lists(st.builds(TokenLogprob, st.sampled_from(["a", " b"]), st.floats(-120, 0)), min_size=1, max_size=12).map(tuple)
+TOKEN = st.builds(TokenLogprob, st.sampled_from(["a", " b"]), st.floats(-120, 0), st.just(()))
+TOKENS = st.lists(TOKEN, min_size=1, max_size=12).map(tuple)
 TASKS = st.sampled_from(["Open QA", "Rewrite", "Unknown", ""])
 
 

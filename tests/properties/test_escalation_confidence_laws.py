@@ -18,8 +18,9 @@ from litellm_cascade.vocabulary import FEATURES, Completion, Gate, Reason, Token
 LOGPROBS = st.floats(-12, 0) | st.sampled_from([0.0, -100.0, -9999.0, -math.inf])
 WORDS = st.sampled_from([" the", "42", "\n", "<think>", "answer", ".", "</", "think", ">"])
 TOPS = st.lists(LOGPROBS, max_size=7).map(lambda top: tuple(sorted(top, reverse=True)))
+NO_TOPS = st.just(())  # said, because a strategy for a named tuple makes up what is not
 TOKENS = st.lists(st.builds(TokenLogprob, WORDS, LOGPROBS, TOPS), min_size=1, max_size=40)
-NOTHING = st.lists(st.builds(TokenLogprob, st.just(""), LOGPROBS), max_size=4)
+NOTHING = st.lists(st.builds(TokenLogprob, st.just(""), LOGPROBS, NO_TOPS), max_size=4)
 PARTS = st.sampled_from(ALL_PARTS)
 NATS = ["lowest_group", "mean", "min", "quantile", "sum"]
 FRACTIONS = ["entropy", "margin"]
@@ -39,7 +40,7 @@ COMPLETIONS = st.builds(
     Completion,
     text=st.sampled_from(["", " \n", "yes"]),
     tool_calls=st.sampled_from([(), (ToolCall("search"),)]),
-    tokens=st.none() | st.lists(st.builds(TokenLogprob, WORDS | st.just(""), LOGPROBS), max_size=10).map(tuple),
+    tokens=st.none() | st.lists(st.builds(TokenLogprob, WORDS | st.just(""), LOGPROBS, NO_TOPS), max_size=10).map(tuple),
     finish_reason=st.sampled_from([None, "stop", "length", "tool_calls"]),
 )
 
@@ -162,7 +163,7 @@ def test_of_nothing_only_the_number_of_tokens_is_known(tokens):
 
 @given(tokens=TOKENS, part=PARTS)
 def test_more_alternatives_than_are_looked_at_change_nothing(tokens, part):
-    trimmed = [replace(token, top=token.top[:ALTERNATIVES]) for token in tokens]
+    trimmed = [token._replace(top=token.top[:ALTERNATIVES]) for token in tokens]
     assert features(tokens, part) == features(trimmed, part)
 
 
@@ -182,7 +183,7 @@ def test_a_likelier_first_alternative_never_lowers_a_score_over_alternatives(sco
     at = data.draw(st.integers(0, len(tokens) - 1))
     top = tokens[at].top
     assume(len(top) > 1)
-    raised = replace(tokens[at], top=(data.draw(st.floats(max(top[0], -200.0), 0)), *top[1:]))
+    raised = tokens[at]._replace(top=(data.draw(st.floats(max(top[0], -200.0), 0)), *top[1:]))
     assert score_of([*tokens[:at], raised, *tokens[at + 1 :]], score) >= score_of(tokens, score) - 1e-12
 
 
@@ -241,7 +242,7 @@ def test_only_what_follows_the_reasoning_is_the_answer(tag, reasoning, answer):
     assert measure(gate, tokens) == measure(gate, answer)
 
 
-@given(gate=GATES, tokens=st.lists(st.builds(TokenLogprob, st.sampled_from(["42", " is", "."]), LOGPROBS), max_size=10))
+@given(gate=GATES, tokens=st.lists(st.builds(TokenLogprob, st.sampled_from(["42", " is", "."]), LOGPROBS, NO_TOPS), max_size=10))
 def test_without_reasoning_every_part_but_the_numbers_is_the_whole(gate, tokens):
     assume(gate.of != "numbers")
     assert measure(gate, tokens) == measure(replace(gate, of="all"), tokens)

@@ -7,7 +7,7 @@ every machine. A loop with nothing to do and no timer is stuck for good, which i
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,7 +66,7 @@ PIECES = st.builds(
     Piece,
     payload=st.none(),
     text=st.sampled_from(["", " ", "word"]),
-    tokens=st.lists(st.builds(TokenLogprob, st.just("word"), st.sampled_from([-0.1, -0.2, -2.0])), max_size=3).map(tuple),
+    tokens=st.lists(st.builds(TokenLogprob, st.just("word"), st.sampled_from([-0.1, -0.2, -2.0]), st.just(())), max_size=3).map(tuple),
     pieces_of_output=st.integers(0, 1),
 )
 ITEMS = mostly(PIECES, WAITS, ERRORS)
@@ -191,6 +191,9 @@ class Stream:
             else:
                 await play(item)
         self.upstream.exhausted.append(self.rung)
+
+    def together(self, held: Iterable[Piece]) -> Iterable[Piece]:
+        return held
 
     async def abandon(self) -> None:
         self.upstream.abandoned.append(self.rung)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness.configs import shapes_config
-from harness.dialects import ALL, DIALECTS, events
+from harness.dialects import ALL, DIALECTS, Heard, events
 from harness.looking import attempts
 
 from litellm_cascade.testing.upstream import Reply, ToolCall
@@ -65,6 +65,21 @@ def test_there_is_one_finish_and_one_usage_and_that_is_the_served_rungs(client, 
     heard = DIALECTS[dialect].ask(client, "hello", stream=True, model=model, **more)
     served = {"voted": (13, 7)}.get(model, (12, 11) if small == "sure" else (14, 7))
     assert finishes_and_usages(dialect, heard.raw) == (1, [served])
+
+
+@pytest.mark.parametrize("dialect", ALL)
+def test_the_held_words_come_at_once_and_the_others_one_by_one(client, upstream, dialect):
+    upstream.script("small", Reply(SMALL_SAYS, logprob=SURE))
+    heard = DIALECTS[dialect].ask(client, "hello", stream=True)
+    texts = [text for event in events(heard.raw) if (text := text_of(dialect, event))]
+    words = [f" {word}" for word in SMALL_SAYS.split()]
+    assert texts == ["".join(words[:HELD]).lstrip(), *words[HELD:]]
+
+
+def text_of(dialect, event):
+    heard = Heard(200, {}, "")
+    DIALECTS[dialect].hear_event(event, heard)
+    return heard.text
 
 
 @pytest.mark.parametrize("model", ["auto", "hedged", "drafted"])

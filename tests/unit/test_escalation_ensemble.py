@@ -49,6 +49,9 @@ class Stream:
             yield Piece(f"{self.alias}: {word}", text=f"{word} ", pieces_of_output=1)
         yield Piece(f"{self.alias} ends", finish_reason="stop")
 
+    def together(self, held):
+        return held
+
     async def abandon(self):
         self.upstream.abandoned.append(self.alias)
 

@@ -17,6 +17,9 @@ class Stream:
         finally:
             self.closed = True
 
+    def together(self, held):
+        return held
+
     async def abandon(self):
         self.abandoned = True
 

@@ -76,6 +76,9 @@ class Stream:
         finally:
             self.upstream.playing.remove(self.alias)
 
+    def together(self, held):
+        return held
+
     async def abandon(self):
         still_read = self.alias in self.upstream.playing
         self.upstream.abandoned.append(f"{self.alias}, while it was read" if still_read else self.alias)
@@ -683,8 +686,19 @@ async def test_after_the_release_one_piece_is_read_ahead_at_most(late):
     assert await cascade.shown() == []
 
 
+async def test_what_was_held_goes_on_in_as_few_pieces_as_the_host_makes_of_it(monkeypatch):
+    monkeypatch.setattr(Stream, "together", lambda _, held: [replace(held[0], payload="+".join(payloads(held)))])
+    said = sure("small", 6)
+    cascade = Cascade("small", "large", gate=replace(GATE, stream=replace(GATE.stream, tokens=3)), small=said)
+    held, *rest = await cascade.shown()
+    assert held.split("+") == payloads(said)[:3]
+    assert rest == payloads(said)[3:]
+
+
 async def test_a_stream_may_be_any_iterator():
     class Counting:
+        together = Stream.together
+
         def __init__(self):
             self.said = iter(sure("small", 4))
 

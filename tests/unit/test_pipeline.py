@@ -154,6 +154,9 @@ class Stream:
         for piece in self.pieces:
             yield piece
 
+    def together(self, held):
+        return held
+
     async def abandon(self):
         pass
 

@@ -75,6 +75,9 @@ class Stream:
         for piece in self._pieces:
             yield piece
 
+    def together(self, held):
+        return held
+
     async def abandon(self):
         pass
 

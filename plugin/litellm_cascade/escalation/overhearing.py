@@ -47,6 +47,7 @@ class _OverheardStream:
         self._stream = stream
         self._heard = heard
         self.abandon = stream.abandon
+        self.together = stream.together
 
     async def __aiter__(self) -> AsyncIterator[Piece]:
         pieces = self._stream.__aiter__()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,6 +38,9 @@ class AnswerStream(Protocol):
     def __aiter__(self) -> AsyncIterator[Piece]: ...
     async def abandon(self) -> None:
         """Close the stream and have the provider's part of it billed. Called at most once, and not on a stream that was read to its end."""
+
+    def together(self, held: Iterable[Piece]) -> Iterable[Piece]:
+        """The same in as few pieces as the host can hand on at once."""
 
 
 class StreamUpstream(Consultant, Protocol):
@@ -124,13 +127,18 @@ class Rung:
 
     async def released_pieces(self) -> AsyncGenerator[Piece, None]:
         """What was held, and then the rest as it comes. One piece is read ahead at most, so that a slow client slows the provider."""
-        while self._held:
-            yield self._held.popleft()
+        for piece in self._together():
+            yield piece
         await self._reading  # it ends with the piece that was on its way at the release
         while self._held:
             yield self._held.popleft()
         async for piece in self._rest:
             yield piece
+
+    def _together(self) -> Iterable[Piece]:
+        held = list(self._held)
+        self._held.clear()
+        return self._stream.together(held) if self._stream is not None else held
 
     async def stop(self) -> None:
         """Read no more, and have what is still open abandoned."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice, zip_longest
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from litellm.types.utils import ModelResponse
@@ -17,16 +17,17 @@ SAID = ("text", "content")
 
 def to_completion(response: Any) -> Completion:
     """What a whole answer says. Several choices (``n``) are judged together, as one answer with all their tokens."""
-    messages = [choice.message for choice in response.choices]
-    tokens = [token for choice in response.choices for token in _tokens(getattr(choice, "logprobs", None), "")]
+    choices = [_fields(choice) for choice in response.choices]
+    messages = [_fields(choice.get("message")) for choice in choices]
+    tokens = [token for choice in choices for token in _tokens(choice.get("logprobs"), "")]
     return Completion(
-        text="".join(getattr(message, "content", None) or "" for message in messages),
-        reasoning="".join(getattr(message, "reasoning_content", None) or "" for message in messages),
+        text="".join(message.get("content") or "" for message in messages),
+        reasoning="".join(message.get("reasoning_content") or "" for message in messages),
         tool_calls=tuple(ToolCall(piece.name, piece.arguments) for message in messages for piece in _tool_pieces(message)),
-        refused=any(_field(message, "refusal") for message in messages),
+        refused=any(message.get("refusal") for message in messages),
         tokens=tuple(tokens) or None,
-        finish_reason=_finish_reason(response.choices),
-        usage=to_usage(getattr(response, "usage", None)),
+        finish_reason=_finish_reason(choices),
+        usage=to_usage(_fields(response).get("usage")),
     )
 
 
@@ -41,25 +42,30 @@ def first_token(response: Any) -> tuple[str, list[tuple[str, float]]]:
     return said, [(token.token, token.logprob) for token in islice(_tokens(logprobs, said), 1)]
 
 
-def to_piece(chunk: Any, *, alternatives: int | None) -> Piece:
-    """What a chunk adds, with a copy of the chunk as payload: LiteLLM keeps the original for the small model's own bill."""
-    choices = getattr(chunk, "choices", None) or ()
-    deltas = [choice.delta for choice in choices if getattr(choice, "delta", None) is not None]
-    text = "".join(getattr(delta, "content", None) or "" for delta in deltas)
-    reasoning = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
-    tool_calls = tuple(piece for choice in choices for piece in _tool_pieces(getattr(choice, "delta", None), choice.index))
-    refused = any(_field(delta, "refusal") for delta in deltas)
-    has_output = bool(text or reasoning or refused or any(getattr(delta, "tool_calls", None) for delta in deltas))
+def to_piece(chunk: Any, *, alternatives: int | None, model_id: str | None = None) -> Piece:
+    """What a chunk adds, with a copy of the chunk as payload: LiteLLM keeps the original for the small model's own bill.
+
+    The copy says that it comes from the virtual model's deployment, ``model_id``, or LiteLLM would look for one with every chunk.
+    """
+    fields = _fields(chunk)
+    choices = [_fields(choice) for choice in fields.get("choices") or ()]
+    deltas = [_fields(choice.get("delta")) for choice in choices]
+    text = "".join([delta.get("content") or "" for delta in deltas])
+    reasoning = "".join([delta.get("reasoning_content") or "" for delta in deltas])
+    tool_calls = tuple(piece for choice, delta in zip(choices, deltas, strict=True) for piece in _tool_pieces(delta, choice["index"]))
+    refused = any(delta.get("refusal") for delta in deltas)
+    has_output = bool(text or reasoning or refused or any(delta.get("tool_calls") for delta in deltas))
+    said = [_tokens(choice.get("logprobs"), delta.get("content") or "") for choice, delta in zip(choices, deltas, strict=True)]
     return Piece(
-        payload=_dressed_chunk(chunk, choices, alternatives),
+        payload=_dressed_chunk(chunk, alternatives, model_id),
         text=text,
         reasoning=reasoning,
         tool_calls=tool_calls,
         refused=refused,
-        tokens=tuple(token for choice in choices for token in _tokens(getattr(choice, "logprobs", None), _said_by(choice))),
+        tokens=tuple(chain.from_iterable(said)),
         pieces_of_output=int(has_output),
         finish_reason=_finish_reason(choices),
-        usage=to_usage(getattr(chunk, "usage", None)),
+        usage=to_usage(fields.get("usage")),
     )
 
 
@@ -89,9 +95,10 @@ def _dressed_choice(choice: Any, alternatives: int | None) -> Any:
     return copy
 
 
-def _dressed_chunk(chunk: Any, choices: Iterable[Any], alternatives: int | None) -> Any:
+def _dressed_chunk(chunk: Any, alternatives: int | None, model_id: str | None) -> Any:
     copy = _unbilled(chunk)
-    copy.choices = [choice.model_copy() for choice in choices]
+    copy._hidden_params["model_id"] = model_id  # noqa: SLF001 - LiteLLM's own name
+    copy.choices = [choice.model_copy() for choice in chunk.choices or ()]
     for choice in copy.choices:
         choice.logprobs = _trimmed(getattr(choice, "logprobs", None), alternatives)
     return copy
@@ -131,16 +138,16 @@ def _without_cost(usage: Any) -> Any:
     return bare
 
 
-def _tool_pieces(message: Any, choice: int = 0) -> Iterator[ToolPiece]:
+def _tool_pieces(message: Mapping[str, Any], choice: int = 0) -> Iterator[ToolPiece]:
     """The calls of a message, or what a delta adds to them."""
-    for call in getattr(message, "tool_calls", None) or ():
-        function, place = _field(call, "function"), _field(call, "index")
-        if function is not None:
-            yield ToolPiece((choice, place or 0), _field(function, "name") or "", _field(function, "arguments") or "", _field(call, "id"))
+    for call in map(_fields, message.get("tool_calls") or ()):
+        if call.get("function") is not None:
+            function = _fields(call["function"])
+            yield ToolPiece((choice, call.get("index") or 0), function.get("name") or "", function.get("arguments") or "", call.get("id"))
 
 
-def _finish_reason(choices: Iterable[Any]) -> str | None:
-    reasons = [choice.finish_reason for choice in choices if getattr(choice, "finish_reason", None)]
+def _finish_reason(choices: Iterable[Mapping[str, Any]]) -> str | None:
+    reasons = [choice["finish_reason"] for choice in choices if choice.get("finish_reason")]
     return next((reason for reason in ("length", "content_filter") if reason in reasons), next(iter(reasons), None))
 
 
@@ -151,11 +158,12 @@ def _tokens(logprobs: Any, said: str) -> Iterator[TokenLogprob]:
         yield from _listed(logprobs, said)
         return
     for entry in content:
-        logprob = _field(entry, "logprob")
+        told = entry if isinstance(entry, dict) else vars(entry)
+        logprob = told.get("logprob")
         if isinstance(logprob, (int, float)):
-            others = _field(entry, "top_logprobs")  # most often none
+            others = told.get("top_logprobs")  # most often none
             top = tuple(sorted((float(_field(other, "logprob")) for other in others), reverse=True)) if others else ()
-            yield TokenLogprob(_field(entry, "token") or "", _nats(logprob), top)
+            yield TokenLogprob(told.get("token") or "", _nats(logprob), top)
 
 
 def _listed(logprobs: Any, said: str) -> Iterator[TokenLogprob]:
@@ -179,13 +187,16 @@ def _nats(logprob: float) -> float:
     return 0.0 if logprob > 0.0 else float(logprob)
 
 
-def _said_by(choice: Any) -> str:
-    return getattr(getattr(choice, "delta", None), "content", None) or ""
-
-
 def _field(value: Any, name: str) -> Any:
     """Providers' log-probabilities arrive as objects or as dictionaries, depending on the dialect."""
-    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)
+    return _fields(value).get(name)
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """Of one of LiteLLM's objects, or of a dictionary; of anything else none. To ask an object for what it lacks takes far longer."""
+    if isinstance(value, dict):
+        return value
+    return {**getattr(value, "__dict__", {}), **(getattr(value, "__pydantic_extra__", None) or {})}
 
 
 def said_in(response: Any) -> str:

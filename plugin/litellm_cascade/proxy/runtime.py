@@ -25,6 +25,7 @@ from litellm_cascade.proxy.access import access_of
 from litellm_cascade.proxy.afterwards import Afterwards
 from litellm_cascade.proxy.alternatives import Alternatives
 from litellm_cascade.proxy.asking import on_behalf_of
+from litellm_cascade.proxy.billing import mark_as_free
 from litellm_cascade.proxy.cached import keep_apart, keep_out
 from litellm_cascade.proxy.conversations import Conversations
 from litellm_cascade.proxy.journeys import Journeys, Underway, keep_metadata, metadata_of
@@ -142,6 +143,7 @@ class Runtime:
 
     async def answer(self, call: Call) -> Any:
         """The served rung's whole answer."""
+        mark_as_free(call.metadata)
         underway = await self._underway(call)
         try:
             answer = await underway.journey.settle(self._upstream(underway, call))
@@ -153,6 +155,7 @@ class Runtime:
 
     def stream(self, call: Call) -> Any:
         """The served rung's chunks; known to ``headers`` from now on."""
+        mark_as_free(call.metadata)
         underway = self.journeys.find(call.litellm_params)
         if underway is None:
             return self._stream_unplanned(call)

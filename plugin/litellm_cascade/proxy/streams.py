@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import fsum
 from typing import Any
 
@@ -15,6 +16,7 @@ from litellm._logging import verbose_proxy_logger
 from litellm_cascade.errors import BrokenAnswerError
 from litellm_cascade.escalation import Answer, Piece, Said
 from litellm_cascade.proxy.answers import dressed, to_piece, to_usage
+from litellm_cascade.proxy.joining import together
 from litellm_cascade.vocabulary import TokenLogprob, Usage
 
 
@@ -43,16 +45,22 @@ def total(parts: Sequence[Consumption]) -> Consumption:
 
 
 class RungStream:
-    """Iterate once. ``alternatives``: as for ``dressed``. ``came`` is told the first tokens with log-probabilities, or at the end of a text
-    that there were none. ``abandon`` closes the provider's stream and bills what it has produced.
+    """Iterate once. ``alternatives`` and ``model_id``: as for ``to_piece``. ``came`` is told the first tokens with log-probabilities, or at
+    the end of a text that there were none. ``abandon`` closes the provider's stream and bills what it has produced.
     """
 
     def __init__(
-        self, response: Any, messages: list[Any], *, alternatives: int | None, came: Callable[[Sequence[TokenLogprob]], object]
+        self,
+        response: Any,
+        messages: list[Any],
+        *,
+        alternatives: int | None,
+        model_id: str | None,
+        came: Callable[[Sequence[TokenLogprob]], object],
     ) -> None:
         self._response = response
         self._messages = messages
-        self._alternatives = alternatives
+        self._read = partial(to_piece, alternatives=alternatives, model_id=model_id)
         self._came = came
         self.consumption = Consumption()
         self._counted: Any = None  # LiteLLM's own usage object
@@ -63,7 +71,7 @@ class RungStream:
         finish: Piece | None = None
         scored = spoken = False
         async for chunk in self._response:
-            piece = to_piece(chunk, alternatives=self._alternatives)
+            piece = self._read(chunk)
             if piece.tokens and not scored:
                 self._came(piece.tokens)
             scored, spoken = scored or bool(piece.tokens), spoken or bool(piece.text)
@@ -78,6 +86,10 @@ class RungStream:
             self._came(())
         if finish is not None:
             yield finish
+
+    def together(self, held: Iterable[Piece]) -> Iterable[Piece]:
+        """The same in as few pieces as may be."""
+        return together(held)
 
     async def abandon(self) -> None:
         """Close the stream; an abandoned stream fires no callbacks, so its bill is sent here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -50,9 +50,14 @@ class Call:
     timeout: Any = None
 
     @property
-    def metadata(self) -> Mapping[str, Any]:
+    def metadata(self) -> MutableMapping[str, Any]:
         """The request's metadata, under whichever of its two names."""
         return next((self.litellm_params[key] for key in METADATA if self.litellm_params.get(key)), {})
+
+    @property
+    def model_id(self) -> str | None:
+        """LiteLLM's name for the virtual model's deployment."""
+        return (self.metadata.get("model_info") or {}).get("id")
 
 
 class RouterUpstream:
@@ -105,7 +110,9 @@ class RouterUpstream:
         """A stream of the answer."""
         response = await self._asked(ask, stream=True)
         self._journey.trace.answered_by(ask.rung, model=None, provider=_provider(response))
-        stream = RungStream(response, self._messages(ask), alternatives=self._shown, came=partial(self._came, ask))
+        stream = RungStream(
+            response, self._messages(ask), alternatives=self._shown, model_id=self._call.model_id, came=partial(self._came, ask)
+        )
         self._consumed[ask.rung] = stream.consumption
         self._streams[ask.rung] = stream
         return stream

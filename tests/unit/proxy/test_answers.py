@@ -127,7 +127,8 @@ def test_a_chunk_is_read_and_copied():
 def test_a_chunk_has_no_price_and_the_copy_s_hidden_parameters_are_its_own():
     inner = chunk({"content": "yes"})
     inner._hidden_params = {"provider_response_model": "gpt-4o", "response_cost": 0.25}
-    assert to_piece(inner, alternatives=None).payload._hidden_params == {"response_cost": 0.0}
+    copied = to_piece(inner, alternatives=None, model_id="of auto").payload
+    assert copied._hidden_params == {"response_cost": 0.0, "model_id": "of auto"}
     assert inner._hidden_params == {"provider_response_model": "gpt-4o", "response_cost": 0.25}
 
 
