@@ -60,7 +60,7 @@ class Weights:
     def logits(self, features: Features) -> NDArray[np.float32]:
         """One logit per task type, then complexity's."""
         shares = np.concatenate([np.full(len(group), 1 / sqrt(len(group) or 1), np.float32) for group in features.groups])
-        rows = self.hashed[np.concatenate(features.groups)].astype(np.float32)
+        rows = self.hashed.take(np.concatenate(features.groups), axis=0).astype(np.float32)
         return np.asarray(features.dense @ self.dense + (shares @ rows) * self.scales)
 
 
@@ -117,7 +117,7 @@ class Linear(Local[Loaded]):
             task=task,
             task_probability=probabilities[task],
             task_probabilities=probabilities,
-            complexity=1 / (1 + exp(-float(np.clip(logits[-1], -30, 30)))),
+            complexity=1 / (1 + exp(-min(max(float(logits[-1]), -30.0), 30.0))),
             chances=model.chances.of(text) if model.chances else {},
             classifier=self.name,
             digest=self.digest,

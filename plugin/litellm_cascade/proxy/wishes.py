@@ -29,6 +29,8 @@ def take_wishes(request: Request, data: MutableMapping[str, Any]) -> Request:
     The metadata of ``data`` lose it, since providers refuse what they do not know. Call this last.
     """
     asked = {name: value for name, value in (*_in_metadata(data), *_in_headers(data)) if value is not None or name not in _READERS}
+    if not asked:
+        return request
     understood = {name: read for name, value in asked.items() if name in _READERS and (read := _READERS[name](value)) is not None}
     ignored = sorted({name if name in _READERS else UNKNOWN for name in asked.keys() - understood.keys()})
     return replace(
