@@ -9,6 +9,7 @@ from typing import Any
 from litellm.types.utils import ModelResponse
 
 from litellm_cascade.escalation import Piece, ToolPiece
+from litellm_cascade.proxy.billing import unbilled
 from litellm_cascade.vocabulary import Completion, TokenLogprob, ToolCall, Usage
 
 SAID = ("text", "content")
@@ -81,7 +82,7 @@ def dressed(response: Any, *, alternatives: int | None) -> ModelResponse:
 
     None: it asked for no log-probabilities, and sees none, whatever the judging took.
     """
-    fresh: ModelResponse = _unbilled(response)
+    fresh: ModelResponse = unbilled(response)
     fresh.choices = [_dressed_choice(choice, alternatives) for choice in response.choices]
     fresh._response_headers = None  # noqa: SLF001 - LiteLLM's own name
     return fresh
@@ -96,24 +97,10 @@ def _dressed_choice(choice: Any, alternatives: int | None) -> Any:
 
 
 def _dressed_chunk(chunk: Any, alternatives: int | None, model_id: str | None) -> Any:
-    copy = _unbilled(chunk)
-    copy._hidden_params["model_id"] = model_id  # noqa: SLF001 - LiteLLM's own name
+    copy = unbilled(chunk, model_id=model_id)
     copy.choices = [choice.model_copy() for choice in chunk.choices or ()]
     for choice in copy.choices:
         choice.logprobs = _trimmed(getattr(choice, "logprobs", None), alternatives)
-    return copy
-
-
-def _unbilled(given: Any) -> Any:
-    """A copy of an answer or a chunk with hidden parameters of its own and without the provider's ``usage.cost``.
-
-    LiteLLM has billed the inner call already, and would bill what it finds here a second time. The cost of nothing is said, so that LiteLLM
-    does not go looking for a price.
-    """
-    copy = given.model_copy()
-    copy._hidden_params = {"response_cost": 0.0}  # noqa: SLF001 - LiteLLM's own name
-    if getattr(copy, "usage", None) is not None:
-        copy.usage = _without_cost(copy.usage)
     return copy
 
 
@@ -128,14 +115,6 @@ def _trimmed(logprobs: Any, alternatives: int | None) -> Any:
 
 def _with(value: Any, **changes: Any) -> Any:
     return {**value, **changes} if isinstance(value, dict) else value.model_copy(update=changes)
-
-
-def _without_cost(usage: Any) -> Any:
-    if getattr(usage, "cost", None) is None:
-        return usage
-    bare = usage.model_copy()
-    bare.cost = None
-    return bare
 
 
 def _tool_pieces(message: Mapping[str, Any], choice: int = 0) -> Iterator[ToolPiece]:
@@ -158,7 +137,7 @@ def _tokens(logprobs: Any, said: str) -> Iterator[TokenLogprob]:
         yield from _listed(logprobs, said)
         return
     for entry in content:
-        told = entry if isinstance(entry, dict) else vars(entry)
+        told = entry if isinstance(entry, dict) else getattr(entry, "__dict__", {})
         logprob = told.get("logprob")
         if isinstance(logprob, (int, float)):
             others = told.get("top_logprobs")  # most often none

@@ -23,8 +23,8 @@ def together(held: Iterable[Piece]) -> Iterator[Piece]:
 
 def _all_but_its_words(piece: Piece) -> Any:
     """What a chunk has beside its words; where it says anything else, or nothing, an object that equals no other."""
-    told = piece.payload.model_dump()
-    delta = told["choices"][0]["delta"] if len(told["choices"]) == 1 else {}
+    told = piece.payload.model_dump(warnings=False)
+    delta = (told["choices"][0]["delta"] if len(told["choices"]) == 1 else None) or {}
     said = {name for name, value in delta.items() if value and name != "role"}
     if piece.finish_reason is not None or piece.usage is not None or said not in ({WORDS[0]}, {WORDS[1]}):
         return object()

@@ -143,7 +143,6 @@ class Runtime:
 
     async def answer(self, call: Call) -> Any:
         """The served rung's whole answer."""
-        mark_as_free(call.metadata)
         underway = await self._underway(call)
         try:
             answer = await underway.journey.settle(self._upstream(underway, call))
@@ -155,7 +154,6 @@ class Runtime:
 
     def stream(self, call: Call) -> Any:
         """The served rung's chunks; known to ``headers`` from now on."""
-        mark_as_free(call.metadata)
         underway = self.journeys.find(call.litellm_params)
         if underway is None:
             return self._stream_unplanned(call)
@@ -169,6 +167,7 @@ class Runtime:
                 yield chunk
 
     def _upstream(self, underway: Underway, call: Call) -> RouterUpstream:
+        mark_as_free(call.metadata)
         return RouterUpstream(
             underway.journey,
             call,
