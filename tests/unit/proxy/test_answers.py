@@ -52,6 +52,7 @@ NAMED = LISTS | {"top_logprobs": [{"so": -0.5, "no": -1.5}, None, ["odd"]]}
         ({"tokens": None, "token_logprobs": None}, None),
         ({"content": [{"token": "so", "logprob": 1e-9}]}, (TokenLogprob("so", 0.0),)),
         ({"content": []}, None),
+        ({"content": ["so", None, {"logprob": "low"}]}, None),
     ],
 )
 def test_log_probabilities_come_in_several_ways(logprobs, tokens):
