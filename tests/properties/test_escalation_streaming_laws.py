@@ -7,7 +7,7 @@ every machine. A loop with nothing to do and no timer is stuck for good, which i
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from litellm_cascade.escalation import Ask, CascadeRun, EnsembleRun, Piece, StreamedAnswer, StreamedCascade, StreamedEnsemble
+from litellm_cascade.escalation import AnswerStream, Ask, CascadeRun, EnsembleRun, Piece, StreamedAnswer, StreamedCascade, StreamedEnsemble
 from litellm_cascade.vocabulary import Band, Consulting, Decision, Ensemble, Gate, Reason, StreamJudging, TokenLogprob, Verdict
 
 LADDER = ("tiny", "small", "medium", "large")
@@ -180,7 +180,7 @@ class Upstream:
 
 
 @dataclass
-class Stream:
+class Stream(AnswerStream):
     upstream: Upstream
     rung: int
 
@@ -191,9 +191,6 @@ class Stream:
             else:
                 await play(item)
         self.upstream.exhausted.append(self.rung)
-
-    def together(self, held: Iterable[Piece]) -> Iterable[Piece]:
-        return held
 
     async def abandon(self) -> None:
         self.upstream.abandoned.append(self.rung)

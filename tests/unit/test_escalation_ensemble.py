@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from litellm_cascade.escalation import Answer, EnsembleRun, Piece, StreamedEnsemble, settle_ensemble
+from litellm_cascade.escalation import Answer, AnswerStream, EnsembleRun, Piece, StreamedEnsemble, settle_ensemble
 from litellm_cascade.vocabulary import Band, Completion, Decision, Ensemble, Reason
 
 HANG = object()
@@ -38,7 +38,7 @@ class Upstream:
         return said
 
 
-class Stream:
+class Stream(AnswerStream):
     def __init__(self, upstream, alias, said):
         self.upstream, self.alias, self.said = upstream, alias, said
 
@@ -48,9 +48,6 @@ class Stream:
                 await asyncio.Event().wait()
             yield Piece(f"{self.alias}: {word}", text=f"{word} ", pieces_of_output=1)
         yield Piece(f"{self.alias} ends", finish_reason="stop")
-
-    def together(self, held):
-        return held
 
     async def abandon(self):
         self.upstream.abandoned.append(self.alias)

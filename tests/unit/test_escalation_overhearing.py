@@ -2,11 +2,11 @@
 
 import pytest
 
-from litellm_cascade.escalation import Answer, Ask, OverheardStreams, OverheardWhole, Piece
+from litellm_cascade.escalation import Answer, AnswerStream, Ask, OverheardStreams, OverheardWhole, Piece
 from litellm_cascade.vocabulary import Completion
 
 
-class Stream:
+class Stream(AnswerStream):
     def __init__(self):
         self.closed = self.abandoned = False
 
@@ -16,9 +16,6 @@ class Stream:
                 yield Piece(text.upper(), text=text)
         finally:
             self.closed = True
-
-    def together(self, held):
-        return held
 
     async def abandon(self):
         self.abandoned = True

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from litellm_cascade.errors import AbstainedError
-from litellm_cascade.escalation import CascadeRun, Expectation, Piece, StreamedCascade, ToolPiece
+from litellm_cascade.escalation import AnswerStream, CascadeRun, Expectation, Piece, StreamedCascade, ToolPiece
 from litellm_cascade.vocabulary import (
     Abstention,
     AnswerContract,
@@ -56,7 +56,7 @@ def payloads(pieces):
     return [said.payload for said in pieces]
 
 
-class Stream:
+class Stream(AnswerStream):
     """Plays a script: pieces are said, exceptions raised, events waited for, and HANG never ends. Also tells what became of it."""
 
     def __init__(self, upstream, alias, script):
@@ -75,9 +75,6 @@ class Stream:
             self.upstream.exhausted.append(self.alias)
         finally:
             self.upstream.playing.remove(self.alias)
-
-    def together(self, held):
-        return held
 
     async def abandon(self):
         still_read = self.alias in self.upstream.playing
@@ -696,9 +693,7 @@ async def test_what_was_held_goes_on_in_as_few_pieces_as_the_host_makes_of_it(mo
 
 
 async def test_a_stream_may_be_any_iterator():
-    class Counting:
-        together = Stream.together
-
+    class Counting(AnswerStream):
         def __init__(self):
             self.said = iter(sure("small", 4))
 

@@ -16,7 +16,7 @@ from litellm_cascade.audit.later import Later, now
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.audit.ledger.reading import requests_in
 from litellm_cascade.errors import AccessError
-from litellm_cascade.escalation import Answer, CascadeRun, Piece
+from litellm_cascade.escalation import Answer, AnswerStream, CascadeRun, Piece
 from litellm_cascade.pipeline import Pipeline, decide
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.testing import FakeClassifier, RememberingSink
@@ -146,16 +146,13 @@ class Models:
         return answer
 
 
-class Stream:
+class Stream(AnswerStream):
     def __init__(self, pieces):
         self.pieces = pieces
 
     async def __aiter__(self):
         for piece in self.pieces:
             yield piece
-
-    def together(self, held):
-        return held
 
     async def abandon(self):
         pass

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from litellm_cascade.audit import Tracing
 from litellm_cascade.breaker import Breaker, Breakers, InARow
-from litellm_cascade.escalation import Answer, Budgets, Piece
+from litellm_cascade.escalation import Answer, AnswerStream, Budgets, Piece
 from litellm_cascade.pipeline import Pipeline
 from litellm_cascade.policy import parse_policy
 from litellm_cascade.proxy.headers import headers_of
@@ -67,16 +67,13 @@ class Rungs:
         self.journey.attempt_ended(rung, Usage(), 1.0)
 
 
-class Stream:
+class Stream(AnswerStream):
     def __init__(self, pieces):
         self._pieces = pieces
 
     async def __aiter__(self):
         for piece in self._pieces:
             yield piece
-
-    def together(self, held):
-        return held
 
     async def abandon(self):
         pass

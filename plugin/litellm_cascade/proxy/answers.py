@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice, zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from litellm.types.utils import ModelResponse
@@ -51,19 +51,19 @@ def to_piece(chunk: Any, *, alternatives: int | None, model_id: str | None = Non
     fields = _fields(chunk)
     choices = [_fields(choice) for choice in fields.get("choices") or ()]
     deltas = [_fields(choice.get("delta")) for choice in choices]
+    both = list(zip(choices, deltas, strict=True))
     text = "".join([delta.get("content") or "" for delta in deltas])
     reasoning = "".join([delta.get("reasoning_content") or "" for delta in deltas])
-    tool_calls = tuple(piece for choice, delta in zip(choices, deltas, strict=True) for piece in _tool_pieces(delta, choice["index"]))
+    tool_calls = tuple(piece for choice, delta in both for piece in _tool_pieces(delta, choice["index"]))
     refused = any(delta.get("refusal") for delta in deltas)
     has_output = bool(text or reasoning or refused or any(delta.get("tool_calls") for delta in deltas))
-    said = [_tokens(choice.get("logprobs"), delta.get("content") or "") for choice, delta in zip(choices, deltas, strict=True)]
     return Piece(
         payload=_dressed_chunk(chunk, alternatives, model_id),
         text=text,
         reasoning=reasoning,
         tool_calls=tool_calls,
         refused=refused,
-        tokens=tuple(chain.from_iterable(said)),
+        tokens=tuple(token for choice, delta in both for token in _tokens(choice.get("logprobs"), delta.get("content") or "")),
         pieces_of_output=int(has_output),
         finish_reason=_finish_reason(choices),
         usage=to_usage(fields.get("usage")),
@@ -137,7 +137,7 @@ def _tokens(logprobs: Any, said: str) -> Iterator[TokenLogprob]:
         yield from _listed(logprobs, said)
         return
     for entry in content:
-        told = entry if isinstance(entry, dict) else getattr(entry, "__dict__", {})
+        told = _fields(entry)
         logprob = told.get("logprob")
         if isinstance(logprob, (int, float)):
             others = told.get("top_logprobs")  # most often none
@@ -175,7 +175,8 @@ def _fields(value: Any) -> Mapping[str, Any]:
     """Of one of LiteLLM's objects, or of a dictionary; of anything else none. To ask an object for what it lacks takes far longer."""
     if isinstance(value, dict):
         return value
-    return {**getattr(value, "__dict__", {}), **(getattr(value, "__pydantic_extra__", None) or {})}
+    own, more = getattr(value, "__dict__", {}), getattr(value, "__pydantic_extra__", None)
+    return {**own, **more} if more else own
 
 
 def said_in(response: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import fsum
@@ -66,6 +66,8 @@ class RungStream:
         self._counted: Any = None  # LiteLLM's own usage object
         self._billed = False
 
+    together = staticmethod(together)
+
     async def __aiter__(self) -> AsyncIterator[Piece]:
         # LiteLLM's outer wrapper ends with the finish chunk and would never see a usage chunk behind it, so the two change places.
         finish: Piece | None = None
@@ -86,10 +88,6 @@ class RungStream:
             self._came(())
         if finish is not None:
             yield finish
-
-    def together(self, held: Iterable[Piece]) -> Iterable[Piece]:
-        """The same in as few pieces as may be."""
-        return together(held)
 
     async def abandon(self) -> None:
         """Close the stream; an abandoned stream fires no callbacks, so its bill is sent here."""
