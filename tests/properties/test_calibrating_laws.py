@@ -195,6 +195,17 @@ def test_figures_do_not_depend_on_the_order_of_the_records(given_records):
     assert 0 <= figures.auroc(said, correct) <= 1
 
 
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 3)), min_size=1, max_size=40))
+def test_the_order_within_a_fold_stays_and_how_much_a_fold_says_does_not_count(seen):
+    values, folds = np.array(seen, float).T
+    ranked = figures.within_folds(values, folds.astype(int))
+    assert (figures.within_folds(values + 10 * folds, folds.astype(int)) == ranked).all()
+    for fold in set(folds):
+        mine, theirs = values[folds == fold], ranked[folds == fold]
+        assert theirs.mean() == pytest.approx(0.5)
+        assert (np.sign(mine[:, None] - mine) == np.sign(theirs[:, None] - theirs)).all()
+
+
 @given(records())
 def test_the_deferral_curve_begins_at_the_small_model_and_ends_at_the_large_one(given_records):
     curve = figures.deferral(

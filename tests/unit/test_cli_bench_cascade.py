@@ -9,8 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from litellm_cascade.offline.bench_cascade import report
-from litellm_cascade.offline.bench_cascade.sets import read_sets
+from litellm_cascade.offline.bench_cascade.rows import rows_of
+from litellm_cascade.offline.bench_cascade.sets import BenchSet, read_sets
 from litellm_cascade.offline.bench_common.resuming import Parts
+from litellm_cascade.offline.calibrating.records import Records
 from litellm_cascade.offline.cli import app
 
 
@@ -37,12 +39,13 @@ def own(folder, run, n=110, seed=1):
     (folder / "own" / f"{run}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def prices(folder, n=600, tests=0, seed=1):
+def prices(folder, n=600, tests=0, seed=1, mends_the_hard=0.8):
     """A task where the small model is nearly always right, and one where it is not, both with the same log-probabilities."""
     random, rows = Random(seed), []
     for number in range(n):
         easy, doubt = number % 2 == 0, random.expovariate(1.0)
         right = random.random() > (0.02 if easy else 0.2) * (1 + 2 * doubt)
+        mends = 0.8 if easy else mends_the_hard
         row = {
             "benchmark": "easy" if easy else "hard",
             "group": f"g{number}",
@@ -51,7 +54,7 @@ def prices(folder, n=600, tests=0, seed=1):
         }
         for small, large in (("gpt_4o_mini", "gpt_4o"), ("llama3_1_8b", "llama3_1_405b")):
             row |= {f"conf_{small}": -doubt, f"correct_{small}": int(right), f"cost_{small}": 1.0}
-            row |= {f"correct_{large}": int(right or random.random() > 0.2), f"cost_{large}": 15.0}
+            row |= {f"correct_{large}": int(right or random.random() < mends), f"cost_{large}": 15.0}
         rows.append(row)
     (folder / "internal").mkdir(parents=True, exist_ok=True)
     pl.DataFrame(rows).write_parquet(folder / "internal/cascade_zellinger.parquet")
@@ -94,7 +97,7 @@ def test_every_set_has_every_method_and_every_number_is_written(folder):
     }
     for found in methods.values():
         assert {"random", "prompt length", "raw mean", "calibrated", "learned", "oracle"} <= found
-    assert {"raw min", "raw sum", "expected gain"} <= methods["own, qwen0.5b -> qwen1.5b"]
+    assert {"raw min", "raw sum", "calibrated: no worse"} <= methods["own, qwen0.5b -> qwen1.5b"]
     assert {risk["set"] for risk in told["risk"]} == {"gpt-4o-mini -> gpt-4o", "llama3-1-8b -> llama3-1-405b"}
     assert (told["seed"], told["bootstrap_draws"]) == (0, 20)
     assert "| calibrated |" in result.stdout
@@ -117,6 +120,39 @@ def test_what_is_known_by_construction_comes_out(folder):
     assert calibrated.ece_after < 0.05 < calibrated.ece_before
     assert oracle.cost_share_95 < calibrated.cost_share_95 <= 1.1
     assert all(risk.held >= 90 for risk in results.risks)
+
+
+def test_what_the_large_model_does_not_mend_is_not_worth_asking_it(folder):
+    """The large model is wrong as well about most of what the small one fails at in the hard task."""
+    prices(folder, n=1_000, mends_the_hard=0.05)
+    found = {row.method: row for row in rows_of(read_sets(folder)[0], None, seed=0, draws=20)}
+    calibrated, no_worse = found["calibrated"], found["calibrated: no worse"]
+    assert no_worse.apgr > calibrated.apgr + 0.1
+    assert no_worse.auroc < calibrated.auroc, "it tells another thing than right from wrong"
+    assert no_worse.ece_after < 0.05
+
+
+def test_a_score_that_says_nothing_is_no_better_and_no_worse_than_chance():
+    """Fits that know less of the better fold, put in one order with the others, would be worse than chance by 0.04."""
+    figures_of = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        groups, nothing = np.arange(400).astype(str), np.zeros(400)
+        correct = (random.random(400) < 0.7).astype(float)
+        records = Records(
+            alias="small",
+            scores={"mean": -random.exponential(size=400)},
+            correct=correct,
+            tasks=np.full(400, "Other"),
+            groups=groups,
+            correct_large=np.ones(400),
+        )
+        one = BenchSet(name="noise", records=records, lengths=nothing, split=np.full(400, "dev"), raw=("mean",), data="")
+        figures_of.append({row.method: (row.auroc, row.apgr) for row in rows_of(one, None, seed=0, draws=2)})
+    for method in ("calibrated", "learned", "calibrated: no worse"):
+        auroc, apgr = np.mean([found[method] for found in figures_of], axis=0)
+        assert auroc == pytest.approx(0.5, abs=0.02), method
+        assert apgr == pytest.approx(0.5, abs=0.02), method
 
 
 def test_nothing_is_fitted_on_answers_marked_test(folder):

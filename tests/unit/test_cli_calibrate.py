@@ -7,7 +7,9 @@ from random import Random
 import pytest
 from typer.testing import CliRunner
 
+from litellm_cascade.errors import PolicyError
 from litellm_cascade.offline.cli import app
+from litellm_cascade.offline.wording import gate_sentences
 from litellm_cascade.policy import parse_policy
 
 POLICY = """\
@@ -113,6 +115,51 @@ def test_without_records_of_the_large_model_a_quality_is_that_of_accepted_answer
     told = json.loads(run("--alias", "small", "--score", "min", "--target-quality", "0.85", "--json").stdout)
     accepted = [point["accepted_right"] for point in told["deferral"] if point["accept_at"] >= told["calibration"]["accept_at"]]
     assert all(right is None or right > 0.84 for right in accepted)
+
+
+def doubtful(n=600):
+    """Rewrites are often wrong, and then the large model's are as well; questions are wrong less often, and it knows them all."""
+    return [row | ({"correct": False, "correct_large": False} if number % 3 else {}) for number, row in enumerate(records(n), 1)]
+
+
+def test_a_probability_of_being_no_worse_than_the_large_model(folder):
+    write(doubtful())
+    result = run("--alias", "small", "--score", "min", "--event", "no_worse", "--out", "small.json")
+    assert result.exit_code == 0, result.output
+    written = json.loads((folder / "small.json").read_text())
+    assert (written["event"], written["card"].split(",")[0]) == ("no_worse", "P(no_worse) of small")
+    assert "% no worse than the large model's\n" in result.stdout
+    gate = parse_policy(POLICY.replace("SCORE", "min"), folder=folder).gates["careful"]
+    assert gate.calibrations["small"].event == "no_worse"
+    sentence, *_ = gate_sentences(gate)
+    assert sentence.startswith("An answer is served when the next one would do no better with a probability of at least 0.8, judged by min")
+
+    run("--alias", "small", "--score", "min", "--out", "right.json")
+    right = json.loads((folder / "right.json").read_text())
+    assert "event" not in right
+    least = {name: min(said for _, said in content["whole"]["pooled"]["points"]) for name, content in (("right", right), ("no", written))}
+    assert least["no"] > least["right"] + 0.2, "what nobody knows is not worth asking"
+
+
+def test_a_file_that_says_another_event_than_it_was_sealed_with_is_refused(folder):
+    write(doubtful())
+    run("--alias", "small", "--score", "min", "--event", "no_worse", "--out", "small.json")
+    written = json.loads((folder / "small.json").read_text())
+    (folder / "small.json").write_text(json.dumps({name: value for name, value in written.items() if name != "event"}))
+    with pytest.raises(PolicyError, match="it was changed by hand"):
+        parse_policy(POLICY.replace("SCORE", "min"), folder=folder)
+
+
+def test_being_no_worse_takes_answers_of_the_large_model():
+    write([{name: value for name, value in row.items() if name != "correct_large"} for row in records(100)])
+    result = run("--alias", "small", "--event", "no_worse")
+    said = "answers.jsonl: not every record of 'small' has a `correct_large`, which --event no_worse needs\n"
+    assert (result.stderr, result.exit_code) == (said, 1)
+
+    write([row | {"correct_large": row["correct"]} for row in records(100)])
+    result = run("--alias", "small", "--event", "no_worse")
+    said = "answers.jsonl: no answer of 'small' is wrong where the large model's is right; there is nothing to escalate for\n"
+    assert (result.stderr, result.exit_code) == (said, 1)
 
 
 def test_a_proven_risk_names_its_bound(folder):

@@ -48,7 +48,7 @@ def _one_of(values: Iterable[StrEnum | str]) -> str:
 CONFIDENCE = (
     Attribute(name.SCORE_NAME, str, "", "which score the answer was judged by; of a route, the last that was judged"),
     Attribute(name.SCORE, float, "", "its value; absent when there was nothing to score"),
-    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer is right, by a calibration"),
+    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer is right, or no worse than the next rung's, by a calibration"),
     Attribute(name.CALIBRATION, str, "", "id of that calibration"),
     Attribute(name.THRESHOLD, float, "", "what the score, or with a calibration the probability, had to reach"),
     Attribute(name.CONFIDENCE_BAND, str, _one_of(("high", "low", "unknown")), "whether it did"),

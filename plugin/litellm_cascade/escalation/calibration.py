@@ -1,4 +1,4 @@
-"""What is a score worth? A calibration's curves turn it into the probability that the answer is right.
+"""What is a score worth? A calibration's curves turn it into the probability that the answer is right, or no worse than the next.
 
 An isotonic curve is piecewise linear in the gate's score: a higher score never means less. A logistic one weighs several features of the
 tokens (``confidence.features``). The task type chooses the curve; task types that had too few records share the pooled one. Fitted by

@@ -8,7 +8,7 @@ from math import exp
 
 from litellm_cascade.offline.plainly import shown
 from litellm_cascade.policy.targets import Ladder
-from litellm_cascade.vocabulary import Abstention, Decision, Gate
+from litellm_cascade.vocabulary import NO_WORSE, RIGHT, Abstention, Decision, Gate
 
 _NATS = {
     "mean": ("the mean of the log-probabilities", "a typical token has a probability of"),
@@ -28,6 +28,7 @@ _CONSULTED = {
     "self_check": "the model, asked whether its answer is right, says so with a probability of at least {bound:g}",
     "agreement": "at least {bound:.0%} of {samples} further answers of the model come to the same end",
 }
+_EVENTS = {RIGHT: "it is right", NO_WORSE: "the next one would do no better"}
 _TOKENS = {
     "all": "all tokens",
     "answer": "the answer's tokens",
@@ -129,7 +130,8 @@ def _condition(gate: Gate) -> str:
     bound, over = gate.accept_at, _TOKENS.get(gate.of, gate.of)
     if gate.calibrations:
         named = listed(f"{calibration.id} of {alias}" for alias, calibration in sorted(gate.calibrations.items()))
-        return f"it is right with a probability of at least {bound:g}, judged by {gate.score} of {over} and the calibration {named}"
+        meant = listed(dict.fromkeys(_EVENTS[calibration.event] for _, calibration in sorted(gate.calibrations.items())), "or")
+        return f"{meant} with a probability of at least {bound:g}, judged by {gate.score} of {over} and the calibration {named}"
     if gate.score in _CONSULTED:
         return _consulted(gate, gate.score, bound)
     if gate.score in _NATS:

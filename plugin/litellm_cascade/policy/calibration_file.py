@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from litellm_cascade.policy.strict import Label, Strict
-from litellm_cascade.vocabulary import FEATURES, LOG, Calibration, Curve, Curves, Isotonic, Logistic
+from litellm_cascade.vocabulary import FEATURES, LOG, RIGHT, Calibration, Curve, Curves, Isotonic, Logistic
 
 VERSION = 1
 MOST_POINTS = 256
@@ -67,14 +67,15 @@ class CurvesEntry(Strict):
 class CalibrationContent(Strict):
     """A calibration without its id.
 
-    ``model``: whose answers these were, as LiteLLM names it; None: nobody says. ``ece``, ``brier`` and ``auroc`` are of records that their
-    curves were not fitted on.
+    ``model``: whose answers these were, as LiteLLM names it; None: nobody says. ``event``: what the probabilities are of. ``ece``,
+    ``brier`` and ``auroc`` are of records that their curves were not fitted on.
     """
 
     version: Literal[1]
     card: str = Field(min_length=1, max_length=4_000)
     alias: Label
     model: str | None = None
+    event: Literal["right", "no_worse"] = "right"
     score: Label
     of: Label
     method: Literal["isotonic", "logistic"]
@@ -117,14 +118,19 @@ class CalibrationFile(CalibrationContent):
             id=self.id,
             alias=self.alias,
             model=self.model,
+            event=self.event,
             whole=self.whole.curves,
             prefix=self.prefix.curves if self.prefix is not None else None,
         )
 
 
 def id_of(content: CalibrationContent) -> str:
-    """16 hexadecimal digits of the SHA-256 over the content, keys sorted, defaults written out."""
-    canonical = json.dumps(content.model_dump(mode="json", exclude={"id"}), sort_keys=True, separators=(",", ":"))
+    """16 hexadecimal digits of the SHA-256 over the content, keys sorted, defaults written out.
+
+    But not that of ``event``, which files of earlier releases do not have: theirs keep their ids.
+    """
+    leaving_out = {"id", "event"} if content.event == RIGHT else {"id"}
+    canonical = json.dumps(content.model_dump(mode="json", exclude=leaving_out), sort_keys=True, separators=(",", ":"))
     return sha256(canonical.encode()).hexdigest()[:_ID_DIGITS]
 
 

@@ -60,7 +60,8 @@ class Completion:
 class Confidence:
     """How sure the model was. ``score`` is None when there was nothing to score: unknown is not low.
 
-    With a ``calibration`` (its id) the threshold is a ``probability``, that the answer is right; None where the calibration cannot say.
+    With a ``calibration`` (its id) the threshold is a ``probability``, that the answer is right or no worse than the next rung's;
+    None where the calibration cannot say.
     """
 
     name: str

@@ -20,7 +20,7 @@ class StreamJudging:
 
 @dataclass(frozen=True, slots=True)
 class Isotonic:
-    """P(right) by score: straight lines between points, level beyond the outermost. The scores rise; the probabilities never fall."""
+    """A probability by score: straight lines between points, level beyond the outermost. The scores rise; the probabilities never fall."""
 
     scores: tuple[float, ...]
     probabilities: tuple[float, ...]
@@ -35,13 +35,16 @@ FEATURES = frozenset({"tokens", "mean", "min", "sum", "q10", "q25", "q50", "lowe
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """P(right) as the logistic function of ``intercept`` plus the weighted ``FEATURES`` of an answer's tokens."""
+    """A probability as the logistic function of ``intercept`` plus the weighted ``FEATURES`` of an answer's tokens."""
 
     intercept: float
     weights: Mapping[str, float]
 
 
 Curve = Isotonic | Logistic
+
+RIGHT, NO_WORSE = "right", "no_worse"
+"""What a calibration's probabilities are of: the answer is right; or the next rung's is not right where this one is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class Calibration:
     id: str
     alias: str
     model: str | None = None  # whose answers it was fitted on, as LiteLLM names it
+    event: str = RIGHT  # right | no_worse
     whole: Curves = field(default=Curves(pooled=Isotonic((), ())), compare=False, repr=False, metadata=NOT_RECORDED)
     prefix: Curves | None = field(default=None, compare=False, repr=False, metadata=NOT_RECORDED)
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
 from litellm_cascade.offline.calibrating.curves import Method, fit_curves, predicted
-from litellm_cascade.offline.calibrating.fitting import losses_of
 from litellm_cascade.offline.calibrating.thresholds import Bound, for_risk, grid_of
 
 
@@ -32,7 +31,7 @@ class RiskRow:
 def risk_row(population: BenchSet, bound: Bound, *, seed: int, resamplings: int = 100) -> RiskRow:
     """Draw a sample to fit on and one for the proof, both as large as half of the population; then look at all of it."""
     records, random = population.records, np.random.default_rng(seed)
-    losses, half, method = losses_of(records), len(records) // 2, Method(score="mean")
+    losses, half, method = records.losses, len(records) // 2, Method(score="mean")
     held = none = 0
     accepted: list[float] = []
     for _ in range(resamplings):

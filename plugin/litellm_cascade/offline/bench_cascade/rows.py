@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_cascade.offline.bench_cascade.methods import CALIBRATED, LEARNED, PARTS, confidences
+from litellm_cascade.offline.bench_cascade.methods import CALIBRATED, LEARNED, NO_WORSE, PARTS, confidences, folds_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
 from litellm_cascade.offline.bench_common.resampling import Draws, bounds, drawn
 from litellm_cascade.offline.calibrating import figures
@@ -58,26 +58,24 @@ class Row:
 
 def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: int) -> Iterator[Row]:
     """A row for each method."""
-    said = confidences(scored, fitted_on, seed)
-    resampled = drawn(scored.records.groups, seed, draws)
-    mean = scored.records.scores["mean"]
-    for method, confidence in said.items():
-        yield _row(scored, method, confidence, mean, resampled)
+    folds, resampled = folds_of(scored, fitted_on, seed), drawn(scored.records.groups, seed, draws)
+    for method, confidence in confidences(scored, fitted_on, folds).items():
+        yield _row(scored, method, confidence, folds, resampled)
 
 
-def _row(scored: BenchSet, method: str, confidence: Numbers, mean: Numbers, resampled: Draws) -> Row:
-    records, both = scored.records, (confidence, mean)
+def _row(scored: BenchSet, method: str, confidence: Numbers, folds: NDArray[np.int_], resampled: Draws) -> Row:
+    records, mean = scored.records, scored.records.scores["mean"]
+    both = order, _ = figures.within_folds(confidence, folds), figures.within_folds(mean, folds)
     correct, large = records.correct, records.correct_large
     compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), both, resampled)
     if large is None:
         compared |= dict.fromkeys(field.name for field in fields(Row) if field.name.startswith("apgr"))
     else:
         gains = large - correct
-        compared |= _compared(
-            "apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), (confidence, mean), resampled
-        )
-    errors = _errors(confidence, mean, correct) if method in {CALIBRATED, LEARNED, PARTS} else dict.fromkeys(ERRORS)
-    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, confidence), **errors)
+        compared |= _compared("apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), both, resampled)
+    label = 1 - records.losses if method == NO_WORSE else correct
+    errors = _errors(confidence, mean, label) if method in {CALIBRATED, LEARNED, PARTS, NO_WORSE} else dict.fromkeys(ERRORS)
+    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, order), **errors)
 
 
 def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers], resampled: Draws) -> dict[str, Any]:
@@ -91,10 +89,10 @@ def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers
     return found | {over: value - figure(mean, everything), f"{over}_low": over_low, f"{over}_high": over_high}
 
 
-def _errors(confidence: Numbers, mean: Numbers, correct: Numbers) -> dict[str, Any]:
+def _errors(confidence: Numbers, mean: Numbers, label: Numbers) -> dict[str, Any]:
     noise = figures.ece_of_noise(confidence)
-    before, after = figures.ece(np.exp(np.minimum(mean, 0.0)), correct), figures.ece(confidence, correct)
-    found = (before, after, float(noise.mean()), float(np.quantile(noise, 0.95)), figures.debiased_error(confidence, correct))
+    before, after = figures.ece(np.exp(np.minimum(mean, 0.0)), label), figures.ece(confidence, label)
+    found = (before, after, float(noise.mean()), float(np.quantile(noise, 0.95)), figures.debiased_error(confidence, label))
     return dict(zip(ERRORS, found, strict=True))
 
 

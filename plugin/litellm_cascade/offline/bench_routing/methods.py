@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from litellm_cascade.offline.bench_common.resampling import Numbers
 from litellm_cascade.offline.bench_routing.pairs import EVALUATION_ONLY, PairSet
 from litellm_cascade.offline.bench_routing.strategies import by_complexity, by_neighbours, by_shipped_gain, by_utility
 from litellm_cascade.offline.calibrating.cross_fit import FOLDS
+from litellm_cascade.offline.calibrating.figures import within_folds
 from litellm_cascade.offline.calibrating.records import fold_of
 from litellm_cascade.offline.gaining.ensemble import fit_by_chances, fit_gain, fit_words
 from litellm_cascade.offline.gaining.transfer import fit_elsewhere
@@ -91,11 +91,5 @@ def _out_of_sample(fitter: Fitted, scored: PairSet, basis: Basis) -> Numbers:
         return fitter(basis.own, scored)
     folds, said = fold_of(scored.groups, FOLDS, basis.seed), np.empty(len(scored))
     for fold in np.unique(folds):
-        said[folds == fold] = _standard(fitter, scored, folds != fold, folds == fold)
-    return said
-
-
-def _standard(fitter: Fitted, scored: PairSet, there: NDArray[np.bool_], here: NDArray[np.bool_]) -> Numbers:
-    """Of a fold: models of different folds say numbers of different spread, which would mix their orders."""
-    said = fitter(scored.at(there), scored.at(here))
-    return np.asarray((said - said.mean()) / (said.std() or 1.0))
+        said[folds == fold] = fitter(scored.at(folds != fold), scored.at(folds == fold))
+    return within_folds(said, folds)

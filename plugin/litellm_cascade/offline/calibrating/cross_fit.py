@@ -14,7 +14,7 @@ FOLDS = 5
 
 
 def cross_fitted(records: Records, method: Method, *, prefix: bool = False, seed: int = 0) -> Numbers:
-    """P(right) for each record from the folds that it is not in; groups are kept together."""
+    """The probability for each record from the folds that it is not in; groups are kept together."""
     folds = fold_of(records.groups, FOLDS, seed)
     said = np.empty(len(records))
     for fold in range(FOLDS):
@@ -27,4 +27,4 @@ def cross_fitted(records: Records, method: Method, *, prefix: bool = False, seed
 
 def best_score(records: Records, candidates: Sequence[str], kind: str) -> str:
     """The score whose probabilities have the lowest Brier score out of sample; among equals the one named first."""
-    return min(candidates, key=lambda name: brier(cross_fitted(records, Method(score=name, kind=kind)), records.correct))
+    return min(candidates, key=lambda name: brier(cross_fitted(records, Method(score=name, kind=kind)), records.label))

@@ -1,4 +1,4 @@
-"""Fits curves from scores to the probability of a right answer.
+"""Fits curves from scores to the probability of a right answer, or of one that is no worse than the next rung's.
 
 Isotonic regression (Zadrozny & Elkan 2002) gives steps, in which answers of different scores would be equal. So each step leans a little
 towards its neighbours, and lines join their ends; and the whole is mixed with a smooth curve of three numbers, as much as helps on answers
@@ -65,17 +65,18 @@ def every_feature(records: Records) -> tuple[str, ...]:
 def fit_curves(records: Records, method: Method, *, prefix: bool = False) -> tuple[Curves, dict[str, int]]:
     """The pooled curve and those of the task types, and the records behind each task's."""
     inputs = np.column_stack([column_of(records, name, prefix=prefix) for name in method.inputs])
-    pooled = _fitted(inputs, records.correct, method)
-    own = {task: (_fitted(inputs[rows], records.correct[rows], method), int(rows.sum())) for task, rows in _enough(records.tasks)}
+    label = records.label
+    pooled = _fitted(inputs, label, method)
+    own = {task: (_fitted(inputs[rows], label[rows], method), int(rows.sum())) for task, rows in _enough(records.tasks)}
     known = np.isin(records.tasks, [*own])
     said = predicted(Curves(pooled=pooled), records, method, prefix=prefix)
-    worth = records_worth(said[known], records.correct[known], records.tasks[known])
+    worth = records_worth(said[known], label[known], records.tasks[known])
     by_task = {task: _shrunk(curve, pooled, n / (n + worth)) for task, (curve, n) in own.items()}
     return Curves(pooled=pooled, by_task=by_task), {task: n for task, (_, n) in own.items()}
 
 
 def predicted(curves: Curves, records: Records, method: Method, *, prefix: bool = False) -> Numbers:
-    """P(right) for each record, as a gate would have it."""
+    """The probability for each record, as a gate would have it."""
     names = tuple(dict.fromkeys(name.removeprefix(LOG) for name in (method.score, *method.inputs)))
     rows = zip(records.tasks, *(column_of(records, name, prefix=prefix) for name in names), strict=True)
     said = (probability(curves.by_task.get(task, curves.pooled), seen[0], dict(zip(names, seen, strict=True))) for task, *seen in rows)

@@ -114,6 +114,19 @@ def _levelled(confidence: Numbers, values: Numbers) -> Numbers:
     return np.asarray((np.bincount(which, weights=values) / np.bincount(which))[which])
 
 
+def within_folds(values: Numbers, folds: NDArray[np.int_]) -> Numbers:
+    """Each value's rank among those of its own fold, as a share of the fold, 0..1: equals have one, all equal have 0.5.
+
+    What is fitted to the other folds says less on average of the fold that happens to be better, so values of different folds are not to be
+    put in one order: it would be worse than that of any one fit (Parker, Guenter & Bedo 2007; Forman & Scholz 2010).
+    """
+    said = np.empty(len(values))
+    for fold in np.unique(folds):
+        here = folds == fold
+        said[here] = (_mean_ranks(values[here]) - 0.5) / here.sum()
+    return said
+
+
 def _mean_ranks(values: Numbers) -> Numbers:
     _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.calibrating import figures
-from litellm_cascade.offline.calibrating.cross_fit import cross_fitted
+from litellm_cascade.offline.calibrating.cross_fit import FOLDS, cross_fitted
 from litellm_cascade.offline.calibrating.curves import Method, fit_curves, predicted
 from litellm_cascade.offline.calibrating.records import Numbers, Records, fold_of
 from litellm_cascade.offline.calibrating.thresholds import Bound, for_accuracy, for_cost, for_quality, for_risk, grid_of
@@ -40,7 +41,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Curves, and what they ``said`` of ``checked`` records that they were not fitted on; the threshold that was chosen, if any."""
+    """Curves, and what they ``said`` of ``checked`` records that they were not fitted on; the threshold that was chosen, if any.
+
+    ``folds``: which checked records the same curves spoke of.
+    """
 
     records: Records
     method: Method
@@ -48,7 +52,13 @@ class Fit:
     counts: dict[str, int]
     checked: Records
     said: Numbers
+    folds: NDArray[np.int_]
     accept_at: float | None
+
+    @property
+    def auroc(self) -> float:
+        """How well what was said tells the event from its contrary."""
+        return figures.auroc(figures.within_folds(self.said, self.folds), self.checked.label)
 
     @property
     def deferral(self) -> figures.Deferral:
@@ -63,14 +73,14 @@ def fit(records: Records, method: Method, wish: Wish, seed: int = 0) -> Fit:
     if wish.bound is not None:
         return _proven(records, method, wish.bound, seed)
     whole, counts = fit_curves(records, method)
-    said = cross_fitted(records, method, seed=seed)
-    fitted = Fit(records=records, method=method, whole=whole, counts=counts, checked=records, said=said, accept_at=None)
+    said, folds = cross_fitted(records, method, seed=seed), fold_of(records.groups, FOLDS, seed)
+    fitted = Fit(records=records, method=method, whole=whole, counts=counts, checked=records, said=said, folds=folds, accept_at=None)
     return replace(fitted, accept_at=_chosen(fitted, wish))
 
 
 def content_of(fitted: Fit, origin: Origin, bound: Bound | None) -> CalibrationFile:
     """The file. Its figures are those of the checked records."""
-    said, correct, records, method = fitted.said, fitted.checked.correct, fitted.records, fitted.method
+    said, label, records, method = fitted.said, fitted.checked.label, fitted.records, fitted.method
     prefix: dict[str, Any] = {}
     if origin.prefix_tokens is not None:
         prefix = {"prefix": _entries(*fit_curves(records, method, prefix=True), len(records)), "prefix_tokens": origin.prefix_tokens}
@@ -80,6 +90,7 @@ def content_of(fitted: Fit, origin: Origin, bound: Bound | None) -> CalibrationF
             "card": origin.card or _card(fitted),
             "alias": records.alias,
             "model": origin.model,
+            "event": records.event,
             "score": method.score,
             "of": origin.of,
             "method": method.kind,
@@ -87,9 +98,9 @@ def content_of(fitted: Fit, origin: Origin, bound: Bound | None) -> CalibrationF
             "data": origin.data,
             "accept_at": round(fitted.accept_at, 9) if fitted.accept_at is not None else None,
             **({"alpha": bound.alpha, "delta": bound.delta} if bound is not None else {}),
-            "ece": _rounded(figures.ece(said, correct)),
-            "brier": _rounded(figures.brier(said, correct)),
-            "auroc": _rounded(figures.auroc(said, correct)),
+            "ece": _rounded(figures.ece(said, label)),
+            "brier": _rounded(figures.brier(said, label)),
+            "auroc": _rounded(fitted.auroc),
             "command": origin.command,
             "whole": _entries(fitted.whole, fitted.counts, len(records)),
             **prefix,
@@ -104,26 +115,21 @@ def costs_of(records: Records) -> tuple[Numbers, Numbers]:
     return records.cost_small, records.cost_large
 
 
-def losses_of(records: Records) -> Numbers:
-    """1 for an answer that must not be served: it is wrong, and the large model's is right, where that is known."""
-    wrong = 1 - records.correct
-    return wrong if records.correct_large is None else wrong * records.correct_large
-
-
 def _proven(records: Records, method: Method, bound: Bound, seed: int) -> Fit:
     halves = fold_of(records.groups, 2, seed)
     fitted_on, checked = records.at(halves == 0), records.at(halves == 1)
-    if min(len(set(fitted_on.correct)), len(set(checked.correct))) < 2:  # noqa: PLR2004 - right and wrong
+    if min(len(set(fitted_on.label)), len(set(checked.label))) < 2:  # noqa: PLR2004 - both kinds
         raise ConfigurationError([f"too few answers of {records.alias!r} to fit on one half and to prove the risk on the other"])
     whole, counts = fit_curves(fitted_on, method)
     said = predicted(whole, checked, method)
-    accept_at = for_risk(said, losses_of(checked), grid_of(predicted(whole, fitted_on, method)), bound)
+    accept_at = for_risk(said, checked.losses, grid_of(predicted(whole, fitted_on, method)), bound)
     if accept_at is None:
         sentence = (
             f"no threshold is proven to keep the risk at {bound.alpha:g} with confidence {1 - bound.delta:g} on {len(checked)} answers"
         )
         raise ConfigurationError([f"{sentence}; give more records, or allow more risk"])
-    return Fit(records=fitted_on, method=method, whole=whole, counts=counts, checked=checked, said=said, accept_at=accept_at)
+    one = np.zeros(len(checked), int)
+    return Fit(records=fitted_on, method=method, whole=whole, counts=counts, checked=checked, said=said, folds=one, accept_at=accept_at)
 
 
 def _chosen(fitted: Fit, wish: Wish) -> float | None:
@@ -142,7 +148,7 @@ def _chosen(fitted: Fit, wish: Wish) -> float | None:
 def _card(fitted: Fit) -> str:
     tasks = ", ".join(f"{task} ({count})" for task, count in fitted.counts.items()) or "none"
     return (
-        f"P(right) of {fitted.records.alias}, {fitted.method.kind} on {', '.join(fitted.method.inputs)}. "
+        f"P({fitted.records.event}) of {fitted.records.alias}, {fitted.method.kind} on {', '.join(fitted.method.inputs)}. "
         f"Task types with a curve of their own: {tasks}. "
         f"Figures are of {len(fitted.checked)} answers, each judged by curves that were not fitted on it."
     )

@@ -19,7 +19,7 @@ from litellm_cascade.escalation import features
 from litellm_cascade.offline.counting import counted
 from litellm_cascade.offline.traffic import spoken
 from litellm_cascade.policy.problems import did_you_mean
-from litellm_cascade.vocabulary import TokenLogprob
+from litellm_cascade.vocabulary import NO_WORSE, RIGHT, TokenLogprob
 
 Numbers = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Records:
 
     ``scores`` and ``prefix_scores`` by name: whole answers, and their first tokens where those were asked for. ``groups``: answers of one
     group (repeated or nearly the same prompts) never stand on both sides of a split. Costs and ``correct_large`` are None where a record
-    lacks them.
+    lacks them. ``event``: what probabilities are fitted to, ``right`` or ``no_worse``.
     """
 
     alias: str
@@ -55,6 +55,18 @@ class Records:
     correct_large: Numbers | None = None
     cost_small: Numbers | None = None
     cost_large: Numbers | None = None
+    event: str = RIGHT
+
+    @property
+    def losses(self) -> Numbers:
+        """1 for an answer that must not be served: it is wrong, and the large model's is right, where that is known."""
+        wrong = 1 - self.correct
+        return wrong if self.correct_large is None else wrong * self.correct_large
+
+    @property
+    def label(self) -> Numbers:
+        """1 where the ``event`` came about."""
+        return self.correct if self.event == RIGHT else 1 - self.losses
 
     def __len__(self) -> int:
         return len(self.correct)
@@ -66,7 +78,7 @@ class Records:
         return replace(self, scores={name: values[rows] for name, values in self.scores.items()}, prefix_scores=prefix, **arrays)
 
 
-def read_records(path: Path, alias: str, *, of: str, prefix_tokens: int | None = None) -> Records:
+def read_records(path: Path, alias: str, *, of: str, prefix_tokens: int | None = None, event: str = RIGHT) -> Records:
     """The records of an alias. Raises ConfigurationError, in one sentence, for a file that cannot be used."""
     rows = [*_checked(_rows(path))]
     if not rows:
@@ -74,7 +86,7 @@ def read_records(path: Path, alias: str, *, of: str, prefix_tokens: int | None =
     mine = [(where, row) for where, row in rows if row["alias"] == alias]
     if not mine:
         raise _unusable(path, f"has no records of {alias!r}; {did_you_mean(alias, {row['alias'] for _, row in rows})}")
-    records = _gathered(alias, mine, of, prefix_tokens)
+    records = replace(_gathered(alias, mine, of, prefix_tokens), event=event)
     right = int(records.correct.sum())
     if not records.scores.keys() & set(SCORED):
         raise _unusable(
@@ -82,6 +94,10 @@ def read_records(path: Path, alias: str, *, of: str, prefix_tokens: int | None =
         )
     if right in (0, len(records)):
         raise _unusable(path, f"all {len(records)} answers of {alias!r} are {'right' if right else 'wrong'}; it takes right and wrong ones")
+    if event == NO_WORSE and records.correct_large is None:
+        raise _unusable(path, f"not every record of {alias!r} has a `correct_large`, which --event {NO_WORSE} needs")
+    if event == NO_WORSE and not records.losses.any():
+        raise _unusable(path, f"no answer of {alias!r} is wrong where the large model's is right; there is nothing to escalate for")
     if len(records) < FEWEST:
         raise _unusable(path, f"has {len(records)} records of {alias!r} with scores, and it takes at least {FEWEST}")
     problem = too_few_groups(f"the records of {alias!r}", records.groups)
@@ -175,7 +191,9 @@ def _gathered(alias: str, rows: list[tuple[str, dict[str, Any]]], of: str, prefi
     kept = [index for index, scores in enumerate(known) if scores.keys() - {"tokens"}]
     rows, known = [rows[index] for index in kept], [known[index] for index in kept]
     prefix = [_scores(where, row, of, prefix_tokens) for where, row in rows] if prefix_tokens is not None else None
-    optional = {name: np.array([float(row[name]) for _, row in rows]) for name in _NUMBERS if all(name in row for _, row in rows)}
+    optional: dict[str, Any] = {
+        name: np.array([float(row[name]) for _, row in rows]) for name in _NUMBERS if all(name in row for _, row in rows)
+    }
     if rows and "cost_large" in optional and not optional["cost_large"].any():
         raise ConfigurationError([f"the records of {alias!r} have a `cost_large` of 0, which no share can be taken of; leave it out"])
     return Records(

@@ -18,11 +18,13 @@ from litellm_cascade.offline.calibrating import figures
 from litellm_cascade.offline.calibrating.fitting import Fit, costs_of
 from litellm_cascade.offline.pages import Block, Grid, Heading, Paragraph, Plot, html, write_text
 from litellm_cascade.policy.calibration_file import CalibrationFile
+from litellm_cascade.vocabulary import NO_WORSE, RIGHT
 
 JSON_FORMAT = 1
 HEAD = ("accept_at", "escalated", "accepted are right", "quality", "cost")
 SHOWN = len("sha256:") + 12
 """Of a digest, as many letters are shown."""
+MEANT = {RIGHT: "of a right answer", NO_WORSE: "of an answer no worse than the large model's"}
 THRESHOLDS = "What a threshold would do"
 _SHARES = np.linspace(0, 1, 11)
 
@@ -102,7 +104,8 @@ def _rows(fitted: Fit) -> Iterator[tuple[str, ...]]:
 def _lines(fitted: Fit, file: CalibrationFile, raw_ece: float) -> Iterator[str]:
     records = fitted.records
     yield f"{file.id}  {file.alias}, {file.method} on {', '.join(fitted.method.inputs)} of {file.of}"
-    yield f"  fitted on      {len(records)} answers, {records.correct.mean():.1%} right"
+    no_worse = f", {records.label.mean():.1%} no worse than the large model's" if records.event == NO_WORSE else ""
+    yield f"  fitted on      {len(records)} answers, {records.correct.mean():.1%} right{no_worse}"
     yield f"  tasks          {', '.join(f'{task} {count}' for task, count in fitted.counts.items()) or 'none with enough records'}"
     yield f"  out of sample  ECE {file.ece:.3f}, Brier {file.brier:.3f}, AUROC {file.auroc:.3f}"
     yield f"  by chance      ECE {figures.ece_of_noise(fitted.said).mean():.3f}, of exactly right probabilities of as many answers"
@@ -114,7 +117,7 @@ def _lines(fitted: Fit, file: CalibrationFile, raw_ece: float) -> Iterator[str]:
 
 def raw_ece_of(fitted: Fit) -> float:
     """ECE of the score read as a probability: ``exp`` of it, which for a mean is what the tokens had in the geometric mean."""
-    return figures.ece(np.exp(np.minimum(fitted.checked.scores[fitted.method.score], 0.0)), fitted.checked.correct)
+    return figures.ece(np.exp(np.minimum(fitted.checked.scores[fitted.method.score], 0.0)), fitted.checked.label)
 
 
 def write_page(path: Path, fitted: Fit, file: CalibrationFile, raw_ece: float) -> None:
@@ -123,13 +126,13 @@ def write_page(path: Path, fitted: Fit, file: CalibrationFile, raw_ece: float) -
 
     page = make_subplots(cols=2, subplot_titles=("Said against seen, out of sample", "Accepted answers that are right"))
     parts = [part for part in np.array_split(np.argsort(fitted.said, kind="stable"), figures.BINS) if len(part)]
-    said, seen = ([float(values[part].mean()) for part in parts] for values in (fitted.said, fitted.checked.correct))
+    said, seen = ([float(values[part].mean()) for part in parts] for values in (fitted.said, fitted.checked.label))
     page.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="perfect", row=1, col=1)
     page.add_scatter(x=said, y=seen, mode="lines+markers", name="calibrated", row=1, col=1)
     points = [point for point in points_of(fitted) if point.accepted_right is not None]
     shares, right = [point.escalated for point in points], [point.accepted_right for point in points]
     page.add_scatter(x=shares, y=right, mode="lines+markers", name="by share escalated", row=1, col=2)
-    page.update_xaxes(title="said: the probability of a right answer", row=1, col=1)
+    page.update_xaxes(title=f"said: the probability {MEANT[file.event]}", row=1, col=1)
     page.update_xaxes(title="share of requests that escalate", row=1, col=2)
     title = f"Calibration {file.id} of {file.alias}"
     told = [line.strip().partition("  ") for line in [*_lines(fitted, file, raw_ece)][1:]]

@@ -28,6 +28,13 @@ class Kind(StrEnum):
     LOGISTIC = "logistic"
 
 
+class Event(StrEnum):
+    """What the probability is of."""
+
+    RIGHT = "right"
+    NO_WORSE = "no_worse"
+
+
 class Part(StrEnum):
     """The tokens that are scored."""
 
@@ -51,6 +58,9 @@ def calibrate(
     of: Annotated[Part, typer.Option(help="The gate's confidence.of.")] = Part.REASONING_AND_ANSWER,
     method: Annotated[Kind, typer.Option(help="isotonic on the score, or logistic on several features.")] = Kind.ISOTONIC,
     features: Annotated[str | None, typer.Option(help="For logistic: names with commas, log_ for a logarithm. [default: all]")] = None,
+    event: Annotated[
+        Event, typer.Option(help="What the probability is of: the answer is right, or the large model's is not right where it is wrong.")
+    ] = Event.RIGHT,
     prefix_tokens: Annotated[
         int | None, typer.Option(min=1, help="Fit the beginnings of answers too, for streams judged on so many.")
     ] = None,
@@ -68,7 +78,7 @@ def calibrate(
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="The report as JSON; docs/cli.md describes it.")] = False,
 ) -> None:
-    """Fit what confidence is worth: from a score to the probability that the answer is right.
+    """Fit what confidence is worth: from a score to the probability that the answer is right, or no worse than the large model's.
 
     Figures are out of sample: of answers that the curves behind them were not fitted on. At most one of --target-quality, --target-cost
     and --risk chooses the threshold. --risk keeps half of the answers for its proof (Learn-then-Test). Needs the extra lab.
@@ -84,7 +94,7 @@ def calibrate(
     if sum(wish is not None for wish in (target_quality, target_cost, risk)) > 1:
         raise typer.BadParameter("give one of --target-quality, --target-cost and --risk")
     bound = Bound(alpha=risk, delta=delta) if risk is not None else None
-    records = read_records(traces, alias, of=of.value, prefix_tokens=prefix_tokens)
+    records = read_records(traces, alias, of=of.value, prefix_tokens=prefix_tokens, event=event.value)
     fitted = fit(records, _method(records, score, method, features), Wish(quality=target_quality, cost_usd=target_cost, bound=bound), seed)
     origin = Origin(
         of=of.value,
