@@ -23,6 +23,8 @@ NO_WORSE = "calibrated: no worse"
 COUNTS = frozenset({"tokens", "numbers"})
 """No scores: more of them is not more confident."""
 PARTS = "learned, with the source's answer and keyword parts"
+FITTED = frozenset({CALIBRATED, LEARNED, NO_WORSE, PARTS})
+"""What they say are probabilities; where the set is cross-fitted, of as many fits as there are folds."""
 
 
 def folds_of(scored: BenchSet, fitted_on: BenchSet | None, seed: int) -> NDArray[np.int_]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from litellm_cascade.offline.bench_cascade.methods import CALIBRATED, LEARNED, NO_WORSE, PARTS, confidences, folds_of
+from litellm_cascade.offline.bench_cascade.methods import FITTED, NO_WORSE, confidences, folds_of
 from litellm_cascade.offline.bench_cascade.sets import BenchSet
 from litellm_cascade.offline.bench_common.resampling import Draws, bounds, drawn
 from litellm_cascade.offline.calibrating import figures
@@ -65,7 +65,8 @@ def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: i
 
 def _row(scored: BenchSet, method: str, confidence: Numbers, folds: NDArray[np.int_], resampled: Draws) -> Row:
     records, mean = scored.records, scored.records.scores["mean"]
-    both = order, _ = figures.within_folds(confidence, folds), figures.within_folds(mean, folds)
+    fitted = method in FITTED
+    both = order, _ = figures.within_folds(confidence, folds) if fitted else confidence, mean
     correct, large = records.correct, records.correct_large
     compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), both, resampled)
     if large is None:
@@ -74,7 +75,7 @@ def _row(scored: BenchSet, method: str, confidence: Numbers, folds: NDArray[np.i
         gains = large - correct
         compared |= _compared("apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), both, resampled)
     label = 1 - records.losses if method == NO_WORSE else correct
-    errors = _errors(confidence, mean, label) if method in {CALIBRATED, LEARNED, PARTS, NO_WORSE} else dict.fromkeys(ERRORS)
+    errors = _errors(confidence, mean, label) if fitted else dict.fromkeys(ERRORS)
     return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, order), **errors)
 
 
