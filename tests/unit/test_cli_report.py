@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from litellm_cascade.audit.ledger import Ledger, LedgerOptions
 from litellm_cascade.offline.cli import app
 from litellm_cascade.offline.pages import Grid, Heading, Paragraph, blocks_of, html, markdown
-from litellm_cascade.vocabulary import Answered, Band, Costs, Feedback, Opinion, Outcome, Reason
+from litellm_cascade.vocabulary import Answered, Band, Calibration, Costs, Feedback, Opinion, Outcome, Reason
 from traffic_records import CASCADE, LARGE, SMALL, recorded, write_record
 
 COUNT = 300
@@ -38,12 +38,12 @@ def folder(traffic, monkeypatch, tmp_path):
     return tmp_path
 
 
-def write(folder, policy, *, harder=0.0, shift=0, rate=True):
+def write(folder, policy, *, harder=0.0, shift=0, rate=True, event="right"):
     """Small answers cost 1, large ones 9 more; every second answer is rated, small ones right three times in four."""
     folder.mkdir()
     ledger, random = Ledger(LedgerOptions(folder=folder), lambda: FACTS), Random(2)
     for number in range(COUNT):
-        one = shaped(recorded(policy, number, -1.0 if number % 4 == 3 else -0.1), number, harder, shift)
+        one = shaped(recorded(policy, number, -1.0 if number % 4 == 3 else -0.1), number, harder, shift, event)
         ledger(one)
         if rate and number % 2:
             alias = one.outcome.alias
@@ -53,9 +53,12 @@ def write(folder, policy, *, harder=0.0, shift=0, rate=True):
     ledger.close()
 
 
-def shaped(one, number, harder, shift):
-    """With costs, times, a complexity, and the calibrated probability that a draft is right: 0.9, or 0.2 where it escalates."""
-    outcome = one.outcome
+def shaped(one, number, harder, shift, event):
+    """With costs, times, a complexity, and the calibrated probability of a draft's: 0.9, or 0.2 where it escalates."""
+    outcome, decision = one.outcome, one.plan.decision
+    if decision.gate is not None:
+        calibrations = {"small": Calibration(id="0123456789abcdef", alias="small", event=event)}
+        decision = replace(decision, gate=replace(decision.gate, calibrations=calibrations))
     first = outcome.attempts[0]
     if first.judgement is not None:
         confidence = replace(first.judgement.confidence, probability=0.2 if outcome.escalated else 0.9)
@@ -66,7 +69,7 @@ def shaped(one, number, harder, shift):
     belief = replace(evidence.classification, complexity=0.2 + harder + 0.001 * (number % 100))
     evidence = replace(evidence, envelope=replace(evidence.envelope, stream=True), classification=belief)
     costs = Costs(actual_usd=0.10 if outcome.escalated or outcome.alias == "large" else 0.01, all_small_usd=0.01, all_large_usd=0.10)
-    return replace(one, plan=replace(one.plan, evidence=evidence), outcome=outcome, costs=costs)
+    return replace(one, plan=replace(one.plan, evidence=evidence, decision=decision), outcome=outcome, costs=costs)
 
 
 def answered(one):
@@ -174,7 +177,20 @@ def test_without_a_calibration_nobody_knows_of_a_draft(folder, tmp_path):
         ledger.feedback(Feedback(answer=answered(one), outcome=Opinion.RIGHT))
     ledger.close()
     rows = {row[0]: row[2] for row in table(reported("--traces", "raw"), "Escalations")}
-    assert rows == {"rescued": "at most 100.0% of 3 that are rated", "wasted": "not known without a calibration", "missed": "not known"}
+    assert rows == {
+        "rescued": "at most 100.0% of 3 that are rated",
+        "wasted": "not known without a calibration of being right",
+        "missed": "not known",
+    }
+
+
+def test_a_calibration_of_being_no_worse_does_not_say_that_a_draft_was_right(folder, tmp_path):
+    policy = tmp_path / "desk.yaml"
+    policy.write_text(CASCADE)
+    write(tmp_path / "no_worse", policy, event="no_worse")
+    rows = {row[0]: row[2] for row in table(reported("--traces", "no_worse"), "Escalations")}
+    assert rows["rescued"].startswith("at most ")
+    assert rows["wasted"] == "not known without a calibration of being right"
 
 
 def test_waiting_is_told_by_the_way_a_request_took(folder):

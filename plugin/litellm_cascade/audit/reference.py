@@ -174,7 +174,7 @@ FEEDBACK = (
     Attribute(name.TASK, str, "", "kind of task"),
     Attribute(name.SCORE_NAME, str, "", "which score the answer was judged by"),
     Attribute(name.SCORE, float, "", "its value"),
-    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer was right, by a calibration"),
+    Attribute(name.PROBABILITY, float, PROBABILITY, "that the answer was right, or no worse than the next rung's, by a calibration"),
     Attribute(name.RECORD_HASH, str, HASH, "the feedback's line in the decision record"),
 )
 EVALUATION = (

@@ -6,7 +6,8 @@ Escalations, by what callers said of the answers they were served, and by the ca
 - wasted: an escalated request whose draft was right: the sum of p
 - missed: an accepted answer that is rated wrong
 
-Where the gate has no calibration nobody knows of a draft that was never shown: rescued is then at most the escalated answers rated right.
+Where the gate has no calibration of that (none, or one of the event ``no_worse``) nobody knows of a draft that was never shown: rescued
+is then at most the escalated answers rated right.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from litellm_cascade.offline.traffic.items import Item
 from litellm_cascade.offline.traffic.profile import Profile
 from litellm_cascade.offline.traffic.resampling import Resampled
 from litellm_cascade.offline.wilson import widened
-from litellm_cascade.vocabulary import AliasFacts, AuditRecord, Band, Outcome
+from litellm_cascade.vocabulary import RIGHT, AliasFacts, AuditRecord, Band
 
 ALL = "all"
 NOBODY = "nobody"
@@ -158,7 +159,7 @@ class Gathered:
             counts.rated_accepted += right is not None
             counts.missed += right is not None and right < 0.5  # noqa: PLR2004 - more wrong than right
             return
-        draft = _draft(record.outcome)
+        draft = _draft(record)
         counts.escalated += 1
         counts.rated_escalated += right is not None
         counts.right_escalated += bool(right)
@@ -204,10 +205,14 @@ def _spent(record: AuditRecord) -> Iterator[tuple[str, float]]:
         yield CLASSIFIER, record.costs.classifier_usd
 
 
-def _draft(outcome: Outcome) -> float | None:
-    """The calibrated probability that the first draft was right."""
-    judgement = outcome.attempts[0].judgement if outcome.attempts else None
-    return judgement.confidence.probability if judgement is not None and judgement.confidence is not None else None
+def _draft(record: AuditRecord) -> float | None:
+    """The calibrated probability that the first draft was right; None where the calibration says another thing of it."""
+    gate, attempts = record.plan.decision.gate, record.outcome.attempts
+    judgement = attempts[0].judgement if attempts else None
+    if gate is None or judgement is None or judgement.confidence is None:
+        return None
+    calibration = gate.calibrations.get(attempts[0].alias)
+    return judgement.confidence.probability if calibration is not None and calibration.event == RIGHT else None
 
 
 def _price(facts: AliasFacts) -> tuple[Any, Any]:

@@ -187,7 +187,7 @@ def _wasted(counts: Escalations) -> str:
     return (
         f"{counts.wasted / counts.drafts_known:.1%} of {counts.drafts_known:,}"
         if counts.drafts_known
-        else f"{UNKNOWN} without a calibration"
+        else f"{UNKNOWN} without a calibration of being right"
     )
 
 
