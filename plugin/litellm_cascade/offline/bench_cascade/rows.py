@@ -26,8 +26,9 @@ class Row:
     """One method on one set. Intervals hold 95 %. None: not known for this set, or not said by this method.
 
     Costs are shares of always asking the large model: dollars, or calls with a free small model where no dollars are known.
-    ``over_mean`` and ``apgr_over_mean``: AUROC and APGR less those of the raw mean log-probability, on the same draws. ``ece_noise`` and
-    ``ece_noise_high``: the mean, and the 95th percentile, of the calibration error that exactly right probabilities would show here.
+    ``over_mean`` and ``apgr_over_mean``: AUROC and APGR less those of the raw mean log-probability, in an order of the same kind and on the
+    same draws. ``ece_noise`` and ``ece_noise_high``: the mean, and the 95th percentile, of the calibration error that exactly right
+    probabilities would show here.
     """
 
     set: str
@@ -66,7 +67,7 @@ def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: i
 def _row(scored: BenchSet, method: str, confidence: Numbers, folds: NDArray[np.int_], resampled: Draws) -> Row:
     records, mean = scored.records, scored.records.scores["mean"]
     fitted = method in FITTED
-    both = order, _ = figures.within_folds(confidence, folds) if fitted else confidence, mean
+    both = (figures.within_folds(confidence, folds), figures.within_folds(mean, folds)) if fitted else (confidence, mean)
     correct, large = records.correct, records.correct_large
     compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), both, resampled)
     if large is None:
@@ -76,7 +77,7 @@ def _row(scored: BenchSet, method: str, confidence: Numbers, folds: NDArray[np.i
         compared |= _compared("apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), both, resampled)
     label = 1 - records.losses if method == NO_WORSE else correct
     errors = _errors(confidence, mean, label) if fitted else dict.fromkeys(ERRORS)
-    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, order), **errors)
+    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, both[0]), **errors)
 
 
 def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers], resampled: Draws) -> dict[str, Any]:
