@@ -26,7 +26,7 @@ class Row:
     """One method on one set. Intervals hold 95 %. None: not known for this set, or not said by this method.
 
     Costs are shares of always asking the large model: dollars, or calls with a free small model where no dollars are known.
-    ``over_mean`` and ``apgr_over_mean``: AUROC and APGR less those of the raw mean log-probability, in an order of the same kind and on the
+    ``over_mean`` and ``apgr_over_mean``: AUROC and APGR less those of the raw mean log-probability, of the same folds and on the
     same draws. ``ece_noise`` and ``ece_noise_high``: the mean, and the 95th percentile, of the calibration error that exactly right
     probabilities would show here.
     """
@@ -64,20 +64,22 @@ def rows_of(scored: BenchSet, fitted_on: BenchSet | None, *, seed: int, draws: i
         yield _row(scored, method, confidence, folds, resampled)
 
 
-def _row(scored: BenchSet, method: str, confidence: Numbers, folds: NDArray[np.int_], resampled: Draws) -> Row:
+def _row(scored: BenchSet, method: str, confidence: Numbers, folds: figures.Folds, resampled: Draws) -> Row:
     records, mean = scored.records, scored.records.scores["mean"]
-    fitted = method in FITTED
-    both = (figures.within_folds(confidence, folds), figures.within_folds(mean, folds)) if fitted else (confidence, mean)
+    fitted, both = method in FITTED, (confidence, mean)
+    apart = folds if fitted else np.zeros(len(records), int)
     correct, large = records.correct, records.correct_large
-    compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows]), both, resampled)
+    compared = _compared("auroc", "over_mean", lambda said, rows: figures.auroc(said[rows], correct[rows], apart[rows]), both, resampled)
     if large is None:
         compared |= dict.fromkeys(field.name for field in fields(Row) if field.name.startswith("apgr"))
     else:
         gains = large - correct
-        compared |= _compared("apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows]), both, resampled)
+        compared |= _compared(
+            "apgr", "apgr_over_mean", lambda said, rows: figures.apgr(said[rows], gains[rows], apart[rows]), both, resampled
+        )
     label = 1 - records.losses if method == NO_WORSE else correct
     errors = _errors(confidence, mean, label) if fitted else dict.fromkeys(ERRORS)
-    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, both[0]), **errors)
+    return Row(set=scored.name, method=method, n=len(records), data=scored.data, **compared, **_costs(records, confidence, apart), **errors)
 
 
 def _compared(name: str, over: str, figure: Figure, said: tuple[Numbers, Numbers], resampled: Draws) -> dict[str, Any]:
@@ -98,9 +100,9 @@ def _errors(confidence: Numbers, mean: Numbers, label: Numbers) -> dict[str, Any
     return dict(zip(ERRORS, found, strict=True))
 
 
-def _costs(records: Records, confidence: Numbers) -> dict[str, Any]:
+def _costs(records: Records, confidence: Numbers, folds: figures.Folds) -> dict[str, Any]:
     names = ("cost_share_80", "cost_share_95", "accuracy_at_half_cost")
     if records.correct_large is None:
         return dict.fromkeys(names)
-    curve = figures.deferral(confidence, records.correct, records.correct_large, *costs_of(records))
+    curve = figures.deferral(confidence, records.correct, records.correct_large, *costs_of(records), folds)
     return dict(zip(names, (curve.cost_share(0.8), curve.cost_share(0.95), curve.quality_at(0.5)), strict=True))

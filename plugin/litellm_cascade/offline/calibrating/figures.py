@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
+Folds = NDArray[np.int_]
 
 BINS = 10
 """Of equally many answers each: with equally wide ones most answers would lie in one bin."""
 
 
-def auroc(confidence: Numbers, correct: Numbers) -> float:
-    """The probability that a right answer has a higher confidence than a wrong one; ties count half. 0.5 where there is only one kind."""
-    right, wrong = int(correct.sum()), int((1 - correct).sum())
-    if not right or not wrong:
-        return 0.5
-    ranks = _mean_ranks(confidence)
-    return float((ranks[correct > 0].sum() - right * (right + 1) / 2) / (right * wrong))
+def auroc(confidence: Numbers, correct: Numbers, folds: Folds | None = None) -> float:
+    """The probability that a right answer has a higher confidence than a wrong one of its fold; ties count half. 0.5 without such a pair.
+
+    ``folds``: which answers the same fit spoke of; None: one of all. What is fitted to the other folds says less of a fold that happens to
+    be better, so an order across folds is worse than that of any one fit (Parker, Guenter & Bedo 2007; Forman & Scholz 2010).
+    """
+    won, pairs = np.sum([_won(confidence[fold], correct[fold]) for fold in _each(folds, len(correct))], axis=0)
+    return float(won / pairs) if pairs else 0.5
+
+
+def _won(confidence: Numbers, correct: Numbers) -> tuple[float, float]:
+    """Of pairs of a right and a wrong answer those in which the right one has the higher confidence, and all."""
+    right = float(correct.sum())
+    return float(_mean_ranks(confidence)[correct > 0].sum() - right * (right + 1) / 2), right * (len(correct) - right)
 
 
 def brier(probability: Numbers, correct: Numbers) -> float:
@@ -60,12 +69,13 @@ def _squared_gap(probability: Numbers, correct: Numbers) -> float:
     return float((probability.mean() - seen) ** 2 - seen * (1 - seen) / (len(correct) - 1))
 
 
-def apgr(confidence: Numbers, gains: Numbers) -> float:
+def apgr(confidence: Numbers, gains: Numbers, folds: Folds | None = None) -> float:
     """Average performance gap recovered (RouteLLM, Ong et al. 2024): the share of the larger model's gain that is had when the answers
-    with the lowest confidence go to it, averaged over how many do. Answers of equal confidence go in no particular order.
+    with the lowest confidence go to it, averaged over how many do; as many of each fold. Answers of equal confidence go in no particular
+    order. Not a number where the larger model gains nothing.
     """
-    recovered = recovered_by(confidence, gains)
-    return float(recovered.mean())
+    had = sum(float(_summed(confidence[fold], gains[fold])[1:].mean()) for fold in _each(folds, len(gains)))
+    return had / float(gains.sum()) if gains.sum() else float("nan")
 
 
 def recovered_by(confidence: Numbers, gains: Numbers) -> Numbers:
@@ -73,8 +83,7 @@ def recovered_by(confidence: Numbers, gains: Numbers) -> Numbers:
 
     Not a number where the larger model gains nothing.
     """
-    recovered = np.cumsum(_levelled(confidence, gains)[np.argsort(confidence, kind="stable")])
-    return np.asarray(recovered / gains.sum()) if gains.sum() else np.full(len(gains), np.nan)
+    return np.asarray(_summed(confidence, gains)[1:] / gains.sum()) if gains.sum() else np.full(len(gains), np.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +109,17 @@ class Deferral:
         return float(affordable.max()) if len(affordable) else float(self.quality[0])
 
 
-def deferral(confidence: Numbers, correct: Numbers, correct_large: Numbers, cost_small: Numbers, cost_large: Numbers) -> Deferral:
-    """The curve of an order of escalation."""
-    order, n = np.argsort(confidence, kind="stable"), len(confidence)
-    gained = np.concatenate([[0.0], np.cumsum(_levelled(confidence, correct_large - correct)[order])])
-    paid = np.concatenate([[0.0], np.cumsum(_levelled(confidence, cost_large)[order])])
+def deferral(
+    confidence: Numbers,
+    correct: Numbers,
+    correct_large: Numbers,
+    cost_small: Numbers,
+    cost_large: Numbers,
+    folds: Folds | None = None,
+) -> Deferral:
+    """The curve of an order of escalation, or of as many orders as there are folds, of each of which the same share goes on."""
+    n = len(confidence)
+    gained, paid = (_by_share(confidence, values, folds) for values in (correct_large - correct, cost_large))
     return Deferral(quality=correct.mean() + gained / n, cost=cost_small.mean() + paid / n, always_large_cost=float(cost_large.mean()))
 
 
@@ -114,16 +129,34 @@ def _levelled(confidence: Numbers, values: Numbers) -> Numbers:
     return np.asarray((np.bincount(which, weights=values) / np.bincount(which))[which])
 
 
-def within_folds(values: Numbers, folds: NDArray[np.int_]) -> Numbers:
+def _summed(confidence: Numbers, values: Numbers) -> Numbers:
+    """The sum over the 0, 1, ... answers of the lowest confidence."""
+    return np.concatenate([[0.0], np.cumsum(_levelled(confidence, values)[np.argsort(confidence, kind="stable")])])
+
+
+def _by_share(confidence: Numbers, values: Numbers, folds: Folds | None) -> Numbers:
+    """The sum over shares 0, 1/n, ... 1 of the answers, those of the lowest confidence within their fold."""
+    shares, each = np.linspace(0, 1, len(values) + 1), [*_each(folds, len(values))]
+    sums = ((np.linspace(0, 1, len(values[fold]) + 1), _summed(confidence[fold], values[fold])) for fold in each)
+    return np.sum([np.interp(shares, *curve) for curve in sums], axis=0)
+
+
+def _each(folds: Folds | None, n: int) -> Iterator[NDArray[np.int_]]:
+    """The rows of each fold; without folds, all."""
+    if folds is None:
+        yield np.arange(n)
+        return
+    yield from (np.flatnonzero(folds == fold) for fold in np.unique(folds))
+
+
+def within_folds(values: Numbers, folds: Folds) -> Numbers:
     """Each value's rank among those of its own fold, as a share of the fold, 0..1: equals have one, all equal have 0.5.
 
-    What is fitted to the other folds says less on average of the fold that happens to be better, so values of different folds are not to be
-    put in one order: it would be worse than that of any one fit (Parker, Guenter & Bedo 2007; Forman & Scholz 2010).
+    For figures that know no folds: where few are equal, an order by these is that of each fold, side by side.
     """
     said = np.empty(len(values))
-    for fold in np.unique(folds):
-        here = folds == fold
-        said[here] = (_mean_ranks(values[here]) - 0.5) / here.sum()
+    for fold in _each(folds, len(values)):
+        said[fold] = (_mean_ranks(values[fold]) - 0.5) / len(fold)
     return said
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from litellm_cascade.errors import ConfigurationError
 from litellm_cascade.offline.calibrating import figures
@@ -52,13 +51,13 @@ class Fit:
     counts: dict[str, int]
     checked: Records
     said: Numbers
-    folds: NDArray[np.int_]
+    folds: figures.Folds
     accept_at: float | None
 
     @property
     def auroc(self) -> float:
         """How well what was said tells the event from its contrary."""
-        return figures.auroc(figures.within_folds(self.said, self.folds), self.checked.label)
+        return figures.auroc(self.said, self.checked.label, self.folds)
 
     @property
     def deferral(self) -> figures.Deferral:
