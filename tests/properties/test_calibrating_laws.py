@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from litellm_cascade.errors import ConfigurationError
@@ -204,6 +204,23 @@ def test_the_order_within_a_fold_stays_and_how_much_a_fold_says_does_not_count(s
         mine, theirs = values[folds == fold], ranked[folds == fold]
         assert theirs.mean() == pytest.approx(0.5)
         assert (np.sign(mine[:, None] - mine) == np.sign(theirs[:, None] - theirs)).all()
+
+
+@given(records(), st.integers(1, 4))
+def test_figures_of_folds_look_at_no_two_answers_of_different_folds(given_records, count):
+    one = given_records
+    said, gains = np.round(one.scores["mean"], 1), one.correct_large - one.correct
+    folds = np.arange(len(said)) % count
+    assume(gains.sum() != 0)
+
+    def all_of(said, folds=None):
+        curve = figures.deferral(said, one.correct, one.correct_large, one.cost_small, one.cost_large, folds)
+        return np.array([figures.auroc(said, one.correct, folds), figures.apgr(said, gains, folds), *curve.quality, *curve.cost])
+
+    assert all_of(said + 100 * folds, folds) == pytest.approx(all_of(said, folds))
+    assert all_of(said, np.zeros(len(said), int)) == pytest.approx(all_of(said))
+    each = [figures.apgr(said[folds == fold], gains[folds == fold]) * gains[folds == fold].sum() for fold in range(count)]
+    assert figures.apgr(said, gains, folds) * gains.sum() == pytest.approx(np.nansum(each))
 
 
 @given(records())

@@ -138,7 +138,7 @@ def _by_share(confidence: Numbers, values: Numbers, folds: Folds | None) -> Numb
     """The sum over shares 0, 1/n, ... 1 of the answers, those of the lowest confidence within their fold."""
     shares, each = np.linspace(0, 1, len(values) + 1), [*_each(folds, len(values))]
     sums = ((np.linspace(0, 1, len(values[fold]) + 1), _summed(confidence[fold], values[fold])) for fold in each)
-    return np.sum([np.interp(shares, *curve) for curve in sums], axis=0)
+    return np.asarray(np.sum([np.interp(shares, *curve) for curve in sums], axis=0))
 
 
 def _each(folds: Folds | None, n: int) -> Iterator[NDArray[np.int_]]:
