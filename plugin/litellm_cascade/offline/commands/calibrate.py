@@ -78,8 +78,9 @@ def calibrate(
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a page with plots here.")] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="The report as JSON; docs/cli.md describes it.")] = False,
 ) -> None:
-    """Fit what confidence is worth: from a score to the probability that the answer is right, or no worse than the large model's.
+    """Fit what confidence is worth: from a score to the probability that the answer is right.
 
+    With --event no_worse it is the probability that the large model would do no better, for which every record needs `correct_large`.
     Figures are out of sample: of answers that the curves behind them were not fitted on. At most one of --target-quality, --target-cost
     and --risk chooses the threshold. --risk keeps half of the answers for its proof (Learn-then-Test). Needs the extra lab.
 
