@@ -11,6 +11,7 @@ from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, 
 from litellm_cascade.offline.linear_figures import UNSEEN_SOURCES as UNSEEN
 from litellm_cascade.offline.linear_figures import accuracy, bootstrap, macro_f1, spearman
 from litellm_cascade.offline.training_embedded.examples import Example, rows_of
+from litellm_cascade.offline.training_embedded.rating import rated
 from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def measured(compared: Compared, examples: Sequence[Example], unseen: Sequence[E
     figures.append(compared.calibration_of_outcomes("ECE of P(small copes), exams", exams, "small"))
     for source in (*_EXAMS, "bird_dev", "spider_dev"):
         figures.append(compared.ranks(f"complexity, Spearman, {source}", _of(test, source), "complexity"))
+    known = rated(test)
+    figures += [compared.ranks("complexity, Spearman, rated prompts", known, "complexity")] if known else []
     figures.append(compared.ranks("P(small copes), Spearman, exams", exams, "small"))
     figures.append(compared.ranks("gain, Spearman, exams", exams, "gain"))
     rows = _of(unseen, "difficulty")
