@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from litellm_cascade.offline.bench_embedded.answering import Answers, ByLength, TfIdf, chances, linear_answers, task_odds
+from litellm_cascade.offline.bench_embedded.rating import rated
 from litellm_cascade.offline.linear_figures import UNSEEN_SOURCES as UNSEEN
 from litellm_cascade.offline.linear_figures import accuracy, bootstrap, macro_f1, spearman
 from litellm_cascade.offline.training_embedded.examples import Example, rows_of
-from litellm_cascade.offline.training_embedded.rating import rated
 from litellm_cascade.vocabulary import TASK_TYPES
 
 if TYPE_CHECKING:

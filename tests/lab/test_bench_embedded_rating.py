@@ -5,9 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from litellm_cascade.offline.training_embedded import rating
+from litellm_cascade.offline.bench_embedded import rating
+from litellm_cascade.offline.bench_embedded.rating import digest, rated, ratings
 from litellm_cascade.offline.training_embedded.examples import Example
-from litellm_cascade.offline.training_embedded.rating import digest, rated, ratings
 
 scipy_stats = pytest.importorskip("scipy.stats")
 

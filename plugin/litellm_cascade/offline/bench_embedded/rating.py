@@ -13,20 +13,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from litellm_cascade.offline.bench_common.reading import DIGITS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from litellm_cascade.offline.training_embedded.examples import Example
 
 _RATINGS: Final = Path(__file__).with_name("ratings.csv")
-_DIGITS: Final = 12
 _LEAST, _MOST = 1, 10
 
 
 def rated(examples: Iterable[Example]) -> list[Example]:
     """Those that have a rating, each once, with it as their complexity."""
-    known = {it.prompt: it for it in examples if digest(it.prompt) in ratings()}
-    return [replace(it, complexity=ratings()[digest(it.prompt)]) for it in known.values()]
+    each = {it.prompt: it for it in examples}
+    return [replace(it, complexity=rating) for it in each.values() if (rating := ratings().get(digest(it.prompt))) is not None]
 
 
 @cache
@@ -38,7 +39,7 @@ def ratings() -> dict[str, float]:
 
 def digest(prompt: str) -> str:
     """The first 12 hexadecimal digits of its SHA-256."""
-    return sha256(prompt.encode()).hexdigest()[:_DIGITS]
+    return sha256(prompt.encode()).hexdigest()[:DIGITS]
 
 
 def _place(rating: str) -> float:
